@@ -1,0 +1,177 @@
+import type { ObjectHandle } from './object.js';
+import type { Mechanism } from './mechanism.js';
+import type { Template } from './template.js';
+import { JobEncoder } from './job_encoder.js';
+
+/** A place in a job that an earlier step fills with an object handle. */
+export interface ObjectRef {
+  readonly kind: 'object-ref';
+  readonly index: number;
+}
+
+/** A place in a job that an earlier step fills with octets in locked native memory; they never reach JavaScript. */
+export interface SecretRef {
+  readonly kind: 'secret-ref';
+  readonly index: number;
+}
+
+/** What a step leaves for the caller; read with {@link JobResult}. */
+export interface Output<Kind extends 'bytes' | 'object' | 'attributes' | 'handles' | 'rv'> {
+  readonly kind: Kind;
+  readonly index: number;
+}
+
+/** An object: a handle from an earlier job, or the result of an earlier step of this one. */
+export type ObjectOperand = ObjectHandle | ObjectRef;
+/** Octets: given by the caller, or made by an earlier step in native memory. */
+export type BytesOperand = Uint8Array | SecretRef;
+
+/** One attribute as the token told it. */
+export interface AttributeValue {
+  readonly type: number;
+  /** The octets as they are in the token's answer, or why there are none. Secret attributes are never `value`. */
+  readonly state: 'value' | 'unavailable' | 'sensitive' | 'readable-secret';
+  readonly octets: Uint8Array;
+}
+
+/** What a job left behind. */
+export interface JobResult {
+  bytes(output: Output<'bytes'>): Uint8Array;
+  object(output: Output<'object'>): ObjectHandle;
+  handles(output: Output<'handles'>): readonly ObjectHandle[];
+  attributes(output: Output<'attributes'>): ReadonlyMap<number, AttributeValue>;
+  /** The `CKR_` of a step that was allowed to fail. */
+  rv(output: Output<'rv'>): number;
+}
+
+/**
+ * Several PKCS#11 calls that run one after another on one native thread and session, off the event loop.
+ *
+ * A step that fails ends the job: every object that the job made and did not `keep` is destroyed, also on success.
+ * `name` and `strategy` go into errors and metrics.
+ *
+ * @source design section 3; PKCS#11 v2.40 section 5
+ */
+export class Job {
+  readonly name: string;
+  readonly strategy: string;
+  readonly encoder: JobEncoder;
+
+  constructor(name: string, strategy: string) {
+    this.name = name;
+    this.strategy = strategy;
+    this.encoder = new JobEncoder();
+  }
+
+  /** `C_GenerateKey`. */
+  generateKey(mechanism: Mechanism, template: Template): ObjectRef {
+    return this.encoder.generateKey(mechanism, template);
+  }
+
+  /** `C_GenerateKeyPair`. */
+  generateKeyPair(
+    mechanism: Mechanism,
+    publicTemplate: Template,
+    privateTemplate: Template,
+  ): { readonly publicKey: ObjectRef; readonly privateKey: ObjectRef } {
+    return this.encoder.generateKeyPair(mechanism, publicTemplate, privateTemplate);
+  }
+
+  /** `C_DeriveKey`. */
+  deriveKey(mechanism: Mechanism, base: ObjectOperand, template: Template): ObjectRef {
+    return this.encoder.deriveKey(mechanism, base, template);
+  }
+
+  /** `C_WrapKey`; the wrapped octets. */
+  wrapKey(mechanism: Mechanism, wrappingKey: ObjectOperand, key: ObjectOperand): Output<'bytes'> {
+    return this.encoder.wrapKey(mechanism, wrappingKey, key);
+  }
+
+  /** `C_UnwrapKey`. */
+  unwrapKey(mechanism: Mechanism, unwrappingKey: ObjectOperand, wrapped: BytesOperand, template: Template): ObjectRef {
+    return this.encoder.unwrapKey(mechanism, unwrappingKey, wrapped, template);
+  }
+
+  /** `C_EncryptInit` and `C_Encrypt`. */
+  encrypt(mechanism: Mechanism, key: ObjectOperand, plaintext: BytesOperand): Output<'bytes'> {
+    return this.encoder.encrypt(mechanism, key, plaintext);
+  }
+
+  /** `C_DecryptInit` and `C_Decrypt`; the plaintext becomes a JavaScript value. */
+  decrypt(mechanism: Mechanism, key: ObjectOperand, ciphertext: BytesOperand): Output<'bytes'> {
+    return this.encoder.decrypt(mechanism, key, ciphertext);
+  }
+
+  /** `C_DecryptInit` and `C_Decrypt`; the plaintext stays in locked native memory. */
+  decryptToSecret(mechanism: Mechanism, key: ObjectOperand, ciphertext: BytesOperand): SecretRef {
+    return this.encoder.decryptToSecret(mechanism, key, ciphertext);
+  }
+
+  /** `C_SignInit` and `C_Sign`: signatures and MACs. */
+  sign(mechanism: Mechanism, key: ObjectOperand, data: BytesOperand): Output<'bytes'> {
+    return this.encoder.sign(mechanism, key, data);
+  }
+
+  /** `C_VerifyInit` and `C_Verify`. */
+  verify(mechanism: Mechanism, key: ObjectOperand, data: BytesOperand, signature: Uint8Array): void {
+    this.encoder.verify(mechanism, key, data, signature);
+  }
+
+  /** `C_GenerateRandom`; public randomness, such as nonces. */
+  random(octets: number): Output<'bytes'> {
+    return this.encoder.random(octets);
+  }
+
+  /** `C_GenerateRandom` into locked native memory. */
+  randomSecret(octets: number): SecretRef {
+    return this.encoder.randomSecret(octets);
+  }
+
+  /** Copies a secret out of the job, because the API itself returns it (a data key's plaintext). */
+  reveal(secret: SecretRef): Output<'bytes'> {
+    return this.encoder.reveal(secret);
+  }
+
+  /** `C_CreateObject`. Template values must be public; a secret `CKA_VALUE` comes as a {@link SecretRef}. */
+  createObject(template: Template, value?: { readonly type: number; readonly secret: SecretRef }): ObjectRef {
+    return this.encoder.createObject(template, value);
+  }
+
+  /** `C_CopyObject`. */
+  copyObject(object: ObjectOperand, template: Template): ObjectRef {
+    return this.encoder.copyObject(object, template);
+  }
+
+  /** `C_GetAttributeValue`, one call an attribute, so that one that is missing does not hide the others. */
+  getAttributes(object: ObjectOperand, types: readonly number[]): Output<'attributes'> {
+    return this.encoder.getAttributes(object, types);
+  }
+
+  /** `C_SetAttributeValue`. */
+  setAttributes(object: ObjectOperand, template: Template): void {
+    this.encoder.setAttributes(object, template);
+  }
+
+  /** `C_FindObjectsInit`, `C_FindObjects`, `C_FindObjectsFinal`. */
+  findObjects(template: Template, handlesMax: number): Output<'handles'> {
+    return this.encoder.findObjects(template, handlesMax);
+  }
+
+  /** `C_DestroyObject`, then `C_GetAttributeValue(CKA_CLASS)`, which must fail: otherwise `ERR_TOKEN_NOT_DESTROYED`. */
+  destroyObject(object: ObjectOperand): void {
+    this.encoder.destroyObject(object);
+  }
+
+  /** Keeps an object beyond the end of the job. */
+  keep(object: ObjectRef): Output<'object'> {
+    return this.encoder.keep(object);
+  }
+
+  /**
+   * Lets the step that comes next fail without ending the job, and tells its `CKR_` (0 where it succeeded).
+   * Steps that refer to what a failed step would have made fail with `ERR_TOKEN_REFERENCE`.
+   */
+  attempt(): Output<'rv'> {
+    return this.encoder.attempt();
+  }
+}
