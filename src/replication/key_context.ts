@@ -1,0 +1,31 @@
+import type { DataSuite } from '../wire/ciphertext_blob.js';
+
+/**
+ * Metadata of a multi-Region key that travels with its material (`ctx` of M2): carried as opaque octets, hashed as sent, and
+ * bound into the derivation of RWK. Shared members are the primary's; `replica` holds what the caller of `ReplicateKey` chose.
+ */
+export interface KeyMetadataContext {
+  readonly keyId: string;
+  readonly keySpec: 'SYMMETRIC_DEFAULT';
+  readonly keyUsage: 'ENCRYPT_DECRYPT';
+  readonly origin: 'AWS_KMS';
+  readonly dataSuite: DataSuite;
+  readonly account: string;
+  readonly primaryRegion: string;
+  /** All regions that hold the key, the primary first, this replica included. */
+  readonly regions: readonly string[];
+  readonly materials: readonly {
+    readonly materialId: string;
+    /** Rotation index, 0 for the first. */
+    readonly index: number;
+    readonly state: 'CURRENT' | 'NON_CURRENT';
+    /** Milliseconds since the epoch at which the material was made. */
+    readonly createdMs: number;
+  }[];
+  readonly replica: {
+    readonly description: string;
+    /** Key policy as JSON text. */
+    readonly policy: string;
+    readonly tags: readonly { readonly TagKey: string; readonly TagValue: string }[];
+  };
+}
