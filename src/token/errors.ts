@@ -7,6 +7,8 @@ export type TokenErrorCode =
   | 'ERR_TOKEN_MODULE_NOT_LOADED' // the library cannot be opened or has no C_GetFunctionList
   | 'ERR_TOKEN_NOT_PRESENT' // no slot, no token, or no token with that label
   | 'ERR_TOKEN_PIN_REFUSED' // a wrong PIN; it is not tried again
+  | 'ERR_TOKEN_PIN_LOCKED' // too many wrong PINs, or an expired one; the security officer has to set a new one
+  | 'ERR_TOKEN_PIN_NOT_SET' // the token has no user PIN yet
   | 'ERR_TOKEN_SESSION_LOST' // the sessions are gone; they are opened anew, and the job may be repeated
   | 'ERR_TOKEN_MODULE_LOST' // the module or its device is gone; it is initialised anew
   | 'ERR_TOKEN_SESSION_COUNT' // no further session
