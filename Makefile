@@ -1,0 +1,48 @@
+# Keyferry: `make demo` and `make test` do the set-up that is missing by themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check lint models bench native native-asan native-leak simulate clean
+
+help: ## what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: softhsm2 and libnss3, npm packages, the native parts
+	@scripts/setup.sh
+
+build: setup
+	@node scripts/build_native.mjs
+	@node_modules/.bin/tsc -p .
+
+demo: build ## replicate a multi-Region key between two tokens and tell the story
+	@node bin/keyferry.js demo
+
+test: build ## all tests; ends with "N passed, N failed"
+	@node scripts/test.mjs
+
+check: build lint models ## lint, floors, formatting, the protocol's model and its mutants
+
+lint: build
+	@node_modules/.bin/oxlint --quiet
+	@node scripts/floors.mjs
+	@node_modules/.bin/prettier --check --log-level warn 'src/**/*.ts' 'test/**/*.ts' 'scripts/**/*.mjs'
+
+models: ## the crash model in spin, and every mutant of it refuted
+	@scripts/models.sh
+
+bench: build ## token calls in C against Keyferry's jobs, and replications per second
+	@node scripts/bench.mjs
+
+native: ## build the addon
+	@node scripts/build_native.mjs
+
+native-asan: build ## the job engine under the address sanitizer
+	@node scripts/native_check.mjs --asan
+
+native-leak: build ## the job engine under valgrind, 100,000 jobs
+	@node scripts/native_check.mjs --valgrind
+
+simulate: build ## 100,000 hostile schedules of the replication protocol
+	@node scripts/simulate.mjs --count 100000
+
+clean: ## remove what was built
+	@rm -rf dist build
