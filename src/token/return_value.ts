@@ -171,6 +171,29 @@ export function severityOf(rv: number): Severity {
   return sessionIsGone.has(rv) ? 'session' : 'call';
 }
 
+const codeByReturnValue: Partial<Record<ReturnValueName, TokenErrorCode>> = {
+  CKR_PIN_INCORRECT: 'ERR_TOKEN_PIN_REFUSED',
+  CKR_PIN_INVALID: 'ERR_TOKEN_PIN_REFUSED',
+  CKR_PIN_LEN_RANGE: 'ERR_TOKEN_PIN_REFUSED',
+  CKR_PIN_LOCKED: 'ERR_TOKEN_PIN_LOCKED',
+  CKR_PIN_EXPIRED: 'ERR_TOKEN_PIN_LOCKED',
+  CKR_USER_PIN_NOT_INITIALIZED: 'ERR_TOKEN_PIN_NOT_SET',
+  CKR_SESSION_COUNT: 'ERR_TOKEN_SESSION_COUNT',
+  CKR_TOKEN_NOT_PRESENT: 'ERR_TOKEN_NOT_PRESENT',
+  CKR_TOKEN_NOT_RECOGNIZED: 'ERR_TOKEN_NOT_PRESENT',
+  CKR_TOKEN_NOT_INITIALIZED: 'ERR_TOKEN_NOT_PRESENT',
+  CKR_SLOT_ID_INVALID: 'ERR_TOKEN_NOT_PRESENT',
+};
+
+/** The code of the error that a return value becomes, where the caller knows nothing more. */
+export function errorCodeFor(rv: number): TokenErrorCode {
+  const known = codeByReturnValue[returnValueName(rv) as ReturnValueName];
+  if (known !== undefined) return known;
+  const severity = severityOf(rv);
+  if (severity === 'module') return 'ERR_TOKEN_MODULE_LOST';
+  return severity === 'session' ? 'ERR_TOKEN_SESSION_LOST' : 'ERR_TOKEN_CALL';
+}
+
 const remedyByCode: Partial<Record<TokenErrorCode, string>> = {
   ERR_TOKEN_MODULE_NOT_LOADED:
     'check that the path names a PKCS#11 library of this machine’s architecture, and that what it links to is installed',
@@ -179,7 +202,8 @@ const remedyByCode: Partial<Record<TokenErrorCode, string>> = {
   ERR_TOKEN_REFERENCE: 'an earlier step of the job failed and made nothing to go on with; see that step',
   ERR_TOKEN_NOT_DESTROYED: 'the token claims that it destroyed the key and still has it; stop using this token',
   ERR_TOKEN_CLOSED: 'the token was closed; start the region again',
-  ERR_TOKEN_SELF_TEST: 'the token computes something else than the standard says; do not use it, and probe its profile again',
+  ERR_TOKEN_SELF_TEST:
+    'the token computes something else than the standard says; do not use it, and probe its profile again',
 };
 
 const remedyByCall: Readonly<Record<string, string>> = {
@@ -187,7 +211,8 @@ const remedyByCall: Readonly<Record<string, string>> = {
     'the module cannot read its own configuration: check SOFTHSM2_CONF or the library parameters, and that no other process opens the same database right now',
   'C_Initialize CKR_ARGUMENTS_BAD': 'the module does not take these library parameters',
   'C_Initialize CKR_CANT_LOCK': 'the module cannot use operating system locks, which Keyferry needs',
-  'C_Login CKR_GENERAL_ERROR': 'the module could not read the token; check who owns the token directory and its free space',
+  'C_Login CKR_GENERAL_ERROR':
+    'the module could not read the token; check who owns the token directory and its free space',
   'C_OpenSession CKR_TOKEN_NOT_RECOGNIZED': 'the token is not initialised; run "keyferry token init"',
   'C_DecryptInit CKR_KEY_FUNCTION_NOT_PERMITTED': 'the key was made without CKA_DECRYPT',
   'C_EncryptInit CKR_KEY_FUNCTION_NOT_PERMITTED': 'the key was made without CKA_ENCRYPT',
@@ -225,7 +250,8 @@ const remedyByReturnValue: Partial<Record<ReturnValueName, string>> = {
   CKR_KEY_FUNCTION_NOT_PERMITTED: 'the key was made without the attribute that permits this use',
   CKR_KEY_NOT_WRAPPABLE: 'the key may only be wrapped by a trusted key',
   CKR_KEY_UNEXTRACTABLE: 'the key was made not extractable',
-  CKR_MECHANISM_INVALID: 'the token does not have this mechanism, or not for this key; "keyferry token profile" shows what it can do',
+  CKR_MECHANISM_INVALID:
+    'the token does not have this mechanism, or not for this key; "keyferry token profile" shows what it can do',
   CKR_MECHANISM_PARAM_INVALID: 'the token does not take this parameter; "keyferry token profile" shows what it can do',
   CKR_OPERATION_ACTIVE: 'an operation was left open on the session; the session is opened anew',
   CKR_PIN_INCORRECT: 'put the right PIN into the PIN source; it was tried once and is not tried again',
@@ -268,7 +294,8 @@ export function remedyFor(code: TokenErrorCode, rv: number, call: string): strin
   const name = returnValueName(rv);
   const known = remedyByCode[code] ?? remedyByCall[`${call} ${name}`] ?? remedyByReturnValue[name as ReturnValueName];
   if (known !== undefined) return known;
-  if (code === 'ERR_TOKEN_NOT_PRESENT') return 'list the slots with "keyferry token list" and correct the configuration';
+  if (code === 'ERR_TOKEN_NOT_PRESENT')
+    return 'list the slots with "keyferry token list" and correct the configuration';
   if (rv >= VENDOR_DEFINED) return 'look the value up in the vendor’s manual';
   return 'look at the token’s own log';
 }
