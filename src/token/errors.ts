@@ -16,6 +16,7 @@ export type TokenErrorCode =
   | 'ERR_TOKEN_REFERENCE' // a step refers to what a failed step would have made
   | 'ERR_TOKEN_NOT_DESTROYED' // C_DestroyObject said CKR_OK and the object is still there
   | 'ERR_TOKEN_CLOSED' // the executor or module was closed
+  | 'ERR_TOKEN_BUSY' // the executor's queue is full; later it may not be
   | 'ERR_TOKEN_SELF_TEST'; // the token's answer is not the known answer
 
 /** Where in a token a failure happened. */

@@ -1,0 +1,214 @@
+import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConfigError } from '../errors.js';
+import { TokenError } from './errors.js';
+
+/** Where a PIN comes from. The addon reads it into locked memory and gives it to the token; it is never a JavaScript value. */
+export type PinSource =
+  /** A file that only its owner can read; one trailing newline is not part of the PIN. */
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'environment'; readonly name: string }
+  /** Asked for on the controlling terminal, without echo. */
+  | { readonly kind: 'prompt'; readonly label: string }
+  /** The empty PIN: the security officer of a fresh NSS database. */
+  | { readonly kind: 'empty' };
+
+/** A PKCS#11 function and what it returned. */
+export interface NativeCall {
+  readonly call: string;
+  readonly rv: number;
+}
+
+/** What the addon says when a PIN source gave no PIN, so that the token was not called. */
+interface PinRefusal {
+  readonly refusal: string;
+}
+
+/** One job that is done, as it lies in the octets that {@link NativeExecutorBinding} hands over. */
+export type DrainListener = (results: ArrayBuffer | null, count: number, state: number, lossRv: number) => void;
+
+/** The addon's executor: flat programs in, flat results out. Only `executor.ts` uses it. */
+export interface NativeExecutorBinding {
+  /** Epoch of the sessions; unlike any other executor's in this process. */
+  epoch(): number;
+  /** Hands over `count` programs that lie one after another; returns how many were taken. */
+  submit(programs: Uint8Array, byteLength: number, count: number): number;
+  /** Opens the sessions anew, in a new epoch. Only while the executor is lost and idle. */
+  reopen(): NativeCall;
+  /** Answers all queued jobs with "abandoned". */
+  abandon(): void;
+  /** Joins the threads and closes the sessions. */
+  close(): void;
+}
+
+/** The part of a PKCS#11 module that the addon calls itself; everything else goes through graphene-pk11 and pkcs11js. */
+export interface NativeModule {
+  readonly path: string;
+  /** `C_OpenSession`. */
+  openSession(slotId: number | bigint, options: { readonly readWrite: boolean }): NativeCall & { readonly session: bigint };
+  /** `C_CloseSession`. */
+  closeSession(session: bigint): NativeCall;
+  /** `C_GetSessionInfo`; numbers as PKCS#11 has them. */
+  sessionInfo(session: bigint): NativeCall & {
+    readonly slotId: bigint;
+    readonly state: number;
+    readonly flags: number;
+    readonly deviceError: number;
+  };
+  /**
+   * `C_Login`, off the event loop.
+   *
+   * @param userType - `CKU_SO` 0, `CKU_USER` 1
+   * @throws {@link ConfigError} `ERR_CONFIG_PIN` where the source gives no PIN; the token was not called then
+   */
+  login(session: bigint, userType: number, pin: PinSource): Promise<NativeCall>;
+  /** `C_InitToken` with the security officer's PIN, off the event loop; `label` at most 32 octets. */
+  initToken(slotId: number | bigint, pin: PinSource, label: string): Promise<NativeCall>;
+  /** `C_InitPIN` in a session where the security officer is logged in, off the event loop. */
+  initPin(session: bigint, pin: PinSource): Promise<NativeCall>;
+  /** For `executor.ts`: starts threads that own one read-write session of the slot each. */
+  createExecutor(
+    slotId: number | bigint,
+    options: { readonly threads: number; readonly shortThreadsMax: number; readonly jobsMax: number },
+    onDrain: DrainListener,
+  ): NativeCall & { readonly executor: NativeExecutorBinding | null };
+}
+
+interface AddonExecutorFunctions {
+  executorEpoch(id: number): number;
+  executorSubmit(id: number, programs: Uint8Array, byteLength: number, count: number): number;
+  executorReopen(id: number): NativeCall;
+  executorAbandon(id: number): void;
+  executorClose(id: number): void;
+}
+
+interface Addon extends AddonExecutorFunctions {
+  loadModule(path: string, deepBind: boolean): { readonly module: number } | { readonly refusal: string };
+  openSession(module: number, slotId: bigint, readWrite: boolean): NativeCall & { readonly session: bigint };
+  closeSession(module: number, session: bigint): NativeCall;
+  sessionInfo(module: number, session: bigint): ReturnType<NativeModule['sessionInfo']>;
+  login(module: number, session: bigint, userType: number, kind: string, where: string): Promise<NativeCall | PinRefusal>;
+  initToken(module: number, slotId: bigint, kind: string, where: string, label: string): Promise<NativeCall | PinRefusal>;
+  initPin(module: number, session: bigint, kind: string, where: string): Promise<NativeCall | PinRefusal>;
+  generatePinFile(path: string): string | null;
+  checkProgram(program: Uint8Array): string | null;
+  createExecutor(
+    module: number,
+    slotId: bigint,
+    threads: number,
+    shortThreadsMax: number,
+    jobsMax: number,
+    onDrain: DrainListener,
+  ): NativeCall & { readonly executor: number };
+}
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded once per thread; `KEYFERRY_NATIVE_VARIANT=asan` takes the build under a sanitizer. */
+function addon(): Addon {
+  if (loaded === undefined) {
+    const variant = process.env['KEYFERRY_NATIVE_VARIANT'];
+    const file = join(projectDirectory(), 'build', ...(variant === undefined ? [] : [variant]), 'keyferry.node');
+    loaded = createRequire(import.meta.url)(file) as Addon;
+  }
+  return loaded;
+}
+
+function projectDirectory(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json'))) {
+    const parent = dirname(directory);
+    if (parent === directory) throw new Error('the native addon is looked for beside package.json, which is not there');
+    directory = parent;
+  }
+  return directory;
+}
+
+/** What `PinSource` says, as the two texts that the addon takes. */
+function pinPlace(pin: PinSource): readonly [string, string] {
+  switch (pin.kind) {
+    case 'file':
+      return ['file', pin.path];
+    case 'environment':
+      return ['environment', pin.name];
+    case 'prompt':
+      return ['prompt', pin.label];
+    case 'empty':
+      return ['empty', ''];
+  }
+}
+
+function callOrThrow(answer: NativeCall | PinRefusal, pin: PinSource): NativeCall {
+  if ('call' in answer) return answer;
+  const [kind, where] = pinPlace(pin);
+  throw new ConfigError('ERR_CONFIG_PIN', `no PIN from ${kind} ${where}: ${answer.refusal}`, {
+    details: { kind, where, reason: answer.refusal },
+  });
+}
+
+/**
+ * Loads a PKCS#11 module for this process, before anything else does.
+ *
+ * The module is bound to its own libraries (`RTLD_DEEPBIND`), not to those of the Node binary. It is not initialised:
+ * whoever opens the same path later and calls `C_Initialize` shares the module's state with the addon.
+ *
+ * @param options - `deepBind` false leaves the deep binding off, as `KEYFERRY_DEEPBIND=off` does (sanitizers refuse it)
+ * @throws {@link TokenError} `ERR_TOKEN_MODULE_NOT_LOADED`
+ */
+export function loadModule(path: string, options: { readonly deepBind?: boolean } = {}): NativeModule {
+  const deepBind = options.deepBind ?? process.env['KEYFERRY_DEEPBIND'] !== 'off';
+  const native = addon();
+  const answer = native.loadModule(path, deepBind);
+  if ('refusal' in answer) {
+    throw new TokenError('ERR_TOKEN_MODULE_NOT_LOADED', {
+      call: 'C_GetFunctionList',
+      rv: 0x06,
+      details: { path, reason: answer.refusal },
+    });
+  }
+  const id = answer.module;
+  return {
+    path,
+    openSession: (slotId, { readWrite }) => native.openSession(id, BigInt(slotId), readWrite),
+    closeSession: (session) => native.closeSession(id, session),
+    sessionInfo: (session) => native.sessionInfo(id, session),
+    login: async (session, userType, pin) =>
+      callOrThrow(await native.login(id, session, userType, ...pinPlace(pin)), pin),
+    initToken: async (slotId, pin, label) =>
+      callOrThrow(await native.initToken(id, BigInt(slotId), ...pinPlace(pin), label), pin),
+    initPin: async (session, pin) => callOrThrow(await native.initPin(id, session, ...pinPlace(pin)), pin),
+    createExecutor: (slotId, { threads, shortThreadsMax, jobsMax }, onDrain) => {
+      const made = native.createExecutor(id, BigInt(slotId), threads, shortThreadsMax, jobsMax, onDrain);
+      return { call: made.call, rv: made.rv, executor: made.rv === 0 ? executorBinding(native, made.executor) : null };
+    },
+  };
+}
+
+function executorBinding(native: AddonExecutorFunctions, id: number): NativeExecutorBinding {
+  return {
+    epoch: () => native.executorEpoch(id),
+    submit: (programs, byteLength, count) => native.executorSubmit(id, programs, byteLength, count),
+    reopen: () => native.executorReopen(id),
+    abandon: () => native.executorAbandon(id),
+    close: () => native.executorClose(id),
+  };
+}
+
+/**
+ * Writes a new random PIN, 32 letters and digits, into a file that must not exist yet, mode 0600.
+ *
+ * @throws {@link ConfigError} `ERR_CONFIG_PIN`
+ */
+export function generatePinFile(path: string): void {
+  const refusal = addon().generatePinFile(path);
+  if (refusal !== null) {
+    throw new ConfigError('ERR_CONFIG_PIN', `no PIN file ${path}: ${refusal}`, { details: { path, reason: refusal } });
+  }
+}
+
+/** Decodes a job's program as the executor does, without running it; why it is refused, or null. */
+export function programRefusal(program: Uint8Array): string | null {
+  return addon().checkProgram(program);
+}
