@@ -23,7 +23,6 @@ check: build lint models ## lint, floors, formatting, the protocol's model and i
 
 lint: build
 	@node_modules/.bin/oxlint --quiet
-	@node scripts/floors.mjs
 	@node_modules/.bin/prettier --check --log-level warn 'src/**/*.ts' 'test/**/*.ts' 'scripts/**/*.mjs'
 
 models: ## the crash model in spin, and every mutant of it refuted
