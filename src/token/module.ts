@@ -4,7 +4,7 @@ import { CKF_OS_LOCKING_OK } from './cryptoki.js';
 import { TokenError } from './errors.js';
 import { callModule } from './module_call.js';
 import { findModule } from './module_path.js';
-import { loadModule } from './native.js';
+import { loadModule, type NativeModule } from './native.js';
 import { CKR } from './return_value.js';
 import { Slot, versionText, type TokenInfo } from './slot.js';
 
@@ -43,6 +43,8 @@ const modulesByPath = new Map<string, TokenModule>();
  */
 export class TokenModule {
   readonly path: string;
+  /** The calls of the addon on this module: those that carry a PIN, and the executor's. */
+  readonly native: NativeModule;
   readonly #library: PKCS11;
   readonly #graphene: GrapheneModule;
   #settings: ModuleSettings | undefined;
@@ -51,7 +53,7 @@ export class TokenModule {
   private constructor(path: string) {
     this.path = path;
     // The addon opens the library first, with deep binding; otherwise the Node binary's OpenSSL takes the place of the token's own.
-    loadModule(path, { deepBind: process.env['KEYFERRY_DEEPBIND'] !== 'off' });
+    this.native = loadModule(path);
     this.#library = new PKCS11();
     callModule('C_GetFunctionList', () => this.#library.load(path));
     this.#graphene = new GrapheneModule(this.#library);

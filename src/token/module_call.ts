@@ -1,4 +1,5 @@
 import { TokenError } from './errors.js';
+import type { NativeCall } from './native.js';
 import { CKR, errorCodeFor } from './return_value.js';
 
 function returnValueOf(error: unknown): number | undefined {
@@ -22,4 +23,13 @@ export function callModule<Result>(call: string, run: () => Result): Result {
     const rv = returnValueOf(error) ?? CKR.CKR_GENERAL_ERROR;
     throw new TokenError(errorCodeFor(rv), { call, rv, cause: error });
   }
+}
+
+/**
+ * Passes a call of the addon that returned `CKR_OK`.
+ *
+ * @throws {@link TokenError} with the code that the return value decides
+ */
+export function checkCall(answer: NativeCall): void {
+  if (answer.rv !== CKR.CKR_OK) throw new TokenError(errorCodeFor(answer.rv), { call: answer.call, rv: answer.rv });
 }
