@@ -1,3 +1,6 @@
+import { concat, lengthPrefixed, toHex, utf8 } from '../bytes.js';
+import { encodeEncryptionContext } from './encryption_context.js';
+
 /**
  * How message keys are made from a backing key (design section 6).
  *
@@ -5,3 +8,88 @@
  * over two fixed blocks. `DIRECT-GCM`: the backing key itself with a random IV.
  */
 export type DataSuite = 'SP800108-GCM' | 'CBCDATA-GCM' | 'DIRECT-GCM';
+
+/** All data suites, the preferred first. */
+export const DATA_SUITES: readonly DataSuite[] = ['SP800108-GCM', 'CBCDATA-GCM', 'DIRECT-GCM'];
+
+/** Longest plaintext of one blob, octets. */
+export const PLAINTEXT_OCTETS_MAX = 4096;
+/** Longest blob, octets. */
+export const BLOB_OCTETS_MAX = 6144;
+
+const VERSION = 1;
+const MATERIAL_ID_OCTETS = 32;
+const NONCE_OCTETS = 16;
+const IV_OCTETS = 12;
+const TAG_OCTETS = 16;
+const HEADER_OCTETS = 2 + MATERIAL_ID_OCTETS + NONCE_OCTETS + IV_OCTETS;
+
+const octetOfSuite: Readonly<Record<DataSuite, number>> = { 'SP800108-GCM': 1, 'CBCDATA-GCM': 2, 'DIRECT-GCM': 3 };
+const suiteOfOctet = new Map<number, DataSuite>(DATA_SUITES.map((suite) => [octetOfSuite[suite], suite]));
+
+/** Everything of a blob that is not ciphertext; all of it is authenticated. */
+export interface CiphertextHeader {
+  readonly suite: DataSuite;
+  /** 64 lower-case hex digits. */
+  readonly materialId: string;
+  /** 16 octets; makes the message key. */
+  readonly nonce: Uint8Array;
+  /** 12 octets. */
+  readonly iv: Uint8Array;
+}
+
+/** A blob taken apart. */
+export interface CiphertextBlob extends CiphertextHeader {
+  /** Ciphertext and the 16-octet tag behind it, as `C_Decrypt` takes them. */
+  readonly ciphertextAndTag: Uint8Array;
+  /** The header's own octets. */
+  readonly header: Uint8Array;
+}
+
+/** The header's octets: version, suite, key material id, nonce, IV; 62 octets. */
+export function encodeCiphertextHeader(header: CiphertextHeader): Uint8Array {
+  const octets = Buffer.alloc(HEADER_OCTETS);
+  octets[0] = VERSION;
+  octets[1] = octetOfSuite[header.suite];
+  octets.write(header.materialId, 2, 'hex');
+  octets.set(header.nonce, 2 + MATERIAL_ID_OCTETS);
+  octets.set(header.iv, 2 + MATERIAL_ID_OCTETS + NONCE_OCTETS);
+  return octets;
+}
+
+/**
+ * Takes a ciphertext blob apart, strictly.
+ *
+ * @returns null for anything that is not a blob; it never says why, as no decryption failure does
+ */
+export function parseCiphertextBlob(octets: Uint8Array): CiphertextBlob | null {
+  const plaintextOctets = octets.length - HEADER_OCTETS - TAG_OCTETS;
+  if (plaintextOctets < 1 || plaintextOctets > PLAINTEXT_OCTETS_MAX || octets[0] !== VERSION) return null;
+  const suite = suiteOfOctet.get(octets[1] ?? 0);
+  if (suite === undefined) return null;
+  const own = Uint8Array.from(octets);
+  const nonceAt = 2 + MATERIAL_ID_OCTETS;
+  const ivAt = nonceAt + NONCE_OCTETS;
+  return {
+    suite,
+    materialId: toHex(own.subarray(2, nonceAt)),
+    nonce: own.subarray(nonceAt, ivAt),
+    iv: own.subarray(ivAt, HEADER_OCTETS),
+    ciphertextAndTag: own.subarray(HEADER_OCTETS),
+    header: own.subarray(0, HEADER_OCTETS),
+  };
+}
+
+/**
+ * What a blob authenticates besides its plaintext: its header, the key id and the encryption context, so that the same material
+ * under another key id, or with another context, does not decrypt.
+ *
+ * @param keyId - key id without ARN; related multi-Region keys share it
+ */
+export function additionalData(
+  header: Uint8Array,
+  keyId: string,
+  context: Readonly<Record<string, string>>,
+): Uint8Array {
+  return concat(header, lengthPrefixed(utf8(keyId)), encodeEncryptionContext(context));
+}
