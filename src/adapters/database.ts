@@ -1,0 +1,121 @@
+import Libsql from 'libsql';
+
+/** A value that SQLite stores. Blobs come back as `Buffer`s, which own their octets. */
+export type SqlValue = string | number | bigint | Uint8Array | null;
+
+/** One row by column name. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** A prepared statement; it lives as long as its database. */
+export interface SqlStatement {
+  run(...values: readonly SqlValue[]): { readonly changes: number };
+  get(...values: readonly SqlValue[]): SqlRow | undefined;
+  all(...values: readonly SqlValue[]): readonly SqlRow[];
+}
+
+/**
+ * A region's database: one SQLite file, one connection, synchronous.
+ *
+ * WAL with `synchronous=FULL`: a transaction that has returned survives a power cut.
+ *
+ * @source https://www.sqlite.org/pragma.html#pragma_synchronous
+ */
+export class Database {
+  readonly #connection: Libsql.Database;
+  #depth = 0;
+  #doomed = false;
+  readonly #rollbackListeners: (() => void)[] = [];
+
+  private constructor(connection: Libsql.Database) {
+    this.#connection = connection;
+  }
+
+  /**
+   * Opens the file, makes it where it is missing, and sets what durability needs.
+   *
+   * @param path - file, or `:memory:`
+   */
+  static open(path: string): Database {
+    const connection = new Libsql(path, { timeout: 5000 });
+    connection.pragma('journal_mode = WAL');
+    connection.pragma('synchronous = FULL');
+    connection.pragma('foreign_keys = ON');
+    connection.exec(
+      'CREATE TABLE IF NOT EXISTS migrations (component TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (component, version)) STRICT',
+    );
+    return new Database(connection);
+  }
+
+  /**
+   * Brings one component's tables to the newest version, step by step, all in one transaction.
+   *
+   * @param component - owner of the tables, for example `keys`
+   * @param steps - SQL of version 1, 2, …; steps that were released are never changed
+   */
+  migrate(component: string, steps: readonly string[]): void {
+    this.transaction(() => {
+      const done = new Set(
+        this.prepare('SELECT version FROM migrations WHERE component = ?')
+          .all(component)
+          .map((row) => row['version']),
+      );
+      const record = this.prepare('INSERT INTO migrations (component, version) VALUES (?, ?)');
+      for (const [index, sql] of steps.entries()) {
+        if (done.has(index + 1)) continue;
+        this.#connection.exec(sql);
+        record.run(component, index + 1);
+      }
+    });
+  }
+
+  prepare(sql: string): SqlStatement {
+    const statement = this.#connection.prepare(sql);
+    // The values go down as one array: libsql takes a single object argument for named parameters.
+    return {
+      run: (...values) => statement.run(values),
+      get: (...values) => statement.get(values) as SqlRow | undefined,
+      all: (...values) => statement.all(values) as readonly SqlRow[],
+    };
+  }
+
+  /**
+   * Runs `work` in a transaction that is durable when this returns; a call inside another transaction joins it.
+   * Whatever `work` throws rolls everything back and is thrown again.
+   */
+  transaction<Result>(work: () => Result): Result {
+    if (this.#depth > 0) return this.#nested(work);
+    this.#connection.exec('BEGIN IMMEDIATE');
+    this.#doomed = false;
+    try {
+      const result = this.#nested(work);
+      if (this.#doomed) throw new Error('a part of this transaction failed and its failure was caught inside: nothing is committed');
+      this.#connection.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
+      for (const listener of this.#rollbackListeners) listener();
+      throw error;
+    }
+  }
+
+  /** Calls `listener` after each rollback: caches of rows that were never committed are dropped there. */
+  onRollback(listener: () => void): void {
+    this.#rollbackListeners.push(listener);
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  #nested<Result>(work: () => Result): Result {
+    this.#depth += 1;
+    try {
+      return work();
+    } catch (error) {
+      this.#doomed = true;
+      throw error;
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+}
