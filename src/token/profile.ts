@@ -4,10 +4,11 @@ import { ConfigError } from '../errors.js';
 /**
  * What a token can do, each found by doing it and comparing with a known answer.
  *
- * - `known*`: ways to bring a published test key in, which the other probes start from
+ * - `createSecretKey`: `C_CreateObject` with a published test key, from which the other probes start
  * - `ecdh1*`: `CKM_ECDH1_DERIVE` on P-384 under each key derivation function, to AES-256 and to a 48-octet secret
  * - `sp800108*`: counter mode with HMAC-SHA-256 on an AES or a generic base key
  * - `*PrivateWrap`, `*PrivateUnwrap`: private keys under RFC 5649
+ * - `trustedKeyBySo`: needs the security officer, so that only provisioning can find it ({@link withFact})
  */
 export const factNames = [
   'random',
@@ -47,6 +48,7 @@ export const factNames = [
   'rsaRawDecrypt',
   'rsaAesKeyWrapSha1',
   'rsaAesKeyWrapSha256',
+  'trustedKeyBySo',
 ] as const;
 
 /** The name of one thing that a token may be able to do. */
@@ -185,6 +187,11 @@ export function parseProfile(text: string): TokenProfile {
       cause: parsed.error,
     },
   );
+}
+
+/** A profile with one fact found later, by somebody who may do more than the probe. */
+export function withFact(profile: TokenProfile, name: FactName, fact: Fact): TokenProfile {
+  return { ...profile, facts: { ...profile.facts, [name]: fact } };
 }
 
 const comparedMembers = [

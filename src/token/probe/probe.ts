@@ -83,7 +83,11 @@ export async function probeToken(token: ProbedToken, clock: Clock): Promise<Toke
     version: 1,
     identity: tokenIdentity(token.module, token.slot),
     mechanisms: [...token.slot.mechanisms()],
-    facts: complete(factNames, context.facts, (): Fact => ({ works: false, mechanism: null, answer: 'not tried' })),
+    facts: complete(factNames, context.facts, (): Fact => ({
+      works: false,
+      mechanism: null,
+      answer: 'not tried: it needs the security officer',
+    })),
     enforcement: complete(enforcementNames, context.enforcement, (): Enforcement => ({
       enforced: null,
       answer: 'not tried',
