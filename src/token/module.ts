@@ -49,6 +49,8 @@ export class TokenModule {
   readonly #graphene: GrapheneModule;
   #settings: ModuleSettings | undefined;
   #isClosed = false;
+  #generation = 0;
+  readonly #users = new Set<object>();
 
   private constructor(path: string) {
     this.path = path;
@@ -85,6 +87,26 @@ export class TokenModule {
     return module;
   }
 
+  /** Counts initialisations: sessions and keys of an earlier generation are gone. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether a token of the module is open. */
+  get isInUse(): boolean {
+    return this.#users.size > 0;
+  }
+
+  /** Says that somebody has sessions in this module; it is not closed under them. */
+  addUser(user: object): void {
+    this.#users.add(user);
+  }
+
+  /** Says that their sessions are closed. */
+  removeUser(user: object): void {
+    this.#users.delete(user);
+  }
+
   /** Whether this object initialised the module and has not finalised it since. */
   get isInitialised(): boolean {
     return this.#settings !== undefined;
@@ -110,6 +132,7 @@ export class TokenModule {
       if (!(error instanceof TokenError) || error.rv !== CKR.CKR_CRYPTOKI_ALREADY_INITIALIZED) throw error;
     }
     this.#settings = settings;
+    this.#generation += 1;
   }
 
   /** `C_Finalize` and `C_Initialize` with the settings of the first time: what is left to do when a device was taken away. */
@@ -130,9 +153,20 @@ export class TokenModule {
     }
   }
 
-  /** Finalises the module and forgets it; the next {@link TokenModule.load} starts anew. */
+  /**
+   * Finalises the module and forgets it; the next {@link TokenModule.load} starts anew.
+   *
+   * @throws {@link TokenError} `ERR_TOKEN_CALL` while a token of it is open: its threads may be inside the library
+   */
   close(): void {
     if (this.#isClosed) return;
+    if (this.isInUse) {
+      throw new TokenError('ERR_TOKEN_CALL', {
+        call: 'C_Finalize',
+        rv: CKR.CKR_SESSION_EXISTS,
+        details: { reason: 'a token of this module is open in this process' },
+      });
+    }
     this.finalise();
     this.#isClosed = true;
     modulesByPath.delete(this.path);

@@ -27,12 +27,22 @@ const LABEL_BYTES_MAX = 32;
  *
  * HAZARD: `C_InitToken` destroys every object in a token that was initialised before; such a token is refused here.
  *
- * @returns the slot in which the token is now: SoftHSM2 moves it to another one
- * @throws {@link TokenError} `ERR_TOKEN_CALL` if the token is initialised already; otherwise by return value
+ * The module is finalised and initialised anew at the end, because SoftHSM2 gives a new token its lasting slot only then:
+ * no token of the module may be open.
+ *
+ * @returns the slot in which the token is from now on
+ * @throws {@link TokenError} `ERR_TOKEN_CALL` if the token is initialised already; or one of the module is open; otherwise by return value
  * @source PKCS#11 v2.40 section 5.5 (C_InitToken), 5.6 (C_InitPIN)
  */
 export async function initialiseToken(module: TokenModule, initialisation: TokenInitialisation): Promise<Slot> {
   const { slotId, label, soPin, userPin } = initialisation;
+  if (module.isInUse) {
+    throw new TokenError('ERR_TOKEN_CALL', {
+      call: 'C_InitToken',
+      rv: CKR.CKR_SESSION_EXISTS,
+      details: { reason: 'a token of this module is open in this process' },
+    });
+  }
   const slot = module.slots().find((candidate) => candidate.slotId === slotId);
   if (slot === undefined) {
     throw new TokenError('ERR_TOKEN_NOT_PRESENT', { call: 'C_GetSlotList', rv: CKR.CKR_SLOT_ID_INVALID });
@@ -54,18 +64,13 @@ export async function initialiseToken(module: TokenModule, initialisation: Token
   }
   if (soPin.kind === 'empty') {
     await setUserPin(module, slotId, soPin, userPin);
-    return module.findToken({ slotId });
+    module.reinitialise();
+    return module.findToken({ label });
   }
   checkCall(await module.native.initToken(slotId, soPin, label));
-  // The token may be in another slot now; its label is the one just given, and the only one without a user PIN.
-  const initialised = module.slots().filter((candidate) => {
-    const info = candidate.token();
-    return info.isInitialised && info.label === label && !info.isUserPinSet;
-  });
-  const [only] = initialised;
-  if (only === undefined || initialised.length > 1) return module.findToken({ label });
-  await setUserPin(module, only.slotId, soPin, userPin);
-  return module.findToken({ slotId: only.slotId });
+  await setUserPin(module, slotId, soPin, userPin);
+  module.reinitialise();
+  return module.findToken({ label });
 }
 
 async function setUserPin(module: TokenModule, slotId: number, soPin: PinSource, userPin: PinSource): Promise<void> {
