@@ -1,0 +1,245 @@
+import type { StoredMaterial } from '../hsm/material.js';
+import { isKeyId, keyArn, type KeyHome, type KeyId } from '../kms/key_id.js';
+import type { KeyRecord, MaterialRecord } from '../kms/key_record.js';
+import type { InstalledKey, KeyStore, NewKey, ReplicaRecord } from '../kms/key_store.js';
+import type { Tag } from '../kms/tag.js';
+import type { Database, SqlStatement } from './database.js';
+import { KEY_MIGRATIONS, keyFromRow, materialFromRow, replicaFromRow, tagFromRow, text } from './key_rows.js';
+
+/** Key records, and materials, that are kept in memory; a record takes about 2 kB. */
+const CACHED_KEYS_MAX = 20_000;
+
+/**
+ * The keys of a region in its SQLite database.
+ *
+ * Records that cryptography needs are answered from memory: every change of a key drops what is remembered of it, and a
+ * rollback drops everything. One process at a time may change the database.
+ */
+export class SqliteKeyStore implements KeyStore {
+  readonly #database: Database;
+  readonly #home: KeyHome;
+  readonly #records = new Map<string, KeyRecord>();
+  readonly #materials = new Map<string, { readonly keyId: KeyId; readonly material: StoredMaterial }>();
+  readonly #sql: ReturnType<typeof prepareAll>;
+
+  constructor(database: Database, home: KeyHome) {
+    database.migrate('keys', KEY_MIGRATIONS);
+    this.#database = database;
+    this.#home = home;
+    this.#sql = prepareAll(database);
+    database.onRollback(() => this.#forgetAll());
+  }
+
+  transaction<Result>(work: () => Result): Result {
+    return this.#database.transaction(work);
+  }
+
+  insertKey({ record, policy, tags, materials }: NewKey): void {
+    this.transaction(() => {
+      this.#sql.insertKey.run(
+        record.keyId,
+        record.account,
+        record.createdMs,
+        record.description,
+        record.keySpec,
+        record.keyUsage,
+        record.origin,
+        record.state,
+        record.dataSuite,
+        record.multiRegion?.type ?? null,
+        record.multiRegion?.primaryRegion ?? null,
+        record.multiRegion?.birthCertificate ?? null,
+        policy,
+      );
+      this.#replaceTags(record.keyId, tags);
+      this.#putMaterials(record.keyId, materials);
+      this.#replaceKnownReplicas(record);
+    });
+    this.#forget(record.keyId);
+  }
+
+  key(keyId: KeyId): KeyRecord | undefined {
+    const remembered = this.#records.get(keyId);
+    if (remembered !== undefined) return remembered;
+    const row = this.#sql.key.get(keyId);
+    if (row === undefined) return undefined;
+    const current = this.#sql.currentMaterial.get(keyId);
+    const replicaRegions = this.#sql.replicaRegions.all(keyId).map((replica) => text(replica, 'region'));
+    const record: KeyRecord = Object.freeze({
+      ...keyFromRow(row, keyArn(this.#home, keyId), replicaRegions),
+      currentMaterial: current === undefined ? null : materialFromRow(current).material,
+    });
+    remember(this.#records, keyId, record);
+    return record;
+  }
+
+  keyOfMaterial(materialId: string): { readonly record: KeyRecord; readonly material: StoredMaterial } | undefined {
+    let found = this.#materials.get(materialId);
+    if (found === undefined) {
+      const row = this.#sql.material.get(materialId);
+      if (row === undefined) return undefined;
+      found = { keyId: requireKeyId(text(row, 'key_id')), material: materialFromRow(row).material };
+      remember(this.#materials, materialId, found);
+    }
+    const record = this.key(found.keyId);
+    return record === undefined ? undefined : { record, material: found.material };
+  }
+
+  materials(keyId: KeyId): readonly MaterialRecord[] {
+    return this.#sql.materials.all(keyId).map(materialFromRow);
+  }
+
+  keyIds(page: { readonly after: string; readonly limit: number }): readonly KeyId[] {
+    return this.#sql.keyIds.all(page.after, page.limit).map((row) => requireKeyId(text(row, 'key_id')));
+  }
+
+  policy(keyId: KeyId): string | undefined {
+    const row = this.#sql.policy.get(keyId);
+    return row === undefined ? undefined : text(row, 'policy');
+  }
+
+  tags(keyId: KeyId): readonly Tag[] {
+    return this.#sql.tags.all(keyId).map(tagFromRow);
+  }
+
+  replica(keyId: KeyId, region: string): ReplicaRecord | undefined {
+    const row = this.#sql.replica.get(keyId, region);
+    return row === undefined ? undefined : replicaFromRow(row);
+  }
+
+  putReplica(keyId: KeyId, replica: ReplicaRecord): void {
+    this.#sql.putReplica.run(
+      keyId,
+      replica.region,
+      replica.standing,
+      replica.failure,
+      replica.description,
+      replica.policy,
+      JSON.stringify(replica.tags),
+    );
+    this.#forget(keyId);
+  }
+
+  installKey({ record, materials, own }: InstalledKey): void {
+    this.transaction(() => {
+      const changed = this.#sql.updateKey.run(
+        record.description,
+        record.state,
+        record.dataSuite,
+        record.multiRegion?.type ?? null,
+        record.multiRegion?.primaryRegion ?? null,
+        record.keyId,
+      );
+      if (changed.changes !== 1) throw new Error(`key ${record.keyId} is not recorded`);
+      if (own !== undefined) {
+        this.#sql.updatePolicy.run(own.policy, record.keyId);
+        this.#replaceTags(record.keyId, own.tags);
+      }
+      this.#putMaterials(record.keyId, materials);
+      this.#replaceKnownReplicas(record);
+    });
+    this.#forget(record.keyId);
+  }
+
+  deleteKey(keyId: KeyId): void {
+    const versions = this.materials(keyId);
+    this.#sql.deleteKey.run(keyId);
+    this.#forget(keyId);
+    for (const { material } of versions) this.#materials.delete(material.binding.materialId);
+  }
+
+  #putMaterials(keyId: KeyId, materials: readonly MaterialRecord[]): void {
+    // Two materials are never CURRENT at once, not even between two statements: the old one steps down first.
+    for (const { state, material, index, createdMs } of materials.toSorted(nonCurrentFirst)) {
+      this.#sql.putMaterial.run(
+        material.binding.materialId,
+        keyId,
+        index,
+        state,
+        createdMs,
+        material.exportedKeyToken,
+        material.domainKeyId,
+        material.recordMac,
+      );
+    }
+  }
+
+  #replaceTags(keyId: KeyId, tags: readonly Tag[]): void {
+    this.#sql.deleteTags.run(keyId);
+    for (const tag of tags) this.#sql.insertTag.run(keyId, tag.TagKey, tag.TagValue);
+  }
+
+  /** On a replica: the set's replicas as the primary last told them. */
+  #replaceKnownReplicas(record: Omit<KeyRecord, 'currentMaterial'>): void {
+    if (record.multiRegion?.type !== 'REPLICA') return;
+    this.#sql.deleteReplicas.run(record.keyId);
+    for (const region of record.multiRegion.replicaRegions) {
+      this.#sql.putReplica.run(record.keyId, region, 'ACTIVE', null, '', '', '[]');
+    }
+  }
+
+  #forget(keyId: KeyId): void {
+    this.#records.delete(keyId);
+  }
+
+  #forgetAll(): void {
+    this.#records.clear();
+    this.#materials.clear();
+  }
+}
+
+const MATERIAL_COLUMNS = `material_id, key_id, rotation_index, material_state, key_materials.created_ms AS material_created_ms,
+  exported_key_token, domain_key_id, record_mac, key_spec, key_usage, data_suite, multi_region_type`;
+const MATERIAL_ROWS = `SELECT ${MATERIAL_COLUMNS} FROM key_materials JOIN keys USING (key_id)`;
+
+function prepareAll(database: Database): Readonly<Record<StatementName, SqlStatement>> {
+  const prepared = {} as Record<StatementName, SqlStatement>;
+  for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
+  return prepared;
+}
+
+const STATEMENTS = {
+  insertKey: `INSERT INTO keys (key_id, account_id, created_ms, description, key_spec, key_usage, origin, key_state, data_suite,
+    multi_region_type, primary_region, birth_certificate, policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  updateKey: `UPDATE keys SET description = ?, key_state = ?, data_suite = ?, multi_region_type = ?, primary_region = ?
+    WHERE key_id = ?`,
+  key: 'SELECT * FROM keys WHERE key_id = ?',
+  deleteKey: 'DELETE FROM keys WHERE key_id = ?',
+  keyIds: 'SELECT key_id FROM keys WHERE key_id > ? ORDER BY key_id LIMIT ?',
+  policy: 'SELECT policy FROM keys WHERE key_id = ?',
+  updatePolicy: 'UPDATE keys SET policy = ? WHERE key_id = ?',
+  material: `${MATERIAL_ROWS} WHERE material_id = ?`,
+  materials: `${MATERIAL_ROWS} WHERE key_id = ? ORDER BY rotation_index`,
+  currentMaterial: `${MATERIAL_ROWS} WHERE key_id = ? AND material_state = 'CURRENT'`,
+  putMaterial: `INSERT INTO key_materials (material_id, key_id, rotation_index, material_state, created_ms, exported_key_token,
+    domain_key_id, record_mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (material_id) DO UPDATE SET material_state = excluded.material_state`,
+  tags: 'SELECT tag_key, tag_value FROM key_tags WHERE key_id = ? ORDER BY rowid',
+  insertTag: 'INSERT INTO key_tags (key_id, tag_key, tag_value) VALUES (?, ?, ?)',
+  deleteTags: 'DELETE FROM key_tags WHERE key_id = ?',
+  replica: 'SELECT * FROM key_replicas WHERE key_id = ? AND region = ?',
+  replicaRegions: "SELECT region FROM key_replicas WHERE key_id = ? AND standing <> 'FAILED' ORDER BY rowid",
+  putReplica: `INSERT INTO key_replicas (key_id, region, standing, failure, description, policy, tags)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_id, region) DO UPDATE SET standing = excluded.standing,
+    failure = excluded.failure, description = excluded.description, policy = excluded.policy, tags = excluded.tags`,
+  deleteReplicas: 'DELETE FROM key_replicas WHERE key_id = ?',
+} as const;
+type StatementName = keyof typeof STATEMENTS;
+
+function nonCurrentFirst(a: MaterialRecord, b: MaterialRecord): number {
+  return a.state === b.state ? a.index - b.index : a.state === 'CURRENT' ? 1 : -1;
+}
+
+function requireKeyId(id: string): KeyId {
+  if (!isKeyId(id)) throw new Error(`the database holds the malformed key id ${id}`);
+  return id;
+}
+
+/** Remembers a value; the oldest one is forgotten where there is no room. */
+function remember<Value>(cache: Map<string, Value>, key: string, value: Value): void {
+  if (cache.size >= CACHED_KEYS_MAX) {
+    const oldest = cache.keys().next();
+    if (oldest.done !== true) cache.delete(oldest.value);
+  }
+  cache.set(key, value);
+}

@@ -1,0 +1,31 @@
+import { KmsError } from './errors.js';
+import type { KeyRecord } from './key_record.js';
+import type { Call } from './region.js';
+
+/**
+ * Checks that the caller may use a key.
+ *
+ * Principals of the key's account may do everything, as under the default key policy with administrators only.
+ *
+ * @param operation - name of the permission without `kms:`
+ * @throws {@link KmsError} `AccessDeniedException`; `InvalidGrantTokenException` where a grant token is given
+ */
+export function authorizeKey(call: Call, operation: string, record: KeyRecord, grantTokens?: readonly string[]): void {
+  requireAccount(call, operation, record.account, record.arn);
+  if (grantTokens !== undefined && grantTokens.length > 0) {
+    throw new KmsError('InvalidGrantTokenException', 'The grant token does not belong to a grant of this key.');
+  }
+}
+
+/** Checks that the caller may do what concerns no single key. */
+export function authorizeAccount(call: Call, operation: string): void {
+  requireAccount(call, operation, call.region.home.account, '*');
+}
+
+function requireAccount(call: Call, operation: string, account: string, resource: string): void {
+  if (call.caller.account === account) return;
+  throw new KmsError(
+    'AccessDeniedException',
+    `User: ${call.caller.principal} is not authorized to perform: kms:${operation} on resource: ${resource}`,
+  );
+}

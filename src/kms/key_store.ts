@@ -1,0 +1,63 @@
+import type { StoredMaterial } from '../hsm/material.js';
+import type { KeyRecord, MaterialRecord } from './key_record.js';
+import type { KeyId } from './key_id.js';
+import type { Tag } from './tag.js';
+
+/** A key as it is first recorded. */
+export interface NewKey {
+  /** `currentMaterial` is taken from `materials`. */
+  readonly record: Omit<KeyRecord, 'currentMaterial'>;
+  /** Key policy as JSON text. */
+  readonly policy: string;
+  readonly tags: readonly Tag[];
+  /** Oldest first; empty for a replica whose material has not come yet. */
+  readonly materials: readonly MaterialRecord[];
+}
+
+/** One replica of a primary in this region, as its primary knows it. */
+export interface ReplicaRecord {
+  readonly region: string;
+  /** `REPLICATING`: begun and not confirmed. `ACTIVE`: the destination has confirmed. `FAILED`: given up, may be begun again. */
+  readonly standing: 'REPLICATING' | 'ACTIVE' | 'FAILED';
+  /** Why it failed, in the words that the next caller of `ReplicateKey` sees. */
+  readonly failure: string | null;
+  /** What the caller of `ReplicateKey` chose for the replica. */
+  readonly description: string;
+  readonly policy: string;
+  readonly tags: readonly Tag[];
+}
+
+/** What an install changes on a key that is already recorded. */
+export interface InstalledKey {
+  readonly record: Omit<KeyRecord, 'currentMaterial'>;
+  readonly materials: readonly MaterialRecord[];
+  /** Members that are the replica's own: given at the first install, absent later. */
+  readonly own?: { readonly policy: string; readonly tags: readonly Tag[] };
+}
+
+/**
+ * Where a region keeps its keys. Synchronous, so that a change of keys and a step of replication can be one transaction.
+ * Reads by key id and by material id are on the path of every encryption: an implementation answers them from memory.
+ */
+export interface KeyStore {
+  /** Runs `work` in one transaction, durable when it returns; joins a transaction that is already open. */
+  transaction<Result>(work: () => Result): Result;
+  /** Fails where the key id is taken. */
+  insertKey(key: NewKey): void;
+  key(keyId: KeyId): KeyRecord | undefined;
+  /** The key that a material belongs to, and the material. */
+  keyOfMaterial(materialId: string): { readonly record: KeyRecord; readonly material: StoredMaterial } | undefined;
+  /** All versions, oldest first. */
+  materials(keyId: KeyId): readonly MaterialRecord[];
+  /** Key ids in ascending order, those behind `after` only. */
+  keyIds(page: { readonly after: string; readonly limit: number }): readonly KeyId[];
+  policy(keyId: KeyId): string | undefined;
+  tags(keyId: KeyId): readonly Tag[];
+  replica(keyId: KeyId, region: string): ReplicaRecord | undefined;
+  /** Records a replica, or replaces what was recorded of it. */
+  putReplica(keyId: KeyId, replica: ReplicaRecord): void;
+  /** Replaces a replica's record and adds the material that came. */
+  installKey(key: InstalledKey): void;
+  /** Removes a key with everything that belongs to it. */
+  deleteKey(keyId: KeyId): void;
+}

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { authorizeAccount } from '../authorization.js';
+import { KmsError, validationError } from '../errors.js';
+import { hsmJob } from '../hsm_failure.js';
+import { isKeyId, keyArn } from '../key_id.js';
+import { describeRecord, type KeyMetadata, type KeyRecord } from '../key_record.js';
+import { chooseKeySpec, type RequestedKeySpec, type RequestedKeyUsage } from '../key_spec.js';
+import { defaultPolicy, requireValidPolicy } from '../policy.js';
+import type { Call, Operation } from '../region.js';
+import { requireValidTags, type Tag } from '../tag.js';
+
+export interface CreateKeyRequest {
+  readonly Policy?: string;
+  readonly Description?: string;
+  readonly KeyUsage?: RequestedKeyUsage;
+  readonly CustomerMasterKeySpec?: RequestedKeySpec;
+  readonly KeySpec?: RequestedKeySpec;
+  readonly Origin?: 'AWS_KMS' | 'EXTERNAL' | 'AWS_CLOUDHSM' | 'EXTERNAL_KEY_STORE';
+  readonly CustomKeyStoreId?: string;
+  readonly XksKeyId?: string;
+  readonly BypassPolicyLockoutSafetyCheck?: boolean;
+  readonly Tags?: readonly Tag[];
+  readonly MultiRegion?: boolean;
+}
+
+export interface CreateKeyResponse {
+  readonly KeyMetadata: KeyMetadata;
+}
+
+/**
+ * Makes a KMS key: its material in the token, its record in one transaction that is durable before the caller hears of it.
+ *
+ * @throws {@link KmsError} as the members' rules say; `UnsupportedOperationException` for what Keyferry does not make
+ * @source AWS KMS API Reference, CreateKey
+ */
+export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (call, request) => {
+  const { region } = call;
+  const spec = requestedSpec(request);
+  requireOrigin(request, spec);
+  authorizeAccount(call, 'CreateKey');
+  const { keySpec, keyUsage } = chooseKeySpec(spec, request.KeyUsage);
+  const tags = request.Tags ?? [];
+  requireValidTags(tags);
+  const policy = newKeyPolicy(call, request);
+
+  const multiRegion = request.MultiRegion === true;
+  const dataSuite = multiRegion ? region.replicator.commonDataSuite() : region.hsm.dataSuites[0];
+  if (dataSuite === undefined) {
+    throw new KmsError(
+      'UnsupportedOperationException',
+      multiRegion
+        ? 'The HSMs of this partition have no way of making message keys in common.'
+        : 'The HSM of this region cannot make message keys.',
+    );
+  }
+  const birth = multiRegion
+    ? await hsmJob('service', region.replicator.issueBirth({ keySpec, keyUsage }))
+    : { keyId: randomUUID() as string, birthCertificate: null };
+  const { keyId } = birth;
+  if (!isKeyId(keyId)) throw new Error(`a birth was issued with the malformed key id ${keyId}`);
+  const material = await hsmJob(
+    'service',
+    region.hsm.createMaterial({ keyId, keySpec, keyUsage, multiRegion, dataSuite }),
+  );
+
+  const createdMs = region.clock.nowMs();
+  const record: KeyRecord = {
+    keyId,
+    arn: keyArn(region.home, keyId),
+    account: region.home.account,
+    createdMs,
+    description: request.Description ?? '',
+    keySpec,
+    keyUsage,
+    origin: 'AWS_KMS',
+    state: 'Enabled',
+    dataSuite,
+    multiRegion:
+      birth.birthCertificate === null
+        ? null
+        : {
+            type: 'PRIMARY',
+            primaryRegion: region.home.region,
+            replicaRegions: [],
+            birthCertificate: birth.birthCertificate,
+          },
+    currentMaterial: material,
+  };
+  region.store.insertKey({ record, policy, tags, materials: [{ material, index: 0, state: 'CURRENT', createdMs }] });
+  return { KeyMetadata: describeRecord(record) };
+};
+
+/** The policy that a new key gets, checked. */
+export function newKeyPolicy(
+  call: Call,
+  request: { readonly Policy?: string; readonly BypassPolicyLockoutSafetyCheck?: boolean },
+): string {
+  if (request.Policy === undefined) return defaultPolicy(call.region.home);
+  requireValidPolicy(request.Policy, {
+    ...call.caller,
+    bypassLockoutCheck: request.BypassPolicyLockoutSafetyCheck === true,
+  });
+  return request.Policy;
+}
+
+function requestedSpec(request: CreateKeyRequest): RequestedKeySpec {
+  if (request.KeySpec !== undefined && request.CustomerMasterKeySpec !== undefined) {
+    throw validationError(
+      'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.',
+    );
+  }
+  return request.KeySpec ?? request.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT';
+}
+
+function requireOrigin(request: CreateKeyRequest, spec: RequestedKeySpec): void {
+  const origin = request.Origin ?? 'AWS_KMS';
+  const custom = origin === 'AWS_CLOUDHSM' || origin === 'EXTERNAL_KEY_STORE';
+  if (custom && spec !== 'SYMMETRIC_DEFAULT') {
+    throw validationError(`KeySpec ${spec} is not supported for Origin ${origin}`);
+  }
+  if (!custom && request.CustomKeyStoreId !== undefined) {
+    throw validationError(`CustomKeyStoreId is not supported for Origin ${origin}`);
+  }
+  if (origin !== 'EXTERNAL_KEY_STORE' && request.XksKeyId !== undefined) {
+    throw validationError(`XksKeyId is not supported for Origin ${origin}`);
+  }
+  if (custom && request.CustomKeyStoreId === undefined) {
+    throw validationError(`CustomKeyStoreId is required for Origin ${origin}`);
+  }
+  if (custom) {
+    throw new KmsError(
+      'CustomKeyStoreNotFoundException',
+      `Custom key store '${request.CustomKeyStoreId}' does not exist.`,
+    );
+  }
+  if (origin === 'EXTERNAL')
+    throw new KmsError('UnsupportedOperationException', 'Origin EXTERNAL is not supported here.');
+}

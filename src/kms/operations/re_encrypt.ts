@@ -1,0 +1,76 @@
+import { findDecryptingKey, findNamedDecryptingKey } from '../ciphertext_key.js';
+import { ignoresCiphertext, requireMember, type DryRunModifier } from '../dry_run.js';
+import { dryRunSucceeded } from '../errors.js';
+import { hsmJob } from '../hsm_failure.js';
+import { findEncryptingKey } from '../key_lookup.js';
+import type { EncryptionAlgorithm } from '../key_spec.js';
+import type { EncryptionContext } from '../ports.js';
+import type { Operation } from '../region.js';
+
+export interface ReEncryptRequest {
+  readonly DestinationKeyId: string;
+  /** 1–6,144 octets. */
+  readonly CiphertextBlob?: Uint8Array;
+  readonly SourceEncryptionContext?: EncryptionContext;
+  readonly SourceKeyId?: string;
+  readonly DestinationEncryptionContext?: EncryptionContext;
+  readonly SourceEncryptionAlgorithm?: EncryptionAlgorithm;
+  readonly DestinationEncryptionAlgorithm?: EncryptionAlgorithm;
+  readonly GrantTokens?: readonly string[];
+  readonly DryRun?: boolean;
+  readonly DryRunModifiers?: readonly DryRunModifier[];
+}
+
+export interface ReEncryptResponse {
+  readonly CiphertextBlob: Uint8Array;
+  readonly SourceKeyId: string;
+  readonly KeyId: string;
+  readonly SourceEncryptionAlgorithm: EncryptionAlgorithm;
+  readonly DestinationEncryptionAlgorithm: EncryptionAlgorithm;
+  readonly SourceKeyMaterialId: string;
+  readonly DestinationKeyMaterialId: string;
+}
+
+/**
+ * Decrypts a blob and encrypts what it holds under another key, in one job of the HSM: the plaintext never comes here.
+ *
+ * @throws {@link KmsError} for the source as in Decrypt, then for the destination as in Encrypt
+ * @source AWS KMS API Reference, ReEncrypt
+ */
+export const reEncrypt: Operation<ReEncryptRequest, ReEncryptResponse> = async (call, request) => {
+  const said = { grantTokens: request.GrantTokens, algorithm: request.SourceEncryptionAlgorithm };
+  const findDestination = () =>
+    findEncryptingKey(call, 'ReEncryptTo', {
+      keyId: request.DestinationKeyId,
+      grantTokens: request.GrantTokens,
+      algorithm: request.DestinationEncryptionAlgorithm,
+    });
+  if (ignoresCiphertext(request)) {
+    findNamedDecryptingKey(call, 'ReEncryptFrom', {
+      ...said,
+      keyId: requireMember(request.SourceKeyId, 'sourceKeyId'),
+    });
+    findDestination();
+    throw dryRunSucceeded();
+  }
+  const blob = requireMember(request.CiphertextBlob, 'ciphertextBlob');
+  const source = findDecryptingKey(call, 'ReEncryptFrom', { ...said, blob, keyId: request.SourceKeyId });
+  const destination = findDestination();
+  const again = await hsmJob(
+    'key',
+    call.region.hsm.reEncrypt(
+      { material: source.material, context: request.SourceEncryptionContext ?? {}, blob },
+      { material: destination.material, context: request.DestinationEncryptionContext ?? {} },
+    ),
+  );
+  if (request.DryRun === true) throw dryRunSucceeded();
+  return {
+    CiphertextBlob: again,
+    SourceKeyId: source.arn,
+    KeyId: destination.arn,
+    SourceEncryptionAlgorithm: source.algorithm,
+    DestinationEncryptionAlgorithm: destination.algorithm,
+    SourceKeyMaterialId: source.material.binding.materialId,
+    DestinationKeyMaterialId: destination.material.binding.materialId,
+  };
+};

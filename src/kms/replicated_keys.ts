@@ -1,0 +1,193 @@
+import type { AnnouncedReplica, ExportableKey, ReplicatedKeys } from '../replication/ports.js';
+import type { StoredMaterial } from '../hsm/material.js';
+import { isKeyId, keyArn, type KeyId } from './key_id.js';
+import type { KeyRecord, MaterialRecord } from './key_record.js';
+import type { ReplicaRecord } from './key_store.js';
+import { defaultPolicy } from './policy.js';
+import type { KmsRegion } from './region.js';
+
+type Installation = Parameters<ReplicatedKeys['install']>[0];
+
+/**
+ * A region's keys as the replication floor sees them, over its key store. Its calls join the transaction that is open.
+ *
+ * Members of a replica that are its own (description, policy, tags) are taken from the transfer once, when the replica gets its
+ * first material; later transfers change the shared members only.
+ *
+ * @source AWS KMS Developer Guide, "Multi-Region keys": shared and independent properties
+ */
+export class StoredReplicatedKeys implements ReplicatedKeys {
+  readonly #region: Pick<KmsRegion, 'home' | 'store' | 'clock'>;
+
+  constructor(region: Pick<KmsRegion, 'home' | 'store' | 'clock'>) {
+    this.#region = region;
+  }
+
+  exportable(keyId: string, destination: string): ExportableKey | undefined {
+    const record = this.#record(keyId);
+    if (record === undefined || record.multiRegion?.type !== 'PRIMARY' || record.dataSuite === null) return undefined;
+    const replica = this.#region.store.replica(record.keyId, destination);
+    const materials = this.#region.store.materials(record.keyId);
+    if (replica === undefined || materials.length === 0) return undefined;
+    const { multiRegion } = record;
+    const others = multiRegion.replicaRegions.filter((region) => region !== destination);
+    return {
+      keyId: record.keyId,
+      birthCertificate: multiRegion.birthCertificate,
+      context: {
+        keyId: record.keyId,
+        keySpec: record.keySpec,
+        keyUsage: record.keyUsage,
+        origin: record.origin,
+        dataSuite: record.dataSuite,
+        account: record.account,
+        primaryRegion: multiRegion.primaryRegion,
+        regions: [multiRegion.primaryRegion, ...others, destination],
+        materials: materials.map(({ material, index, state, createdMs }) => ({
+          materialId: material.binding.materialId,
+          index,
+          state,
+          createdMs,
+        })),
+        replica: { description: replica.description, policy: replica.policy, tags: replica.tags },
+      },
+      materials: materials.map((version) => version.material),
+    };
+  }
+
+  standing(keyId: string, source: string): ReturnType<ReplicatedKeys['standing']> {
+    const record = this.#record(keyId);
+    if (record === undefined) return { state: 'unknown', materialIds: [] };
+    const { multiRegion } = record;
+    if (multiRegion?.type !== 'REPLICA' || multiRegion.primaryRegion !== source) {
+      return { state: 'conflict', materialIds: [] };
+    }
+    const versions = this.#region.store.materials(record.keyId);
+    return { state: 'replica', materialIds: versions.map(({ material }) => material.binding.materialId) };
+  }
+
+  announce(replica: AnnouncedReplica): void {
+    if (this.#record(replica.keyId) !== undefined) return;
+    const { home, store, clock } = this.#region;
+    const keyId = requireKeyId(replica.keyId);
+    store.insertKey({
+      record: {
+        keyId,
+        arn: keyArn(home, keyId),
+        account: home.account,
+        createdMs: clock.nowMs(),
+        description: '',
+        keySpec: requireSpec(replica.keySpec),
+        keyUsage: requireUsage(replica.keyUsage),
+        origin: 'AWS_KMS',
+        state: 'Creating',
+        dataSuite: null,
+        multiRegion: {
+          type: 'REPLICA',
+          primaryRegion: replica.source,
+          replicaRegions: [home.region],
+          birthCertificate: replica.birthCertificate,
+        },
+      },
+      policy: defaultPolicy(home),
+      tags: [],
+      materials: [],
+    });
+  }
+
+  install(args: Installation): void {
+    const { home, store } = this.#region;
+    const { context } = args;
+    if (context.account !== home.account)
+      throw new Error(`a replica of account ${context.account} came to ${home.account}`);
+    store.transaction(() => {
+      this.announce({
+        keyId: context.keyId,
+        source: args.source,
+        generation: args.generation,
+        keySpec: context.keySpec,
+        keyUsage: context.keyUsage,
+        birthCertificate: args.birthCertificate,
+        materialIds: context.materials.map((version) => version.materialId),
+      });
+      const record = this.#record(context.keyId);
+      if (record?.multiRegion?.type !== 'REPLICA' || record.multiRegion.primaryRegion !== args.source) {
+        throw new Error(`${context.keyId} is no replica of ${args.source}`);
+      }
+      const { currentMaterial, ...kept } = record;
+      const first = currentMaterial === null;
+      store.installKey({
+        record: {
+          ...kept,
+          description: first ? context.replica.description : record.description,
+          state: record.state === 'Creating' ? 'Enabled' : record.state,
+          dataSuite: context.dataSuite,
+          multiRegion: {
+            ...record.multiRegion,
+            primaryRegion: context.primaryRegion,
+            replicaRegions: context.regions.filter((region) => region !== context.primaryRegion),
+          },
+        },
+        materials: joinMaterials(context.materials, args.materials),
+        ...(first && { own: { policy: context.replica.policy, tags: context.replica.tags } }),
+      });
+    });
+  }
+
+  withdraw(keyId: string): void {
+    const record = this.#record(keyId);
+    if (record?.state === 'Creating' && record.currentMaterial === null) this.#region.store.deleteKey(record.keyId);
+  }
+
+  confirmed(keyId: string, destination: string, _generation: bigint): void {
+    this.#settle(keyId, destination, { standing: 'ACTIVE', failure: null });
+  }
+
+  failed(keyId: string, destination: string, reason: string): void {
+    this.#settle(keyId, destination, { standing: 'FAILED', failure: reason });
+  }
+
+  #settle(keyId: string, destination: string, outcome: Pick<ReplicaRecord, 'standing' | 'failure'>): void {
+    const record = this.#record(keyId);
+    if (record === undefined) return;
+    const replica = this.#region.store.replica(record.keyId, destination);
+    // A replica that once was confirmed exists, even where a later transfer to it failed.
+    if (replica === undefined || (replica.standing === 'ACTIVE' && outcome.standing === 'FAILED')) return;
+    this.#region.store.putReplica(record.keyId, { ...replica, ...outcome });
+  }
+
+  #record(keyId: string): KeyRecord | undefined {
+    return isKeyId(keyId) ? this.#region.store.key(keyId) : undefined;
+  }
+}
+
+/** Each version of the transfer's metadata with the material of the same id. */
+function joinMaterials(
+  versions: Installation['context']['materials'],
+  materials: readonly StoredMaterial[],
+): readonly MaterialRecord[] {
+  const byId = new Map(materials.map((material) => [material.binding.materialId, material]));
+  if (byId.size !== versions.length || materials.length !== versions.length) {
+    throw new Error(`${materials.length} materials came for ${versions.length} versions`);
+  }
+  return versions.map(({ materialId, index, state, createdMs }) => {
+    const material = byId.get(materialId);
+    if (material === undefined) throw new Error(`no material came for version ${index}, ${materialId}`);
+    return { material, index, state, createdMs };
+  });
+}
+
+function requireKeyId(text: string): KeyId {
+  if (!isKeyId(text)) throw new Error(`${text} is no key id`);
+  return text;
+}
+
+function requireSpec(text: string): 'SYMMETRIC_DEFAULT' {
+  if (text !== 'SYMMETRIC_DEFAULT') throw new Error(`key spec ${text} cannot be replicated`);
+  return text;
+}
+
+function requireUsage(text: string): 'ENCRYPT_DECRYPT' {
+  if (text !== 'ENCRYPT_DECRYPT') throw new Error(`key usage ${text} cannot be replicated`);
+  return text;
+}

@@ -1,0 +1,186 @@
+import { DATA_KEY_SPECS } from '../../kms/data_key.js';
+import { DRY_RUN_MODIFIERS } from '../../kms/dry_run.js';
+import { ENCRYPTION_ALGORITHMS, KEY_SPECS, KEY_USAGES } from '../../kms/key_spec.js';
+import { createKey } from '../../kms/operations/create_key.js';
+import { decrypt } from '../../kms/operations/decrypt.js';
+import { describeKey } from '../../kms/operations/describe_key.js';
+import { encrypt } from '../../kms/operations/encrypt.js';
+import { generateDataKey } from '../../kms/operations/generate_data_key.js';
+import { generateDataKeyWithoutPlaintext } from '../../kms/operations/generate_data_key_without_plaintext.js';
+import { generateRandom } from '../../kms/operations/generate_random.js';
+import { listKeys } from '../../kms/operations/list_keys.js';
+import { reEncrypt } from '../../kms/operations/re_encrypt.js';
+import { replicateKey } from '../../kms/operations/replicate_key.js';
+import type { Call, Operation } from '../../kms/region.js';
+import { decodeRequest } from './decode.js';
+import {
+  blob,
+  boolean,
+  integer,
+  listOf,
+  map,
+  oneOf,
+  structure,
+  text,
+  type Decoded,
+  type StructureShape,
+} from './shape.js';
+
+const keyId = text(1, 2048);
+const description = text(0, 8192);
+const ciphertext = blob(1, 6144);
+const plaintext = blob(1, 4096);
+const grantTokens = listOf(text(1, 8192), 10);
+const marker = text(1, 1024, { expression: /^[\u0020-\u00FF]*$/, shown: '[\\u0020-\\u00FF]*' });
+const policy = text(1, 131_072, {
+  expression: /^[\u0009\u000A\u000D\u0020-\u00FF]+$/,
+  shown: '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+',
+});
+const regionName = text(1, 32, { expression: /^([a-z]+-){2,3}\d+$/, shown: '^([a-z]+-){2,3}\\d+$' });
+const encryptionAlgorithm = oneOf(ENCRYPTION_ALGORITHMS);
+const dryRunModifiers = listOf(oneOf(DRY_RUN_MODIFIERS), DRY_RUN_MODIFIERS.length);
+// The model has no limit for the number of tags: what is too many is the operation's to say.
+const tags = listOf(structure({ required: { TagKey: text(1, 128), TagValue: text(0, 256) }, optional: {} }), 1000);
+const recipient = structure({
+  required: {},
+  optional: { KeyEncryptionAlgorithm: oneOf(['RSAES_OAEP_SHA_256']), AttestationDocument: blob(1, 262_144) },
+});
+const dataKey = {
+  required: { KeyId: keyId },
+  optional: {
+    EncryptionContext: map,
+    NumberOfBytes: integer(1, 1024),
+    KeySpec: oneOf(DATA_KEY_SPECS),
+    GrantTokens: grantTokens,
+    DryRun: boolean,
+  },
+} as const;
+
+/** An operation that can be called over the wire. */
+export type WireOperation = (call: Call, body: Uint8Array) => Promise<object>;
+
+function operation<S extends StructureShape>(shape: S, run: Operation<Decoded<S>, object>): WireOperation {
+  return (call, body) => run(call, decodeRequest(shape, body));
+}
+
+/**
+ * Every operation that this region answers, by the name in `X-Amz-Target`, with its request's members.
+ *
+ * @source AWS KMS API Reference
+ */
+export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, WireOperation>([
+  [
+    'CreateKey',
+    operation(
+      structure({
+        required: {},
+        optional: {
+          Policy: policy,
+          Description: description,
+          KeyUsage: oneOf(KEY_USAGES),
+          CustomerMasterKeySpec: oneOf(KEY_SPECS),
+          KeySpec: oneOf(KEY_SPECS),
+          Origin: oneOf(['AWS_KMS', 'EXTERNAL', 'AWS_CLOUDHSM', 'EXTERNAL_KEY_STORE']),
+          CustomKeyStoreId: text(1, 64),
+          BypassPolicyLockoutSafetyCheck: boolean,
+          Tags: tags,
+          MultiRegion: boolean,
+          XksKeyId: text(1, 128, { expression: /^[a-zA-Z0-9-_.]+$/, shown: '^[a-zA-Z0-9-_.]+$' }),
+        },
+      }),
+      createKey,
+    ),
+  ],
+  [
+    'Decrypt',
+    operation(
+      structure({
+        required: {},
+        optional: {
+          CiphertextBlob: ciphertext,
+          EncryptionContext: map,
+          GrantTokens: grantTokens,
+          KeyId: keyId,
+          EncryptionAlgorithm: encryptionAlgorithm,
+          Recipient: recipient,
+          DryRun: boolean,
+          DryRunModifiers: dryRunModifiers,
+        },
+      }),
+      decrypt,
+    ),
+  ],
+  [
+    'DescribeKey',
+    operation(structure({ required: { KeyId: keyId }, optional: { GrantTokens: grantTokens } }), describeKey),
+  ],
+  [
+    'Encrypt',
+    operation(
+      structure({
+        required: { KeyId: keyId, Plaintext: plaintext },
+        optional: {
+          EncryptionContext: map,
+          GrantTokens: grantTokens,
+          EncryptionAlgorithm: encryptionAlgorithm,
+          DryRun: boolean,
+        },
+      }),
+      encrypt,
+    ),
+  ],
+  [
+    'GenerateDataKey',
+    operation(
+      structure({ required: dataKey.required, optional: { ...dataKey.optional, Recipient: recipient } }),
+      generateDataKey,
+    ),
+  ],
+  ['GenerateDataKeyWithoutPlaintext', operation(structure(dataKey), generateDataKeyWithoutPlaintext)],
+  [
+    'GenerateRandom',
+    operation(
+      structure({
+        required: {},
+        optional: { NumberOfBytes: integer(1, 1024), CustomKeyStoreId: text(1, 64), Recipient: recipient },
+      }),
+      generateRandom,
+    ),
+  ],
+  ['ListKeys', operation(structure({ required: {}, optional: { Limit: integer(1, 1000), Marker: marker } }), listKeys)],
+  [
+    'ReEncrypt',
+    operation(
+      structure({
+        required: { DestinationKeyId: keyId },
+        optional: {
+          CiphertextBlob: ciphertext,
+          SourceEncryptionContext: map,
+          SourceKeyId: keyId,
+          DestinationEncryptionContext: map,
+          SourceEncryptionAlgorithm: encryptionAlgorithm,
+          DestinationEncryptionAlgorithm: encryptionAlgorithm,
+          GrantTokens: grantTokens,
+          DryRun: boolean,
+          DryRunModifiers: dryRunModifiers,
+        },
+      }),
+      reEncrypt,
+    ),
+  ],
+  [
+    'ReplicateKey',
+    operation(
+      structure({
+        required: { KeyId: keyId, ReplicaRegion: regionName },
+        optional: {
+          Policy: policy,
+          BypassPolicyLockoutSafetyCheck: boolean,
+          Description: description,
+          Tags: tags,
+        },
+      }),
+      replicateKey,
+    ),
+  ],
+]);

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Caller, KmsRegion } from '../../kms/region.js';
+import { encodeResponse } from './encode.js';
+import { answerException, AwsError, type ExceptionName } from './exceptions.js';
+import { OPERATIONS } from './operations.js';
+import { SignatureVerifier, type Credential } from './sigv4.js';
+
+const CONTENT_TYPE = 'application/x-amz-json-1.1';
+const TARGET_PREFIX = 'TrentService.';
+/** Longest body: a key policy of 131,072 units, each written as a JSON escape, and room for the rest. */
+const BODY_OCTETS_MAX = 1024 * 1024;
+const HEADER_OCTETS_MAX = 32 * 1024;
+/** Requests that are worked on at once; more are told to slow down. */
+const IN_FLIGHT_MAX = 4096;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Idle connections are closed and busy ones waited for, so long, when the server closes. */
+const DRAIN_TIMEOUT_MS = 5_000;
+
+/** What an observer learns of each request after its answer was decided. Holds no plaintext and no request. */
+export interface RequestOutcome {
+  readonly requestId: string;
+  /** Null where the request did not come so far. */
+  readonly operation: string | null;
+  readonly principal: string | null;
+  /** Null for success. */
+  readonly exception: ExceptionName | null;
+  /** What happened, where the caller was not told: for the log, by request id. */
+  readonly cause: unknown;
+}
+
+export interface AwsServerOptions {
+  readonly region: KmsRegion;
+  readonly credentials: readonly Credential[];
+  /** Unshifted time, milliseconds since the epoch: clients sign with theirs. */
+  readonly signatureTimeMs: () => number;
+  readonly observe: (outcome: RequestOutcome) => void;
+}
+
+/** A region's AWS KMS endpoint. */
+export interface AwsServer {
+  readonly url: string;
+  /** Stops listening, waits for the requests that are being answered, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the AWS KMS API on one address.
+ *
+ * @param listen - port 0 takes a free one
+ * @throws the system's error where the address cannot be had, for example `EADDRINUSE`
+ * @source AWS JSON 1.1 protocol: `POST /`, `X-Amz-Target: TrentService.<Operation>`
+ */
+export async function serveAws(
+  options: AwsServerOptions,
+  listen: { readonly host: string; readonly port: number },
+): Promise<AwsServer> {
+  const endpoint = new Endpoint(options);
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_OCTETS_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      noDelay: true,
+    },
+    (request, response) => endpoint.receive(request, response),
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(listen.port, listen.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
+  return { url: `http://${host}:${port}`, close: () => closeServer(server) };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** What has been found out about a request so far. */
+interface Known {
+  operation: string | null;
+  principal: string | null;
+}
+
+class Endpoint {
+  readonly #options: AwsServerOptions;
+  readonly #verifier: SignatureVerifier;
+  /** Who each credential speaks for, by access key id. */
+  readonly #callers: ReadonlyMap<string, Caller>;
+  #inFlight = 0;
+
+  constructor(options: AwsServerOptions) {
+    this.#options = options;
+    this.#verifier = new SignatureVerifier({
+      region: options.region.home.region,
+      credentials: options.credentials,
+      nowMs: options.signatureTimeMs,
+    });
+    this.#callers = new Map(
+      options.credentials.map(({ accessKeyId, principal }) => [
+        accessKeyId,
+        { principal, account: principal.split(':')[4] ?? '' },
+      ]),
+    );
+  }
+
+  receive(request: IncomingMessage, response: ServerResponse): void {
+    const requestId = randomUUID();
+    if (request.method === 'GET' && request.url === '/healthz') {
+      request.resume();
+      const body = JSON.stringify({ status: 'ok', region: this.#options.region.home.region });
+      send(response, { status: 200, body, requestId, contentType: 'application/json' });
+      return;
+    }
+    if (request.method !== 'POST' || request.url !== '/') {
+      request.resume();
+      const { body } = answerException(new AwsError('UnknownOperationException', ''));
+      send(response, { status: 404, body, requestId });
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let octets = 0;
+    request.on('data', (chunk: Buffer) => {
+      const before = octets;
+      octets += chunk.length;
+      if (octets <= BODY_OCTETS_MAX) {
+        chunks.push(chunk);
+      } else if (before <= BODY_OCTETS_MAX) {
+        chunks.length = 0;
+        response.setHeader('Connection', 'close');
+        void this.#answer(request, response, null, requestId);
+      }
+    });
+    // A caller that goes away in the middle of its request has nobody to be answered.
+    request.on('error', () => undefined);
+    request.on('end', () => {
+      if (octets > BODY_OCTETS_MAX) return;
+      const only = chunks.length === 1 ? chunks[0] : undefined;
+      void this.#answer(request, response, only ?? Buffer.concat(chunks), requestId);
+    });
+  }
+
+  /** Answers one request, then tells the observer. @param body - null where it was too long */
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Uint8Array | null,
+    requestId: string,
+  ): Promise<void> {
+    const known: Known = { operation: null, principal: null };
+    this.#inFlight += 1;
+    let answer: { readonly status: number; readonly body: string };
+    let exception: ExceptionName | null = null;
+    let cause: unknown = null;
+    try {
+      answer = { status: 200, body: encodeResponse(await this.#run(request, body, known)) };
+    } catch (error) {
+      const failure = answerException(error);
+      answer = failure;
+      exception = failure.name;
+      if (failure.withheld) cause = error;
+    } finally {
+      this.#inFlight -= 1;
+    }
+    send(response, { status: answer.status, body: answer.body, requestId });
+    this.#options.observe({ requestId, ...known, exception, cause });
+  }
+
+  async #run(request: IncomingMessage, body: Uint8Array | null, known: Known): Promise<object> {
+    if (this.#inFlight > IN_FLIGHT_MAX) {
+      throw new AwsError(
+        'ThrottlingException',
+        'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+      );
+    }
+    if (body === null) {
+      throw new AwsError('SerializationException', `The request body is longer than ${BODY_OCTETS_MAX} bytes.`);
+    }
+    const credential = this.#verifier.verify({ method: 'POST', rawHeaders: request.rawHeaders, body });
+    const caller = this.#callers.get(credential.accessKeyId);
+    if (caller === undefined) throw new Error('a verified credential has no principal');
+    known.principal = caller.principal;
+    const target = request.headers['x-amz-target'];
+    const name =
+      typeof target === 'string' && target.startsWith(TARGET_PREFIX) ? target.slice(TARGET_PREFIX.length) : '';
+    const run = OPERATIONS.get(name);
+    if (run === undefined) throw new AwsError('UnknownOperationException', '');
+    known.operation = name;
+    return run({ region: this.#options.region, caller }, body);
+  }
+}
+
+function send(
+  response: ServerResponse,
+  answer: {
+    readonly status: number;
+    readonly body: string;
+    readonly requestId: string;
+    readonly contentType?: string;
+  },
+): void {
+  response.writeHead(answer.status, {
+    'x-amzn-RequestId': answer.requestId,
+    'Content-Type': answer.contentType ?? CONTENT_TYPE,
+    'Content-Length': Buffer.byteLength(answer.body),
+  });
+  response.end(answer.body);
+}

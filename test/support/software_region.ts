@@ -1,0 +1,127 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Database } from '../../src/adapters/database.js';
+import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import type { KeyHome } from '../../src/kms/key_id.js';
+import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
+import type { Replicator } from '../../src/kms/ports.js';
+import type { Call, KmsRegion } from '../../src/kms/region.js';
+import type { DataSuite } from '../../src/wire/ciphertext_blob.js';
+import { SoftwareKeyHsm } from './software_key_hsm.js';
+
+export const ACCOUNT = '111122223333';
+export const ROOT = `arn:aws:iam::${ACCOUNT}:root`;
+
+/** Double of replication: remembers what it was asked to begin, and refuses what `refusals` says. */
+export class RecordingReplicator implements Replicator {
+  readonly begun: { readonly keyId: string; readonly destination: string }[] = [];
+  readonly refusals = new Map<string, string>();
+  suite: DataSuite | undefined = 'SP800108-GCM';
+  wakes = 0;
+  /** Raised by the next `begin`. */
+  failure: Error | undefined;
+  readonly #regions: readonly string[];
+
+  constructor(regions: readonly string[]) {
+    this.#regions = regions;
+  }
+
+  regions(): readonly string[] {
+    return this.#regions;
+  }
+
+  refusal(destination: string): string | undefined {
+    return this.refusals.get(destination);
+  }
+
+  commonDataSuite(): DataSuite | undefined {
+    return this.suite;
+  }
+
+  async issueBirth(): Promise<{ readonly keyId: string; readonly birthCertificate: string }> {
+    const nonce = randomBytes(32);
+    const keyId = `mrk-${createHash('sha384').update(nonce).digest('hex').slice(0, 32)}`;
+    return { keyId, birthCertificate: `birth.of.${keyId}` };
+  }
+
+  begin(args: { readonly keyId: string; readonly destination: string }): void {
+    if (this.failure !== undefined) {
+      const { failure } = this;
+      this.failure = undefined;
+      throw failure;
+    }
+    this.begun.push(args);
+  }
+
+  wake(): void {
+    this.wakes += 1;
+  }
+}
+
+/** A clock that moves when it is told to. */
+export class ManualClock {
+  ms = Date.UTC(2026, 0, 1);
+
+  nowMs(): number {
+    return this.ms;
+  }
+
+  monotonicMs(): number {
+    return this.ms;
+  }
+}
+
+/** One region's key manager over a real database and a token double. */
+export interface SoftwareRegion {
+  readonly region: KmsRegion;
+  readonly hsm: SoftwareKeyHsm;
+  readonly replicator: RecordingReplicator;
+  readonly clock: ManualClock;
+  readonly database: Database;
+  readonly replicatedKeys: StoredReplicatedKeys;
+  /** A call by the account's root. */
+  readonly call: Call;
+  /** A call by somebody else. */
+  callAs(principal: string): Call;
+  close(): void;
+}
+
+/** Makes a region in memory, or over the database file that is named. */
+export function makeSoftwareRegion(
+  options: { readonly name?: string; readonly database?: string; readonly regions?: readonly string[] } = {},
+): SoftwareRegion {
+  const home: KeyHome = { partition: 'aws', region: options.name ?? 'us-east-1', account: ACCOUNT };
+  const database = Database.open(options.database ?? ':memory:');
+  const store = new SqliteKeyStore(database, home);
+  const hsm = new SoftwareKeyHsm();
+  const replicator = new RecordingReplicator(options.regions ?? ['us-east-1', 'eu-west-1', 'ap-south-1']);
+  const clock = new ManualClock();
+  const region: KmsRegion = { home, store, hsm, replicator, clock };
+  const callAs = (principal: string): Call => ({
+    region,
+    caller: { principal, account: principal.split(':')[4] ?? '' },
+  });
+  return {
+    region,
+    hsm,
+    replicator,
+    clock,
+    database,
+    replicatedKeys: new StoredReplicatedKeys(region),
+    call: callAs(ROOT),
+    callAs,
+    close: () => database.close(),
+  };
+}
+
+/** Awaits a refusal and returns it; fails where there is none. */
+export async function refusalOf(work: Promise<unknown>): Promise<{ readonly code: string; readonly message: string }> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+      return { code: error.code, message: error.message };
+    }
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
