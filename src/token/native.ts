@@ -26,8 +26,14 @@ interface PinRefusal {
   readonly refusal: string;
 }
 
-/** One job that is done, as it lies in the octets that {@link NativeExecutorBinding} hands over. */
-export type DrainListener = (results: ArrayBuffer | null, count: number, state: number, lossRv: number) => void;
+/**
+ * Called with the results of jobs that are done.
+ *
+ * @param results - `count` flat results, one behind another
+ * @param state - 0 running, 1 sessions lost, 2 sessions lost and no thread in a job
+ * @param lossRv - why they were lost
+ */
+export type DrainListener = (results: ArrayBuffer, count: number, state: number, lossRv: number) => void;
 
 /** The addon's executor: flat programs in, flat results out. Only `executor.ts` uses it. */
 export interface NativeExecutorBinding {
@@ -47,7 +53,10 @@ export interface NativeExecutorBinding {
 export interface NativeModule {
   readonly path: string;
   /** `C_OpenSession`. */
-  openSession(slotId: number | bigint, options: { readonly readWrite: boolean }): NativeCall & { readonly session: bigint };
+  openSession(
+    slotId: number | bigint,
+    options: { readonly readWrite: boolean },
+  ): NativeCall & { readonly session: bigint };
   /** `C_CloseSession`. */
   closeSession(session: bigint): NativeCall;
   /** `C_GetSessionInfo`; numbers as PKCS#11 has them. */
@@ -85,12 +94,25 @@ interface AddonExecutorFunctions {
 }
 
 interface Addon extends AddonExecutorFunctions {
+  readonly callNames: readonly string[];
   loadModule(path: string, deepBind: boolean): { readonly module: number } | { readonly refusal: string };
   openSession(module: number, slotId: bigint, readWrite: boolean): NativeCall & { readonly session: bigint };
   closeSession(module: number, session: bigint): NativeCall;
   sessionInfo(module: number, session: bigint): ReturnType<NativeModule['sessionInfo']>;
-  login(module: number, session: bigint, userType: number, kind: string, where: string): Promise<NativeCall | PinRefusal>;
-  initToken(module: number, slotId: bigint, kind: string, where: string, label: string): Promise<NativeCall | PinRefusal>;
+  login(
+    module: number,
+    session: bigint,
+    userType: number,
+    kind: string,
+    where: string,
+  ): Promise<NativeCall | PinRefusal>;
+  initToken(
+    module: number,
+    slotId: bigint,
+    kind: string,
+    where: string,
+    label: string,
+  ): Promise<NativeCall | PinRefusal>;
   initPin(module: number, session: bigint, kind: string, where: string): Promise<NativeCall | PinRefusal>;
   generatePinFile(path: string): string | null;
   checkProgram(program: Uint8Array): string | null;
@@ -206,6 +228,11 @@ export function generatePinFile(path: string): void {
   if (refusal !== null) {
     throw new ConfigError('ERR_CONFIG_PIN', `no PIN file ${path}: ${refusal}`, { details: { path, reason: refusal } });
   }
+}
+
+/** Names of the PKCS#11 functions by the numbers that flat results have for them. */
+export function callNames(): readonly string[] {
+  return addon().callNames;
 }
 
 /** Decodes a job's program as the executor does, without running it; why it is refused, or null. */

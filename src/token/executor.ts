@@ -1,0 +1,328 @@
+import { TokenError } from './errors.js';
+import type { Job, JobResult } from './job.js';
+import { FlatResult, failureOf, readHeader, ResultBatch } from './job_result.js';
+import { callNames, type NativeExecutorBinding, type NativeModule } from './native.js';
+import { CKR, errorCodeFor } from './return_value.js';
+
+/** Why an executor stopped. */
+export interface ExecutorLoss {
+  /** The return value that told it. */
+  readonly rv: number;
+  /** The epoch that ended. */
+  readonly epoch: number;
+  /** 1 for the first attempt to recover from this loss. */
+  readonly attempt: number;
+}
+
+export interface ExecutorOptions {
+  /** Loaded, initialised and logged in by whoever opens the executor. */
+  readonly module: NativeModule;
+  readonly slotId: number | bigint;
+  /** Native threads, each with a read-write session; 2 when absent. */
+  readonly threads?: number;
+  /** Threads that may run short (symmetric) jobs at once; 1 when absent: SoftHSM2 and NSS lose with more. */
+  readonly shortThreadsMax?: number;
+  /** Jobs that may wait or run; more are refused with `ERR_TOKEN_BUSY`. 8192 when absent. */
+  readonly jobsMax?: number;
+  /** Makes the module usable again: log in, or initialise anew. Sessions are opened afterwards. */
+  readonly recover?: (loss: ExecutorLoss) => Promise<void>;
+  /** Attempts to recover before waiting jobs are given up; 5 when absent. */
+  readonly recoverAttemptsMax?: number;
+  /** Pause before the second attempt, milliseconds, doubled before each further one; 100 when absent. */
+  readonly recoverBackoffMs?: number;
+}
+
+/** What jobs of one name, or all, have cost. */
+export interface JobStats {
+  readonly jobs: number;
+  readonly failures: number;
+  readonly calls: number;
+  /** Microseconds from a job's first PKCS#11 call to its last, what lies between them included. */
+  readonly tokenMicroseconds: number;
+}
+
+export interface ExecutorStats extends JobStats {
+  readonly epoch: number;
+  /** Jobs that wait or run. */
+  readonly pending: number;
+  readonly byName: ReadonlyMap<string, JobStats>;
+}
+
+interface Pending {
+  readonly job: Job;
+  readonly resolve: (result: JobResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Counters {
+  jobs: number;
+  failures: number;
+  calls: number;
+  tokenNs: number;
+}
+
+const FLUSH_BYTES = 262_144;
+const FLUSH_JOBS = 256;
+const JOBS_MAX = 8192;
+/** After giving up, the next job tries to recover again only when so long has passed. */
+const DOWN_MS = 1000;
+const LOST_AND_IDLE = 2;
+
+/**
+ * Runs jobs on native threads, each of which owns one session of a token.
+ *
+ * When sessions are lost, jobs that used them are rejected (`retryable`), the module is made usable again by `recover`,
+ * sessions are opened in a new epoch and waiting jobs go on; those with handles of the old epoch fail with
+ * `ERR_TOKEN_STALE_HANDLE` and never reach the token.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #native: NativeExecutorBinding;
+  readonly #pending: (Pending | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+  readonly #jobsMax: number;
+  readonly #listeners = new Set<(epoch: number) => void>();
+  readonly #total: Counters = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
+  readonly #byName = new Map<string, Counters>();
+  #pendingCount = 0;
+  #epoch: number;
+  #batch = new Uint8Array(65_536);
+  #batchView = new DataView(this.#batch.buffer);
+  #batchLength = 0;
+  #batchIds: number[] = [];
+  #flushScheduled = false;
+  readonly #flushOnTick = (): void => {
+    this.#flushScheduled = false;
+    this.#flush();
+  };
+  #recovering: Promise<void> | null = null;
+  #down: { readonly error: TokenError; readonly untilMs: number } | null = null;
+  #closed: Promise<void> | null = null;
+  #onIdle: (() => void) | null = null;
+
+  private constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#jobsMax = options.jobsMax ?? JOBS_MAX;
+    const made = options.module.createExecutor(
+      options.slotId,
+      { threads: options.threads ?? 2, shortThreadsMax: options.shortThreadsMax ?? 1, jobsMax: this.#jobsMax },
+      (results, count, state, lossRv) => this.#onDrain(results, count, state, lossRv),
+    );
+    if (made.executor === null) throw new TokenError(errorCodeFor(made.rv), { call: made.call, rv: made.rv });
+    this.#native = made.executor;
+    this.#epoch = this.#native.epoch();
+  }
+
+  /**
+   * Opens the sessions and starts the threads.
+   *
+   * @throws {@link TokenError} where a session cannot be opened
+   */
+  static async open(options: ExecutorOptions): Promise<Executor> {
+    return new Executor(options);
+  }
+
+  /** Epoch of the sessions: handles of another one are dead. No two executors of a process share one. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Calls back whenever sessions were opened anew; returns how to stop that. */
+  onEpoch(listener: (epoch: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Runs a job. A job that failed may be run again; one that succeeded has been wiped.
+   *
+   * @throws {@link TokenError} naming call, return value, mechanism, job and strategy
+   */
+  run(job: Job): Promise<JobResult> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#refusal(job);
+      if (refusal !== null) {
+        reject(refusal);
+        return;
+      }
+      const program = job.encoder.program();
+      const id = this.#freeIds.pop() ?? this.#pending.length;
+      this.#pending[id] = { job, resolve, reject };
+      this.#pendingCount += 1;
+      const bytes = program.length * 4;
+      this.#makeRoom(4 + bytes);
+      this.#batchView.setUint32(this.#batchLength, id, true);
+      program.copyTo(this.#batch, this.#batchLength + 4);
+      this.#batchLength += 4 + bytes;
+      this.#batchIds.push(id);
+      if (this.#batchLength > FLUSH_BYTES || this.#batchIds.length >= FLUSH_JOBS) {
+        this.#flush();
+      } else if (!this.#flushScheduled) {
+        this.#flushScheduled = true;
+        process.nextTick(this.#flushOnTick);
+      }
+    });
+  }
+
+  /** What jobs have cost since the executor was opened. */
+  stats(): ExecutorStats {
+    return {
+      ...snapshot(this.#total),
+      epoch: this.#epoch,
+      pending: this.#pendingCount,
+      byName: new Map([...this.#byName].map(([name, counters]) => [name, snapshot(counters)])),
+    };
+  }
+
+  /** Lets the jobs that were given before finish, then ends the threads and closes the sessions. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#pendingCount > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await this.#recovering;
+    this.#native.close();
+  }
+
+  #refusal(job: Job): TokenError | null {
+    if (this.#closed !== null) return jobError('ERR_TOKEN_CLOSED', CKR.CKR_OK, job, false);
+    if (this.#pendingCount >= this.#jobsMax) return jobError('ERR_TOKEN_BUSY', CKR.CKR_OK, job, true);
+    if (this.#down === null) return null;
+    if (Date.now() < this.#down.untilMs) {
+      return jobError('ERR_TOKEN_MODULE_LOST', this.#down.error.rv, job, true, this.#down.error);
+    }
+    this.#startRecovery(this.#down.error.rv);
+    return null;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#batchLength + bytes <= this.#batch.length) return;
+    const larger = new Uint8Array(Math.max(this.#batch.length * 2, this.#batchLength + bytes));
+    larger.set(this.#batch.subarray(0, this.#batchLength));
+    this.#batch.fill(0, 0, this.#batchLength);
+    this.#batch = larger;
+    this.#batchView = new DataView(larger.buffer);
+  }
+
+  #flush(): void {
+    const ids = this.#batchIds;
+    if (ids.length === 0) return;
+    const taken = this.#native.submit(this.#batch, this.#batchLength, ids.length);
+    this.#batch.fill(0, 0, this.#batchLength);
+    if (this.#batch.length > 2 * FLUSH_BYTES) {
+      this.#batch = new Uint8Array(65_536);
+      this.#batchView = new DataView(this.#batch.buffer);
+    }
+    this.#batchLength = 0;
+    for (const id of ids.slice(taken)) {
+      const pending = this.#take(id);
+      pending.reject(jobError('ERR_TOKEN_BUSY', CKR.CKR_OK, pending.job, true));
+    }
+    ids.length = 0;
+    this.#tellIdle();
+  }
+
+  #take(id: number): Pending {
+    const pending = this.#pending[id];
+    if (pending === undefined) throw new Error(`the addon answered a job that is not pending: ${id}`);
+    this.#pending[id] = undefined;
+    this.#freeIds.push(id);
+    this.#pendingCount -= 1;
+    return pending;
+  }
+
+  #onDrain(results: ArrayBuffer, count: number, state: number, lossRv: number): void {
+    const batch = new ResultBatch(results);
+    let at = 0;
+    for (let i = 0; i < count; i += 1) {
+      const header = readHeader(batch, at);
+      const pending = this.#take(header.id);
+      this.#count(pending.job.name, header.status === 0, header.calls, header.tokenNs);
+      if (header.status === 0) {
+        pending.job.encoder.release();
+        pending.resolve(new FlatResult(batch, at, this.#epoch));
+      } else {
+        pending.reject(failureOf(batch, at, pending.job, callNames()));
+      }
+      at += header.words;
+    }
+    if (state === LOST_AND_IDLE && this.#down === null) this.#startRecovery(lossRv);
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#pendingCount === 0) this.#onIdle?.();
+  }
+
+  #count(name: string, ok: boolean, calls: number, tokenNs: number): void {
+    let counters = this.#byName.get(name);
+    if (counters === undefined) {
+      counters = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
+      this.#byName.set(name, counters);
+    }
+    for (const each of [this.#total, counters]) {
+      each.jobs += 1;
+      if (!ok) each.failures += 1;
+      each.calls += calls;
+      each.tokenNs += tokenNs;
+    }
+  }
+
+  #startRecovery(rv: number): void {
+    this.#down = null;
+    this.#recovering ??= this.#recover(rv).finally(() => {
+      this.#recovering = null;
+    });
+  }
+
+  /** Makes the module usable and opens the sessions; gives the waiting jobs up after too many failures. */
+  async #recover(rv: number): Promise<void> {
+    const attemptsMax = this.#options.recoverAttemptsMax ?? 5;
+    let cause: unknown;
+    for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+      if (attempt > 1) await pause((this.#options.recoverBackoffMs ?? 100) * 2 ** (attempt - 2));
+      try {
+        await this.#options.recover?.({ rv, epoch: this.#epoch, attempt });
+        const opened = this.#native.reopen();
+        if (opened.rv === CKR.CKR_OK) {
+          this.#epoch = this.#native.epoch();
+          for (const listener of this.#listeners) listener(this.#epoch);
+          return;
+        }
+        cause = new TokenError(errorCodeFor(opened.rv), { call: opened.call, rv: opened.rv });
+      } catch (error) {
+        cause = error;
+        // A refused PIN must not be tried again, and nothing else that needs a person will change by itself.
+        if (error instanceof TokenError && error.code === 'ERR_TOKEN_PIN_REFUSED') break;
+      }
+    }
+    const error = new TokenError('ERR_TOKEN_MODULE_LOST', { call: 'C_OpenSession', rv, retryable: true, cause });
+    this.#down = { error, untilMs: Date.now() + DOWN_MS };
+    this.#flush();
+    this.#native.abandon();
+  }
+}
+
+function snapshot({ jobs, failures, calls, tokenNs }: Counters): JobStats {
+  return { jobs, failures, calls, tokenMicroseconds: tokenNs / 1000 };
+}
+
+function jobError(
+  code: 'ERR_TOKEN_CLOSED' | 'ERR_TOKEN_BUSY' | 'ERR_TOKEN_MODULE_LOST',
+  rv: number,
+  job: Job,
+  retryable: boolean,
+  cause?: unknown,
+): TokenError {
+  return new TokenError(code, { call: 'none', rv, job: job.name, strategy: job.strategy, retryable, cause });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
