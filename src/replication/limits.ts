@@ -4,6 +4,8 @@ export const REPLICATION_LIMITS = {
   keysPerTransferMax: 32,
   /** Materials of one key in one transfer; more rotations than that need a second transfer. */
   materialsPerKeyMax: 64,
+  /** Hand-overs of one key: how often its primary Region has changed. */
+  handoversMax: 32,
   /** Longest wrapped material, octets: an AES-256 key takes 40. */
   wrappedBlobOctetsMax: 4_096,
   /** Offers (and with them agreement keys in the token) that one peer can keep open here. */
