@@ -1,0 +1,82 @@
+import { CKM_ECDSA, CKM_ECDSA_SHA384 } from '../token/cryptoki.js';
+import type { TokenProfile } from '../token/profile.js';
+import { chooseStrategies, type StrategyChoice } from '../token/strategy_choice.js';
+import type { StrategyJob } from '../token/strategy.js';
+import type { DataSuite } from '../wire/ciphertext_blob.js';
+import type { ReplicationSuite } from '../wire/suite.js';
+import { HsmError } from './errors.js';
+
+/** What a token's profile says that the HSM floor goes by. Chosen once, at enrolment; a call that fails changes nothing in it. */
+export interface HsmCapabilities {
+  /** The number under which this token does RFC 5649, by known answer; 0 where it does not. */
+  readonly keyWrapPad: number;
+  /** `CKM_ECDSA` over a digest made outside, or `CKM_ECDSA_SHA384`. */
+  readonly signMechanism: number;
+  /** Replication suites, the preferred first. */
+  readonly suites: readonly ReplicationSuite[];
+  /** Data suites, the preferred first. */
+  readonly dataSuites: readonly DataSuite[];
+  /** Whether `CKA_ALLOWED_MECHANISMS` is enforced; it is set only then. */
+  readonly enforcesAllowedMechanisms: boolean;
+  /** Whether `CKA_WRAP_WITH_TRUSTED` is enforced; it is set only then, and only under a trusted domain key. */
+  readonly enforcesWrapWithTrusted: boolean;
+  /** Whether `CKA_EXTRACTABLE` false keeps a key from being wrapped. Keyferry sets it anyway. */
+  readonly enforcesExtractable: boolean;
+  /** Whether an unwrap template may say how long the key is, must not, or has to. */
+  readonly unwrapLength: 'refused' | 'optional' | 'required';
+  /** Whether the security officer can make a trusted key that a user then copies into a private object. */
+  readonly makesTrustedKeys: boolean;
+  /** Module and firmware in one line. */
+  readonly fingerprint: string;
+  /** Why a suite or strategy is not there: the mechanisms, and what the token answered. */
+  readonly missing: readonly { readonly strategy: string; readonly reason: string }[];
+}
+
+/** What a token is for, and the jobs that it cannot be without. */
+const neededJobs = {
+  region: ['wrap', 'unwrap', 'messageKey', 'sign', 'mac', 'random'],
+  authority: ['sign', 'random'],
+} as const satisfies Readonly<Record<string, readonly StrategyJob[]>>;
+
+/** What a token is for: a region's HSM, or the partition authority's key alone. */
+export type TokenPurpose = keyof typeof neededJobs;
+
+function missingOf(choice: StrategyChoice): HsmCapabilities['missing'] {
+  return choice.outcomes
+    .filter(({ state }) => state === 'missing')
+    .map(({ strategy, reason }) => ({ strategy: strategy.suite ?? strategy.dataSuite ?? strategy.id, reason }));
+}
+
+/**
+ * What the HSM floor goes by, from a token's profile.
+ *
+ * @throws {@link HsmError} `ERR_HSM_STRATEGY` if there is a job that the token cannot do inside, naming the mechanisms
+ */
+export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'region'): HsmCapabilities {
+  const choice = chooseStrategies(profile);
+  const lacking = neededJobs[purpose].filter((job) => choice.chosen[job] === undefined);
+  if (lacking.length > 0) {
+    const reasons = choice.outcomes
+      .filter(({ strategy }) => (lacking as readonly StrategyJob[]).includes(strategy.job))
+      .map(({ strategy, reason }) => `${strategy.id}: ${reason}`);
+    throw new HsmError('ERR_HSM_STRATEGY', `the token cannot do ${lacking.join(', ')}: ${reasons.join('; ')}`, {
+      details: { jobs: lacking, missing: reasons },
+    });
+  }
+  const { identity, enforcement, rules } = profile;
+  return {
+    keyWrapPad: rules.aesKeyWrapPadMechanism ?? 0,
+    signMechanism: choice.chosen.sign?.id === 'sign-ecdsa-sha384' ? CKM_ECDSA_SHA384 : CKM_ECDSA,
+    suites: choice.suites,
+    dataSuites: choice.dataSuites,
+    enforcesAllowedMechanisms: enforcement.allowedMechanisms.enforced === true,
+    enforcesWrapWithTrusted: enforcement.wrapWithTrusted.enforced === true,
+    enforcesExtractable: enforcement.extractableFalse.enforced === true,
+    unwrapLength: rules.unwrapValueLength ?? 'refused',
+    makesTrustedKeys: choice.chosen.trustedDomainKey?.id === 'domain-key-trusted',
+    fingerprint: [identity.manufacturer, identity.model, `library ${identity.libraryVersion}`, `firmware ${identity.firmwareVersion}`]
+      .map((part) => part.trim())
+      .join(' / '),
+    missing: missingOf(choice),
+  };
+}

@@ -1,0 +1,135 @@
+import { equalOctets } from '../bytes.js';
+import type { ObjectHandle } from '../token/object.js';
+import { HsmError } from './errors.js';
+import type { HsmJobs } from './job_runner.js';
+import type { LoadedKey } from './key_storage.js';
+import type { StoredMaterial } from './material.js';
+
+interface Entry {
+  readonly material: StoredMaterial;
+  readonly handle: Promise<ObjectHandle>;
+  loaded: ObjectHandle | undefined;
+  leases: number;
+  isEvicted: boolean;
+}
+
+/** Whether two records are the same: one of them was found to be as stored, and only the same one may use what it loaded. */
+function isSameRecord(a: StoredMaterial, b: StoredMaterial): boolean {
+  return (
+    a === b ||
+    (a.binding.keyId === b.binding.keyId &&
+      a.binding.multiRegion === b.binding.multiRegion &&
+      a.binding.dataSuite === b.binding.dataSuite &&
+      a.binding.keySpec === b.binding.keySpec &&
+      a.binding.keyUsage === b.binding.keyUsage &&
+      a.domainKeyId === b.domainKeyId &&
+      equalOctets(a.recordMac, b.recordMac) &&
+      equalOctets(a.exportedKeyToken, b.exportedKeyToken))
+  );
+}
+
+/**
+ * Backing keys that are loaded into the token, the least recently used thrown out first.
+ *
+ * A key that is thrown out while somebody uses it is destroyed when the last one gives it back. Handles of an earlier epoch are
+ * dropped: their objects went with their sessions.
+ */
+export class LoadedKeys {
+  readonly #jobs: HsmJobs;
+  readonly #countMax: number;
+  readonly #load: (material: StoredMaterial) => Promise<ObjectHandle>;
+  readonly #entries = new Map<string, Entry>();
+  #destroying: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    jobs: HsmJobs,
+    options: { readonly countMax: number; readonly load: (material: StoredMaterial) => Promise<ObjectHandle> },
+  ) {
+    this.#jobs = jobs;
+    this.#countMax = options.countMax;
+    this.#load = options.load;
+    jobs.onLost(() => this.#evictAll());
+  }
+
+  /** Keys that are loaded now. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  /** The loaded key of a record; loads it where it is not loaded yet, once however many ask for it. */
+  async acquire(material: StoredMaterial): Promise<LoadedKey> {
+    const entry = this.#entryFor(material);
+    entry.leases += 1;
+    let isHeld = true;
+    const release = (): void => {
+      if (!isHeld) return;
+      isHeld = false;
+      entry.leases -= 1;
+      if (entry.isEvicted && entry.leases === 0) this.#destroy(entry);
+    };
+    try {
+      return { handle: entry.loaded ?? (await entry.handle), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Destroys every key that nobody uses and waits until they are gone. */
+  async clear(): Promise<void> {
+    this.#evictAll();
+    await this.#destroying;
+  }
+
+  #entryFor(material: StoredMaterial): Entry {
+    const { materialId } = material.binding;
+    const known = this.#entries.get(materialId);
+    if (known !== undefined) {
+      const isAlive = known.loaded === undefined || known.loaded.epoch === this.#jobs.epoch;
+      if (isAlive && isSameRecord(known.material, material)) {
+        this.#entries.delete(materialId);
+        this.#entries.set(materialId, known);
+        return known;
+      }
+      this.#evict(materialId, known);
+    }
+    const handle = this.#load(material);
+    const entry: Entry = { material, handle, loaded: undefined, leases: 0, isEvicted: false };
+    handle.then(
+      (loaded) => {
+        entry.loaded = loaded;
+      },
+      () => {
+        if (this.#entries.get(materialId) === entry) this.#entries.delete(materialId);
+      },
+    );
+    this.#entries.set(materialId, entry);
+    for (const [oldestId, oldest] of this.#entries) {
+      if (this.#entries.size <= this.#countMax) break;
+      this.#evict(oldestId, oldest);
+    }
+    return entry;
+  }
+
+  #evictAll(): void {
+    for (const [materialId, entry] of this.#entries) this.#evict(materialId, entry);
+  }
+
+  #evict(materialId: string, entry: Entry): void {
+    this.#entries.delete(materialId);
+    entry.isEvicted = true;
+    if (entry.leases === 0) this.#destroy(entry);
+  }
+
+  #destroy(entry: Entry): void {
+    const destroyed = entry.handle.then(
+      (handle) => this.#jobs.destroy(handle, 'unload backing key'),
+      () => undefined,
+    );
+    // A key that the token does not let go of is counted in the HSM's health and shown in its status; nobody waits for it here.
+    const settled = destroyed.catch((error: unknown) => {
+      if (!(error instanceof HsmError)) throw error;
+    });
+    this.#destroying = Promise.all([this.#destroying, settled]);
+  }
+}

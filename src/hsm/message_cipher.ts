@@ -1,0 +1,170 @@
+import { concat } from '../bytes.js';
+import { Job, type BytesOperand, type Output } from '../token/job.js';
+import {
+  additionalData,
+  encodeCiphertextHeader,
+  parseCiphertextBlob,
+  PLAINTEXT_OCTETS_MAX,
+  type CiphertextBlob,
+  type DataSuite,
+} from '../wire/ciphertext_blob.js';
+import type { HsmCapabilities } from './capability.js';
+import { HsmError } from './errors.js';
+import type { HsmJobs } from './job_runner.js';
+import type { KeyStorage, LoadedKey } from './key_storage.js';
+import type { StoredMaterial } from './material.js';
+import { gcm, messageKey } from './message_key.js';
+import { RandomPool } from './random_pool.js';
+
+/** Encryption context of a request: any order; authenticated, not secret. */
+type EncryptionContext = Readonly<Record<string, string>>;
+
+const NONCE_OCTETS = 16;
+const IV_OCTETS = 12;
+
+/**
+ * Encrypts and decrypts messages, each under a key of its own that the token derives from the backing key and destroys again.
+ *
+ * The attributes of message keys are not read back: seven calls a message would cost as much as the derivation itself.
+ * Their template is fixed, and the self-test at open reads the attributes of one message key of each suite and use back.
+ */
+export class MessageCipher {
+  readonly #jobs: HsmJobs;
+  readonly #storage: KeyStorage;
+  readonly #capabilities: HsmCapabilities;
+  readonly #random: RandomPool;
+
+  constructor(jobs: HsmJobs, storage: KeyStorage, capabilities: HsmCapabilities) {
+    this.#jobs = jobs;
+    this.#storage = storage;
+    this.#capabilities = capabilities;
+    this.#random = new RandomPool(jobs);
+  }
+
+  /** Encrypts 1–4,096 octets; a ciphertext blob. */
+  async encrypt(material: StoredMaterial, context: EncryptionContext, plaintext: Uint8Array): Promise<Uint8Array> {
+    if (plaintext.length < 1 || plaintext.length > PLAINTEXT_OCTETS_MAX) {
+      throw new RangeError(`a plaintext has 1 to ${PLAINTEXT_OCTETS_MAX} octets`);
+    }
+    this.#assertSuite(material.binding.dataSuite);
+    return this.#jobs.healing(() =>
+      this.#with(material, async (key) => {
+        const job = new Job('encrypt', material.binding.dataSuite);
+        const sealed = await this.#seal(job, material, key, context, plaintext);
+        return sealed(await this.#jobs.run(job));
+      }),
+    );
+  }
+
+  /**
+   * Decrypts a blob of this material.
+   *
+   * @throws {@link HsmError} `ERR_HSM_CIPHERTEXT`, whatever is wrong with the blob
+   */
+  async decrypt(material: StoredMaterial, context: EncryptionContext, blob: Uint8Array): Promise<Uint8Array> {
+    const parsed = this.#parse(material, blob);
+    return this.#jobs.healing(() =>
+      this.#with(material, async (key) => {
+        const job = new Job('decrypt', parsed.suite);
+        const plaintext = job.decrypt(...opening(job, material, key, context, parsed));
+        return (await this.#jobs.run(job)).bytes(plaintext);
+      }),
+    );
+  }
+
+  /** Decrypts and encrypts again in one job; the plaintext stays in native memory. */
+  async reEncrypt(
+    source: { readonly material: StoredMaterial; readonly context: EncryptionContext; readonly blob: Uint8Array },
+    destination: { readonly material: StoredMaterial; readonly context: EncryptionContext },
+  ): Promise<Uint8Array> {
+    const parsed = this.#parse(source.material, source.blob);
+    this.#assertSuite(destination.material.binding.dataSuite);
+    return this.#jobs.healing(() =>
+      this.#with(source.material, (sourceKey) =>
+        this.#with(destination.material, async (destinationKey) => {
+          const job = new Job('re-encrypt', destination.material.binding.dataSuite);
+          const plaintext = job.decryptToSecret(...opening(job, source.material, sourceKey, source.context, parsed));
+          const sealed = await this.#seal(job, destination.material, destinationKey, destination.context, plaintext);
+          return sealed(await this.#jobs.run(job));
+        }),
+      ),
+    );
+  }
+
+  /** A random data key, encrypted; its plaintext only where `reveal` asks for it. */
+  async generateDataKey(
+    material: StoredMaterial,
+    context: EncryptionContext,
+    options: { readonly octets: number; readonly reveal: boolean },
+  ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }> {
+    this.#assertSuite(material.binding.dataSuite);
+    return this.#jobs.healing(() =>
+      this.#with(material, async (key) => {
+        const job = new Job('generate data key', material.binding.dataSuite);
+        const dataKey = job.randomSecret(options.octets);
+        const sealed = await this.#seal(job, material, key, context, dataKey);
+        const plaintext = options.reveal ? job.reveal(dataKey) : null;
+        const result = await this.#jobs.run(job);
+        return { blob: sealed(result), plaintext: plaintext === null ? null : result.bytes(plaintext) };
+      }),
+    );
+  }
+
+  /** Adds the encryption to a job; what comes back makes the blob from the job's result. */
+  async #seal(
+    job: Job,
+    material: StoredMaterial,
+    key: LoadedKey,
+    context: EncryptionContext,
+    plaintext: BytesOperand,
+  ): Promise<(result: { bytes(output: Output<'bytes'>): Uint8Array }) => Uint8Array> {
+    const { binding } = material;
+    const octets = await this.#random.take(NONCE_OCTETS + IV_OCTETS);
+    const nonce = octets.subarray(0, NONCE_OCTETS);
+    const iv = octets.subarray(NONCE_OCTETS);
+    const header = encodeCiphertextHeader({ suite: binding.dataSuite, materialId: binding.materialId, nonce, iv });
+    const sealingKey = messageKey(job, binding.dataSuite, key.handle, nonce, 'encrypt');
+    const sealed = job.encrypt(gcm(iv, additionalData(header, binding.keyId, context)), sealingKey, plaintext);
+    return (result) => concat(header, result.bytes(sealed));
+  }
+
+  #parse(material: StoredMaterial, blob: Uint8Array): CiphertextBlob {
+    const parsed = parseCiphertextBlob(blob);
+    const { binding } = material;
+    if (parsed === null || parsed.materialId !== binding.materialId || parsed.suite !== binding.dataSuite) {
+      throw new HsmError('ERR_HSM_CIPHERTEXT', 'the ciphertext does not decrypt');
+    }
+    this.#assertSuite(parsed.suite);
+    return parsed;
+  }
+
+  #assertSuite(suite: DataSuite): void {
+    if (this.#capabilities.dataSuites.includes(suite)) return;
+    const reason = this.#capabilities.missing.find((missing) => missing.strategy === suite)?.reason ?? 'not in its profile';
+    throw new HsmError('ERR_HSM_STRATEGY', `the token cannot do ${suite}: ${reason}`, { details: { suite, reason } });
+  }
+
+  async #with<Result>(material: StoredMaterial, use: (key: LoadedKey) => Promise<Result>): Promise<Result> {
+    const key = await this.#storage.load(material);
+    try {
+      return await use(key);
+    } finally {
+      key.release();
+    }
+  }
+}
+
+/** Adds the derivation to a job and gives what `C_Decrypt` takes. */
+function opening(
+  job: Job,
+  material: StoredMaterial,
+  key: LoadedKey,
+  context: EncryptionContext,
+  blob: CiphertextBlob,
+): [ReturnType<typeof gcm>, ReturnType<typeof messageKey>, Uint8Array] {
+  return [
+    gcm(blob.iv, additionalData(blob.header, material.binding.keyId, context)),
+    messageKey(job, blob.suite, key.handle, blob.nonce, 'decrypt'),
+    blob.ciphertextAndTag,
+  ];
+}

@@ -1,0 +1,84 @@
+import { equalOctets } from '../bytes.js';
+import { CKK_GENERIC_SECRET, CKM_SHA384_HMAC, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { Job } from '../token/job.js';
+import { encodeMaterialRecord } from '../wire/material_record.js';
+import { HsmError } from './errors.js';
+import type { HsmJobs } from './job_runner.js';
+import type { KeyShape } from './key_shape.js';
+import type { MaterialBinding, StoredMaterial } from './material.js';
+import { findTokenKeys, KEY_LABELS, Remembered, type TokenKey } from './token_keys.js';
+
+/** The shape of a record key: an HMAC secret of 48 octets that signs and verifies and never leaves the token. */
+export function recordKeyShape(id: Uint8Array, label: string): KeyShape {
+  return {
+    keyType: CKK_GENERIC_SECRET,
+    lengthOctets: 48,
+    uses: ['sign', 'verify'],
+    label,
+    id,
+    onToken: true,
+    allowedMechanisms: [CKM_SHA384_HMAC],
+  };
+}
+
+function recordOctets(material: Omit<StoredMaterial, 'recordMac'>): Uint8Array {
+  return encodeMaterialRecord({
+    ...material.binding,
+    domainKeyId: material.domainKeyId,
+    exportedKeyToken: material.exportedKeyToken,
+  });
+}
+
+/** The record key of a region: binds each exported key token to the record that it belongs to. */
+export class RecordKey {
+  readonly #jobs: HsmJobs;
+  readonly #keys: Remembered<readonly TokenKey[]>;
+
+  constructor(jobs: HsmJobs) {
+    this.#jobs = jobs;
+    this.#keys = new Remembered(jobs, () => findTokenKeys(jobs, CKO_SECRET_KEY, KEY_LABELS.recordKey));
+  }
+
+  /** Ids of all record keys, the active one first. */
+  async ids(): Promise<readonly string[]> {
+    return (await this.#keys.get()).map((key) => key.idHex);
+  }
+
+  /** Looks into the token again before the next use. */
+  forget(): void {
+    this.#keys.forget();
+  }
+
+  /** Completes a stored backing key with the MAC over its record. */
+  async bind(binding: MaterialBinding, domainKeyId: string, exportedKeyToken: Uint8Array): Promise<StoredMaterial> {
+    const [active] = await this.#keys.get();
+    if (active === undefined) {
+      throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the token holds no record key: provision it first');
+    }
+    const material = { binding, domainKeyId, exportedKeyToken };
+    return { ...material, recordMac: await this.#mac(active, recordOctets(material)) };
+  }
+
+  /**
+   * Checks that a record is as it was bound.
+   *
+   * The MAC is made again and compared here: some tokens compare MACs without looking at their length.
+   *
+   * @throws {@link HsmError} `ERR_HSM_RECORD`
+   */
+  async assertBound(material: StoredMaterial): Promise<void> {
+    const octets = recordOctets(material);
+    for (const key of await this.#keys.get()) {
+      if (equalOctets(await this.#mac(key, octets), material.recordMac)) return;
+    }
+    throw new HsmError('ERR_HSM_RECORD', `the record of key ${material.binding.keyId} is not as it was stored`, {
+      details: { keyId: material.binding.keyId, materialId: material.binding.materialId },
+    });
+  }
+
+  async #mac(key: TokenKey, octets: Uint8Array): Promise<Uint8Array> {
+    const job = new Job('record MAC', 'HMAC-SHA-384');
+    const mac = job.sign({ type: CKM_SHA384_HMAC, parameter: { kind: 'none' } }, key.handle, octets);
+    return (await this.#jobs.run(job)).bytes(mac);
+  }
+}
