@@ -4,28 +4,18 @@ import { FlatResult, failureOf, readHeader, ResultBatch } from './job_result.js'
 import { callNames, type NativeExecutorBinding, type NativeModule } from './native.js';
 import { CKR, errorCodeFor } from './return_value.js';
 
-/** Why an executor stopped. */
-export interface ExecutorLoss {
-  /** The return value that told it. */
-  readonly rv: number;
-  /** The epoch that ended. */
-  readonly epoch: number;
-  /** 1 for the first attempt to recover from this loss. */
-  readonly attempt: number;
-}
-
 export interface ExecutorOptions {
-  /** Loaded, initialised and logged in by whoever opens the executor. */
-  readonly module: NativeModule;
-  readonly slotId: number | bigint;
   /** Native threads, each with a read-write session; 2 when absent. */
   readonly threads?: number;
   /** Threads that may run short (symmetric) jobs at once; 1 when absent: SoftHSM2 and NSS lose with more. */
   readonly shortThreadsMax?: number;
   /** Jobs that may wait or run; more are refused with `ERR_TOKEN_BUSY`. 8192 when absent. */
   readonly jobsMax?: number;
-  /** Makes the module usable again: log in, or initialise anew. Sessions are opened afterwards. */
-  readonly recover?: (loss: ExecutorLoss) => Promise<void>;
+  /**
+   * Makes the module usable again after `rv` told that sessions were lost: log in, or initialise anew.
+   * Sessions are opened afterwards.
+   */
+  readonly recover?: (rv: number) => Promise<void>;
   /** Attempts to recover before waiting jobs are given up; 5 when absent. */
   readonly recoverAttemptsMax?: number;
   /** Pause before the second attempt, milliseconds, doubled before each further one; 100 when absent. */
@@ -67,6 +57,12 @@ const JOBS_MAX = 8192;
 /** After giving up, the next job tries to recover again only when so long has passed. */
 const DOWN_MS = 1000;
 const LOST_AND_IDLE = 2;
+const NOT_BY_ITSELF: ReadonlySet<string> = new Set([
+  'ERR_TOKEN_PIN_REFUSED',
+  'ERR_TOKEN_PIN_LOCKED',
+  'ERR_TOKEN_PIN_NOT_SET',
+  'ERR_TOKEN_CLOSED',
+]);
 
 /**
  * Runs jobs on native threads, each of which owns one session of a token.
@@ -100,11 +96,11 @@ export class Executor {
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
-  private constructor(options: ExecutorOptions) {
+  private constructor(module: NativeModule, slotId: number | bigint, options: ExecutorOptions) {
     this.#options = options;
     this.#jobsMax = options.jobsMax ?? JOBS_MAX;
-    const made = options.module.createExecutor(
-      options.slotId,
+    const made = module.createExecutor(
+      slotId,
       { threads: options.threads ?? 2, shortThreadsMax: options.shortThreadsMax ?? 1, jobsMax: this.#jobsMax },
       (results, count, state, lossRv) => this.#onDrain(results, count, state, lossRv),
     );
@@ -116,10 +112,11 @@ export class Executor {
   /**
    * Opens the sessions and starts the threads.
    *
+   * @param module - loaded and initialised, the user logged in
    * @throws {@link TokenError} where a session cannot be opened
    */
-  static async open(options: ExecutorOptions): Promise<Executor> {
-    return new Executor(options);
+  static async open(module: NativeModule, slotId: number | bigint, options: ExecutorOptions = {}): Promise<Executor> {
+    return new Executor(module, slotId, options);
   }
 
   /** Epoch of the sessions: handles of another one are dead. No two executors of a process share one. */
@@ -288,7 +285,7 @@ export class Executor {
     for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       if (attempt > 1) await pause((this.#options.recoverBackoffMs ?? 100) * 2 ** (attempt - 2));
       try {
-        await this.#options.recover?.({ rv, epoch: this.#epoch, attempt });
+        await this.#options.recover?.(rv);
         const opened = this.#native.reopen();
         if (opened.rv === CKR.CKR_OK) {
           this.#epoch = this.#native.epoch();
@@ -299,7 +296,7 @@ export class Executor {
       } catch (error) {
         cause = error;
         // A refused PIN must not be tried again, and nothing else that needs a person will change by itself.
-        if (error instanceof TokenError && error.code === 'ERR_TOKEN_PIN_REFUSED') break;
+        if (error instanceof TokenError && NOT_BY_ITSELF.has(error.code)) break;
       }
     }
     const error = new TokenError('ERR_TOKEN_MODULE_LOST', { call: 'C_OpenSession', rv, retryable: true, cause });
