@@ -14,8 +14,32 @@ export const LIMITS = {
   hsmEphemeralObjectsMax: 4096,
   /** Objects of an earlier, broken probe that one probe removes; a probe makes fewer than this. */
   tokenProbeLeftoversMax: 256,
-  /** Times that a lost module is initialised anew before the token is given up. */
-  tokenReinitialisationsMax: 3,
-  /** Wait before the second and later of these, milliseconds: a network HSM needs a moment to come back. */
-  tokenReinitialisationDelayMs: 250,
+  /** Key records, and materials, that a region's store keeps in memory: about 2 kB each. */
+  kmsCachedKeysMax: 20_000,
+  /** Octets of a key policy. @source AWS KMS Developer Guide, resource quotas */
+  kmsPolicyBytesMax: 32_768,
+  /** Tags of one key. @source AWS general reference, tagging */
+  kmsTagsMax: 50,
+  /** Octets of the names and values of one encryption context together; the service's own bound is not published. */
+  kmsEncryptionContextBytesMax: 8192,
+  /** Octets of one request: a policy of 131,072 units, each written as a JSON escape, and room for the rest. */
+  awsBodyBytesMax: 1024 * 1024,
+  /** Octets of a request's headers: ten times what a signed request has. */
+  awsHeaderBytesMax: 32 * 1024,
+  /** Requests that a region works on at once; more are told to slow down. */
+  awsInFlightMax: 4096,
+  /** Time that a client may take to send its headers, milliseconds. */
+  awsHeadersTimeoutMs: 10_000,
+  /** Time that a client may take to send a whole request, milliseconds. */
+  awsRequestTimeoutMs: 30_000,
+  /** Time that an idle connection is kept, milliseconds: longer than the clients keep theirs, so that they close first. */
+  awsKeepAliveTimeoutMs: 65_000,
+  /** Time that a closing server waits for the answers in progress, milliseconds. */
+  awsDrainTimeoutMs: 5_000,
+  /** How far the time of a signed request may be from ours, milliseconds. @source AWS general reference */
+  awsSignatureSkewMs: 5 * 60 * 1000,
+  /** Signing keys that are kept: one per access key and day. */
+  awsSigningKeysMax: 1000,
+  /** Headers that one request may sign. */
+  awsSignedHeadersMax: 64,
 } as const;

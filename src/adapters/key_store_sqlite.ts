@@ -3,11 +3,9 @@ import { isKeyId, keyArn, type KeyHome, type KeyId } from '../kms/key_id.js';
 import type { KeyRecord, MaterialRecord } from '../kms/key_record.js';
 import type { InstalledKey, KeyStore, NewKey, ReplicaRecord } from '../kms/key_store.js';
 import type { Tag } from '../kms/tag.js';
+import { LIMITS } from '../limits.js';
 import type { Database, SqlStatement } from './database.js';
 import { KEY_MIGRATIONS, keyFromRow, materialFromRow, replicaFromRow, tagFromRow, text } from './key_rows.js';
-
-/** Key records, and materials, that are kept in memory; a record takes about 2 kB. */
-const CACHED_KEYS_MAX = 20_000;
 
 /**
  * The keys of a region in its SQLite database.
@@ -237,7 +235,7 @@ function requireKeyId(id: string): KeyId {
 
 /** Remembers a value; the oldest one is forgotten where there is no room. */
 function remember<Value>(cache: Map<string, Value>, key: string, value: Value): void {
-  if (cache.size >= CACHED_KEYS_MAX) {
+  if (cache.size >= LIMITS.kmsCachedKeysMax) {
     const oldest = cache.keys().next();
     if (oldest.done !== true) cache.delete(oldest.value);
   }

@@ -1,8 +1,6 @@
+import { LIMITS } from '../limits.js';
 import { KmsError } from './errors.js';
 import type { KeyHome } from './key_id.js';
-
-/** Octets of a key policy. @source AWS KMS Developer Guide, resource quotas */
-export const POLICY_OCTETS_MAX = 32_768;
 
 interface PolicyStatement {
   readonly effect: 'Allow' | 'Deny';
@@ -41,8 +39,8 @@ export function requireValidPolicy(
   text: string,
   caller: { readonly principal: string; readonly account: string; readonly bypassLockoutCheck: boolean },
 ): void {
-  if (Buffer.byteLength(text) > POLICY_OCTETS_MAX) {
-    throw new KmsError('LimitExceededException', `The key policy is longer than ${POLICY_OCTETS_MAX} bytes.`);
+  if (Buffer.byteLength(text) > LIMITS.kmsPolicyBytesMax) {
+    throw new KmsError('LimitExceededException', `The key policy is longer than ${LIMITS.kmsPolicyBytesMax} bytes.`);
   }
   const statements = parsePolicy(text);
   if (caller.bypassLockoutCheck) return;

@@ -1,3 +1,4 @@
+import { LIMITS } from '../limits.js';
 import { KmsError } from './errors.js';
 
 /** A tag of a key. */
@@ -6,9 +7,6 @@ export interface Tag {
   readonly TagValue: string;
 }
 
-/** Tags that one key can have. @source AWS general reference, tagging */
-export const TAG_COUNT_MAX = 50;
-
 /**
  * Checks the tags of a new key; their lengths were checked with the request's model.
  *
@@ -16,7 +14,7 @@ export const TAG_COUNT_MAX = 50;
  */
 export function requireValidTags(tags: readonly Tag[]): void {
   if (new Set(tags.map((tag) => tag.TagKey)).size !== tags.length) throw tagError('Duplicate tag keys');
-  if (tags.length > TAG_COUNT_MAX) throw tagError('Too many tags');
+  if (tags.length > LIMITS.kmsTagsMax) throw tagError('Too many tags');
   if (tags.some((tag) => tag.TagKey.toLowerCase().startsWith('aws:'))) {
     throw tagError('Tags beginning with aws: are reserved');
   }

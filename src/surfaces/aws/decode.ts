@@ -1,3 +1,4 @@
+import { LIMITS } from '../../limits.js';
 import { AwsError } from './exceptions.js';
 import type { Decoded, EnumShape, IntegerShape, Shape, StructureShape, TextShape } from './shape.js';
 
@@ -99,7 +100,7 @@ function decodeValue(shape: Shape, value: unknown, place: Place, violations: str
     case 'blob':
       return decodeBlob(shape, requireType(value, 'string', place), place, violations);
     case 'map':
-      return decodeMap(value, place);
+      return decodeMap(value, place, violations);
     case 'list':
       return decodeList(shape, value, place, violations);
     case 'structure':
@@ -164,16 +165,23 @@ function checkLength(
 }
 
 /** An object without prototype, so that every name, `__proto__` included, is a pair like any other. */
-function decodeMap(value: unknown, place: Place): Readonly<Record<string, string>> {
+function decodeMap(value: unknown, place: Place, violations: string[]): Readonly<Record<string, string>> {
   if (!isObject(value)) throw serialization(`The value at '${place.path}' is not a JSON object.`);
   const map: Record<string, string> = Object.create(null);
+  let octets = 0;
   for (const name of Object.keys(value)) {
     const entry = value[name];
     if (typeof entry !== 'string' && typeof entry !== 'number' && typeof entry !== 'boolean') {
       throw serialization(`A value of the map at '${place.path}' is not a string.`);
     }
     requireWellFormed(name, place);
-    map[name] = requireWellFormed(String(entry), place);
+    const text = requireWellFormed(String(entry), place);
+    octets += Buffer.byteLength(name) + Buffer.byteLength(text);
+    map[name] = text;
+  }
+  if (octets > LIMITS.kmsEncryptionContextBytesMax) {
+    const bound = `Member must have at most ${LIMITS.kmsEncryptionContextBytesMax} bytes of names and values`;
+    violations.push(broken(undefined, place, bound));
   }
   return map;
 }

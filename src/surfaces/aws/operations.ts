@@ -33,7 +33,7 @@ const plaintext = blob(1, 4096);
 const grantTokens = listOf(text(1, 8192), 10);
 const marker = text(1, 1024, { expression: /^[\u0020-\u00FF]*$/, shown: '[\\u0020-\\u00FF]*' });
 const policy = text(1, 131_072, {
-  expression: /^[\u0009\u000A\u000D\u0020-\u00FF]+$/,
+  expression: /^[\t\n\r\u0020-\u00FF]+$/,
   shown: '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+',
 });
 const regionName = text(1, 32, { expression: /^([a-z]+-){2,3}\d+$/, shown: '^([a-z]+-){2,3}\\d+$' });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Caller, KmsRegion } from '../../kms/region.js';
+import { LIMITS } from '../../limits.js';
+import { closeServer, formatListenAddress, listenOn, type ListenAddress } from '../../listen.js';
 import { encodeResponse } from './encode.js';
 import { answerException, AwsError, type ExceptionName } from './exceptions.js';
 import { OPERATIONS } from './operations.js';
@@ -9,17 +10,6 @@ import { SignatureVerifier, type Credential } from './sigv4.js';
 
 const CONTENT_TYPE = 'application/x-amz-json-1.1';
 const TARGET_PREFIX = 'TrentService.';
-/** Longest body: a key policy of 131,072 units, each written as a JSON escape, and room for the rest. */
-const BODY_OCTETS_MAX = 1024 * 1024;
-const HEADER_OCTETS_MAX = 32 * 1024;
-/** Requests that are worked on at once; more are told to slow down. */
-const IN_FLIGHT_MAX = 4096;
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-/** Idle connections are closed and busy ones waited for, so long, when the server closes. */
-const DRAIN_TIMEOUT_MS = 5_000;
-
 /** What an observer learns of each request after its answer was decided. Holds no plaintext and no request. */
 export interface RequestOutcome {
   readonly requestId: string;
@@ -51,45 +41,26 @@ export interface AwsServer {
  * Serves the AWS KMS API on one address.
  *
  * @param listen - port 0 takes a free one
- * @throws the system's error where the address cannot be had, for example `EADDRINUSE`
+ * @throws {@link ConfigError} `ERR_CONFIG_PORT_BUSY` where the address cannot be had
  * @source AWS JSON 1.1 protocol: `POST /`, `X-Amz-Target: TrentService.<Operation>`
  */
-export async function serveAws(
-  options: AwsServerOptions,
-  listen: { readonly host: string; readonly port: number },
-): Promise<AwsServer> {
+export async function serveAws(options: AwsServerOptions, listen: ListenAddress): Promise<AwsServer> {
   const endpoint = new Endpoint(options);
   const server = createServer(
     {
-      maxHeaderSize: HEADER_OCTETS_MAX,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      maxHeaderSize: LIMITS.awsHeaderBytesMax,
+      headersTimeout: LIMITS.awsHeadersTimeoutMs,
+      requestTimeout: LIMITS.awsRequestTimeoutMs,
+      keepAliveTimeout: LIMITS.awsKeepAliveTimeoutMs,
       noDelay: true,
     },
     (request, response) => endpoint.receive(request, response),
   );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(listen.port, listen.host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
-  return { url: `http://${host}:${port}`, close: () => closeServer(server) };
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+  const address = await listenOn(server, listen);
+  return {
+    url: `http://${formatListenAddress(address)}`,
+    close: () => closeServer(server, LIMITS.awsDrainTimeoutMs),
+  };
 }
 
 /** What has been found out about a request so far. */
@@ -139,9 +110,9 @@ class Endpoint {
     request.on('data', (chunk: Buffer) => {
       const before = octets;
       octets += chunk.length;
-      if (octets <= BODY_OCTETS_MAX) {
+      if (octets <= LIMITS.awsBodyBytesMax) {
         chunks.push(chunk);
-      } else if (before <= BODY_OCTETS_MAX) {
+      } else if (before <= LIMITS.awsBodyBytesMax) {
         chunks.length = 0;
         response.setHeader('Connection', 'close');
         void this.#answer(request, response, null, requestId);
@@ -150,7 +121,7 @@ class Endpoint {
     // A caller that goes away in the middle of its request has nobody to be answered.
     request.on('error', () => undefined);
     request.on('end', () => {
-      if (octets > BODY_OCTETS_MAX) return;
+      if (octets > LIMITS.awsBodyBytesMax) return;
       const only = chunks.length === 1 ? chunks[0] : undefined;
       void this.#answer(request, response, only ?? Buffer.concat(chunks), requestId);
     });
@@ -183,14 +154,14 @@ class Endpoint {
   }
 
   async #run(request: IncomingMessage, body: Uint8Array | null, known: Known): Promise<object> {
-    if (this.#inFlight > IN_FLIGHT_MAX) {
+    if (this.#inFlight > LIMITS.awsInFlightMax) {
       throw new AwsError(
         'ThrottlingException',
         'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
       );
     }
     if (body === null) {
-      throw new AwsError('SerializationException', `The request body is longer than ${BODY_OCTETS_MAX} bytes.`);
+      throw new AwsError('SerializationException', `The request body is longer than ${LIMITS.awsBodyBytesMax} bytes.`);
     }
     const credential = this.#verifier.verify({ method: 'POST', rawHeaders: request.rawHeaders, body });
     const caller = this.#callers.get(credential.accessKeyId);

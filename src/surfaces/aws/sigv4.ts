@@ -1,14 +1,10 @@
 import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { LIMITS } from '../../limits.js';
 import { AwsError } from './exceptions.js';
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const SERVICE = 'kms';
 const TERMINATOR = 'aws4_request';
-/** How far a request's time may be from ours, either way. @source AWS general reference */
-const SKEW_MS_MAX = 5 * 60 * 1000;
-/** Signing keys that are kept: one per access key and day. */
-const SIGNING_KEYS_MAX = 1000;
-const SIGNED_HEADERS_MAX = 64;
 
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 +Credential=([^\s,/]+)\/(\d{8})\/([^\s,/]+)\/([^\s,/]+)\/([^\s,/]+) *, *SignedHeaders=([a-z0-9;-]+) *, *Signature=([0-9a-f]{64})$/;
@@ -117,12 +113,12 @@ export class SignatureVerifier {
   #requireFresh(time: { readonly ms: number; readonly text: string }): void {
     const nowMs = this.#nowMs();
     const now = basicTime(nowMs);
-    if (time.ms < nowMs - SKEW_MS_MAX) {
-      const limit = basicTime(nowMs - SKEW_MS_MAX);
+    if (time.ms < nowMs - LIMITS.awsSignatureSkewMs) {
+      const limit = basicTime(nowMs - LIMITS.awsSignatureSkewMs);
       throw invalidSignature(`Signature expired: ${time.text} is now earlier than ${limit} (${now} - 5 min.)`);
     }
-    if (time.ms > nowMs + SKEW_MS_MAX) {
-      const limit = basicTime(nowMs + SKEW_MS_MAX);
+    if (time.ms > nowMs + LIMITS.awsSignatureSkewMs) {
+      const limit = basicTime(nowMs + LIMITS.awsSignatureSkewMs);
       throw invalidSignature(`Signature not yet current: ${time.text} is still later than ${limit} (${now} + 5 min.)`);
     }
   }
@@ -145,7 +141,7 @@ export class SignatureVerifier {
     if (remembered !== undefined) return remembered;
     const ofDate = mac(createSecretKey(`AWS4${credential.secretAccessKey}`, 'utf8'), date);
     const key = mac(mac(mac(ofDate, this.#region), SERVICE), TERMINATOR);
-    if (this.#signingKeys.size >= SIGNING_KEYS_MAX) this.#signingKeys.clear();
+    if (this.#signingKeys.size >= LIMITS.awsSigningKeysMax) this.#signingKeys.clear();
     this.#signingKeys.set(name, key);
     return key;
   }
@@ -194,7 +190,7 @@ function parseAuthorization(header: string | undefined): Parts {
 /** The names of the signed headers, after checking that nothing that decides the request's meaning is left unsigned. */
 function requireSignedHeaders(list: string, headers: ReadonlyMap<string, string>): readonly string[] {
   const names = list.split(';');
-  if (names.length > SIGNED_HEADERS_MAX) throw invalidSignature('Too many headers are signed.');
+  if (names.length > LIMITS.awsSignedHeadersMax) throw invalidSignature('Too many headers are signed.');
   for (const [index, name] of names.entries()) {
     if (!headers.has(name)) throw invalidSignature(`The signed header '${name}' is not in the request.`);
     const earlier = names[index - 1];
