@@ -4,18 +4,29 @@ import { FlatResult, failureOf, readHeader, ResultBatch } from './job_result.js'
 import { callNames, type NativeExecutorBinding, type NativeModule } from './native.js';
 import { CKR, errorCodeFor } from './return_value.js';
 
+/** Why sessions have to be opened anew. */
+export interface ExecutorLoss {
+  /** The return value that told it. */
+  readonly rv: number;
+  /** The epoch that ended. */
+  readonly epoch: number;
+  /** 1 for the first attempt to recover from this loss. */
+  readonly attempt: number;
+}
+
+/** How to open an executor. */
 export interface ExecutorOptions {
+  /** Loaded, initialised and logged in by whoever opens the executor. */
+  readonly module: NativeModule;
+  readonly slotId: number | bigint;
   /** Native threads, each with a read-write session; 2 when absent. */
   readonly threads?: number;
   /** Threads that may run short (symmetric) jobs at once; 1 when absent: SoftHSM2 and NSS lose with more. */
   readonly shortThreadsMax?: number;
   /** Jobs that may wait or run; more are refused with `ERR_TOKEN_BUSY`. 8192 when absent. */
   readonly jobsMax?: number;
-  /**
-   * Makes the module usable again after `rv` told that sessions were lost: log in, or initialise anew.
-   * Sessions are opened afterwards.
-   */
-  readonly recover?: (rv: number) => Promise<void>;
+  /** Makes the module usable again: log in, or initialise anew. Sessions are opened afterwards. */
+  readonly recover?: (loss: ExecutorLoss) => Promise<void>;
   /** Attempts to recover before waiting jobs are given up; 5 when absent. */
   readonly recoverAttemptsMax?: number;
   /** Pause before the second attempt, milliseconds, doubled before each further one; 100 when absent. */
@@ -96,11 +107,11 @@ export class Executor {
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
-  private constructor(module: NativeModule, slotId: number | bigint, options: ExecutorOptions) {
+  private constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#jobsMax = options.jobsMax ?? JOBS_MAX;
-    const made = module.createExecutor(
-      slotId,
+    const made = options.module.createExecutor(
+      options.slotId,
       { threads: options.threads ?? 2, shortThreadsMax: options.shortThreadsMax ?? 1, jobsMax: this.#jobsMax },
       (results, count, state, lossRv) => this.#onDrain(results, count, state, lossRv),
     );
@@ -112,11 +123,10 @@ export class Executor {
   /**
    * Opens the sessions and starts the threads.
    *
-   * @param module - loaded and initialised, the user logged in
    * @throws {@link TokenError} where a session cannot be opened
    */
-  static async open(module: NativeModule, slotId: number | bigint, options: ExecutorOptions = {}): Promise<Executor> {
-    return new Executor(module, slotId, options);
+  static async open(options: ExecutorOptions): Promise<Executor> {
+    return new Executor(options);
   }
 
   /** Epoch of the sessions: handles of another one are dead. No two executors of a process share one. */
@@ -285,7 +295,7 @@ export class Executor {
     for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       if (attempt > 1) await pause((this.#options.recoverBackoffMs ?? 100) * 2 ** (attempt - 2));
       try {
-        await this.#options.recover?.(rv);
+        await this.#options.recover?.({ rv, epoch: this.#epoch, attempt });
         const opened = this.#native.reopen();
         if (opened.rv === CKR.CKR_OK) {
           this.#epoch = this.#native.epoch();
