@@ -1,0 +1,219 @@
+import { expect } from 'chai';
+import { createKey } from '../../../../src/kms/operations/create_key.js';
+import { HsmError } from '../../../../src/hsm/errors.js';
+import { makeSoftwareRegion, refusalOf, ROOT, type SoftwareRegion } from '../../../support/software_region.js';
+
+describe('CreateKey', () => {
+  let fixture: SoftwareRegion;
+  beforeEach(() => {
+    fixture = makeSoftwareRegion();
+  });
+  afterEach(() => fixture.close());
+
+  const create = (request: Parameters<typeof createKey>[1] = {}) => createKey(fixture.call, request);
+
+  it('makes an enabled symmetric single-Region key with the default policy', async () => {
+    const { KeyMetadata } = await create();
+    expect(KeyMetadata.KeyId).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(KeyMetadata.Arn).to.equal(`arn:aws:kms:us-east-1:111122223333:key/${KeyMetadata.KeyId}`);
+    expect(KeyMetadata).to.include({ KeyState: 'Enabled', Enabled: true, MultiRegion: false, Description: '' });
+    expect(KeyMetadata).to.not.have.property('MultiRegionConfiguration');
+    expect(KeyMetadata.EncryptionAlgorithms).to.deep.equal(['SYMMETRIC_DEFAULT']);
+    const policy = JSON.parse(fixture.region.store.policy(KeyMetadata.KeyId as never) ?? '');
+    expect(policy).to.deep.equal({
+      Version: '2012-10-17',
+      Id: 'key-default-1',
+      Statement: [
+        {
+          Sid: 'Enable IAM User Permissions',
+          Effect: 'Allow',
+          Principal: { AWS: ROOT },
+          Action: 'kms:*',
+          Resource: '*',
+        },
+      ],
+    });
+  });
+
+  it('makes a multi-Region primary that is its own primary key and has no replicas', async () => {
+    const { KeyMetadata } = await create({ MultiRegion: true });
+    expect(KeyMetadata.KeyId).to.match(/^mrk-[0-9a-f]{32}$/);
+    expect(KeyMetadata.MultiRegionConfiguration).to.deep.equal({
+      MultiRegionKeyType: 'PRIMARY',
+      PrimaryKey: { Arn: KeyMetadata.Arn, Region: 'us-east-1' },
+      ReplicaKeys: [],
+    });
+  });
+
+  it('binds the material to the key as the HSM is to keep it', async () => {
+    fixture.replicator.suite = 'CBCDATA-GCM';
+    const { KeyMetadata } = await create({ MultiRegion: true });
+    const material = fixture.region.store.key(KeyMetadata.KeyId as never)?.currentMaterial;
+    expect(material?.binding).to.deep.equal({
+      keyId: KeyMetadata.KeyId,
+      keySpec: 'SYMMETRIC_DEFAULT',
+      keyUsage: 'ENCRYPT_DECRYPT',
+      multiRegion: true,
+      dataSuite: 'CBCDATA-GCM',
+      materialId: KeyMetadata.CurrentKeyMaterialId,
+    });
+  });
+
+  it('records tags, description and policy as they were given', async () => {
+    const Policy = JSON.stringify({
+      Statement: { Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' },
+    });
+    const Tags = [
+      { TagKey: 'b', TagValue: '1' },
+      { TagKey: 'a', TagValue: '' },
+    ];
+    const { KeyMetadata } = await create({ Policy, Tags, Description: 'mine' });
+    expect(fixture.region.store.policy(KeyMetadata.KeyId as never)).to.equal(Policy);
+    expect(fixture.region.store.tags(KeyMetadata.KeyId as never)).to.deep.equal(Tags);
+    expect(KeyMetadata.Description).to.equal('mine');
+  });
+
+  it('records nothing where the HSM fails', async () => {
+    fixture.hsm.faults.push({ call: 'createMaterial', error: new HsmError('ERR_HSM_UNAVAILABLE', 'gone') });
+    expect((await refusalOf(create())).code).to.equal('DependencyTimeoutException');
+    expect(fixture.region.store.keyIds({ after: '', limit: 10 })).to.deep.equal([]);
+  });
+
+  it('names the mechanisms that the token would need', async () => {
+    fixture.hsm.faults.push({ call: 'createMaterial', error: new HsmError('ERR_HSM_STRATEGY', 'CKM_AES_GCM is missing') });
+    expect(await refusalOf(create())).to.deep.equal({
+      code: 'UnsupportedOperationException',
+      message: 'CKM_AES_GCM is missing',
+    });
+  });
+
+  it('refuses multi-Region keys where the regions have no data suite in common', async () => {
+    fixture.replicator.suite = undefined;
+    expect((await refusalOf(create({ MultiRegion: true }))).code).to.equal('UnsupportedOperationException');
+  });
+
+  const refusals: readonly [string, Parameters<typeof createKey>[1], string, string?][] = [
+    [
+      'both names of the key spec',
+      { KeySpec: 'SYMMETRIC_DEFAULT', CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT' },
+      'ValidationException',
+      'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.',
+    ],
+    [
+      'a spec without usage',
+      { KeySpec: 'HMAC_256' },
+      'ValidationException',
+      'You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.',
+    ],
+    [
+      'a usage that the spec does not have',
+      { KeySpec: 'RSA_2048', KeyUsage: 'KEY_AGREEMENT' },
+      'ValidationException',
+      'KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048',
+    ],
+    ['a spec that is not made here', { CustomerMasterKeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' }, 'UnsupportedOperationException'],
+    ['imported material', { Origin: 'EXTERNAL' }, 'UnsupportedOperationException'],
+    ['a custom key store without its id', { Origin: 'AWS_CLOUDHSM' }, 'ValidationException'],
+    ['a custom key store', { Origin: 'AWS_CLOUDHSM', CustomKeyStoreId: 'cks-1' }, 'CustomKeyStoreNotFoundException'],
+    ['a custom key store id for its own keys', { CustomKeyStoreId: 'cks-1' }, 'ValidationException'],
+    ['an external key id for its own keys', { XksKeyId: 'x' }, 'ValidationException'],
+    [
+      'another spec in a custom key store',
+      { Origin: 'EXTERNAL_KEY_STORE', KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' },
+      'ValidationException',
+      'KeySpec HMAC_256 is not supported for Origin EXTERNAL_KEY_STORE',
+    ],
+    [
+      'a tag key twice',
+      { Tags: [{ TagKey: 'a', TagValue: '1' }, { TagKey: 'a', TagValue: '2' }] },
+      'TagException',
+      'Duplicate tag keys',
+    ],
+    [
+      'reserved tags',
+      { Tags: [{ TagKey: 'AWS:a', TagValue: '1' }] },
+      'TagException',
+      'Tags beginning with aws: are reserved',
+    ],
+    [
+      'more than fifty tags',
+      { Tags: Array.from({ length: 51 }, (_, index) => ({ TagKey: `k${index}`, TagValue: '' })) },
+      'TagException',
+      'Too many tags',
+    ],
+    ['a policy that is not JSON', { Policy: '{' }, 'MalformedPolicyDocumentException'],
+    ['a policy that is too long', { Policy: ' '.repeat(32_769) }, 'LimitExceededException'],
+  ];
+  for (const [what, request, code, message] of refusals) {
+    it(`refuses ${what}, before the HSM is asked`, async () => {
+      const refusal = await refusalOf(create(request));
+      expect(refusal.code).to.equal(code);
+      if (message !== undefined) expect(refusal.message).to.equal(message);
+      expect(fixture.hsm.calls).to.deep.equal([]);
+    });
+  }
+
+  it('refuses principals of another account', async () => {
+    const stranger = fixture.callAs('arn:aws:iam::999988887777:root');
+    expect((await refusalOf(createKey(stranger, {}))).code).to.equal('AccessDeniedException');
+  });
+
+  describe('the lockout safety check', () => {
+    const policy = (...statements: readonly object[]) =>
+      JSON.stringify({ Version: '2012-10-17', Statement: statements });
+    const allow = (principal: unknown, action: unknown) => ({
+      Effect: 'Allow',
+      Principal: principal,
+      Action: action,
+      Resource: '*',
+    });
+
+    for (const [what, text] of [
+      ['the account by ARN', policy(allow({ AWS: ROOT }, 'kms:*'))],
+      ['the account by number', policy(allow({ AWS: ['111122223333'] }, ['kms:Encrypt', 'kms:PutKeyPolicy']))],
+      ['everybody', policy(allow('*', '*'))],
+      ['a pattern of actions', policy(allow({ AWS: '*' }, 'KMS:Put?eyPol*'))],
+    ] as const) {
+      it(`accepts a policy that lets the caller change it through ${what}`, async () => {
+        expect((await create({ Policy: text })).KeyMetadata.KeyState).to.equal('Enabled');
+      });
+    }
+
+    for (const [what, text] of [
+      ['somebody else', policy(allow({ AWS: 'arn:aws:iam::111122223333:user/bob' }, 'kms:*'))],
+      ['another action', policy(allow({ AWS: ROOT }, 'kms:Encrypt'))],
+      ['a service', policy(allow({ Service: 'x.amazonaws.com' }, 'kms:*'))],
+      [
+        'what a Deny takes back',
+        policy(allow('*', 'kms:*'), { Effect: 'Deny', Principal: '*', Action: 'kms:Put*', Resource: '*' }),
+      ],
+      ['a condition', policy({ ...allow('*', 'kms:*'), Condition: { Bool: { 'aws:SecureTransport': 'true' } } })],
+    ] as const) {
+      it(`refuses a policy that leaves the change to ${what}, unless the check is bypassed`, async () => {
+        expect(await refusalOf(create({ Policy: text }))).to.deep.equal({
+          code: 'MalformedPolicyDocumentException',
+          message: 'The new key policy will not allow you to update the key policy in the future.',
+        });
+        const bypassed = await create({ Policy: text, BypassPolicyLockoutSafetyCheck: true });
+        expect(bypassed.KeyMetadata.KeyState).to.equal('Enabled');
+      });
+    }
+
+    for (const text of [
+      '[]',
+      '{}',
+      '{"Statement":[]}',
+      '{"Statement":[1]}',
+      '{"Version":"2020-01-01","Statement":{"Effect":"Allow","Principal":"*","Action":"*"}}',
+      '{"Statement":{"Effect":"Perhaps","Principal":"*"}}',
+      '{"Statement":{"Effect":"Allow","Action":"*"}}',
+      '{"Statement":{"Effect":"Allow","Principal":"arn:aws:iam::111122223333:root","Action":"*"}}',
+      '{"Statement":{"Effect":"Allow","Principal":{"AWS":7},"Action":"*"}}',
+    ]) {
+      it(`refuses ${text} even where the check is bypassed`, async () => {
+        const refusal = await refusalOf(create({ Policy: text, BypassPolicyLockoutSafetyCheck: true }));
+        expect(refusal.code).to.equal('MalformedPolicyDocumentException');
+      });
+    }
+  });
+});
