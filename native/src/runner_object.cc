@@ -172,8 +172,9 @@ Status Runner::attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, 
     if (rv == CKR_BUFFER_TOO_SMALL && !grown) {
       CK_ATTRIBUTE query{type, nullptr, 0};
       ++calls_;
+      // Also where the room was too large: NSS softoken wants exactly a CK_ULONG for the numbers of a token object.
       if (module_->functions()->C_GetAttributeValue(session_, handle, &query, 1) == CKR_OK &&
-          query.ulValueLen > room && query.ulValueLen <= kRoomMax) {
+          query.ulValueLen != room && query.ulValueLen <= kRoomMax) {
         room = query.ulValueLen;
         continue;
       }
