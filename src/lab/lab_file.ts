@@ -1,0 +1,203 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { parseListenAddress, type ListenAddress } from '../listen.js';
+import type { AccessKey } from './region_config.js';
+import { parseYaml } from './yaml_source.js';
+
+/** Where a token's PIN comes from; never the PIN itself. */
+export type LabPin = { readonly file: string } | { readonly environment: string } | 'prompt';
+
+/** A token as the lab file names it. */
+export interface LabToken {
+  /** `softhsm2`, `nss`, or the path of a PKCS#11 library. */
+  readonly module: string;
+  readonly label?: string | undefined;
+  /** Slot id, as the module numbers its slots. */
+  readonly slot?: number | undefined;
+  readonly pin?: LabPin | undefined;
+}
+
+/** One region of the lab. */
+export interface LabRegion {
+  readonly listen: ListenAddress;
+  readonly token: LabToken;
+}
+
+/** A lab: what `keyferry up` runs on one machine. */
+export interface Lab {
+  readonly partition: string;
+  /** 12 digits. */
+  readonly account: string;
+  /** The front door. */
+  readonly endpoint: ListenAddress;
+  /** Access keys besides those that `up` makes. */
+  readonly credentials: readonly AccessKey[];
+  readonly regions: Readonly<Record<string, LabRegion>>;
+  readonly proxy: { readonly listen: ListenAddress };
+  /** `seed` runs the five steps alone, so that people can see what the additions are for. */
+  readonly profile: 'full' | 'seed';
+  readonly hsm: { readonly outsideToken: 'refuse' | 'allow' };
+}
+
+/** Modules whose tokens Keyferry makes itself, each in a directory of its own. */
+export const MANAGED_MODULES = ['softhsm2', 'nss'] as const;
+
+/** Regions of one lab: more would not fit one machine. */
+const REGIONS_MAX = 16;
+const FIRST_REGION_PORT = 4610;
+
+const listen = z.string().transform((text, context): ListenAddress => {
+  const address = parseListenAddress(text);
+  if (address !== undefined) return address;
+  context.addIssue({ code: 'custom', message: 'an address is written HOST:PORT, for example 127.0.0.1:4610' });
+  return z.NEVER;
+});
+
+const local = (port: number): ListenAddress => ({ host: '127.0.0.1', port });
+
+const pin = z.union(
+  [
+    z.literal('prompt'),
+    z.strictObject({ file: z.string().min(1) }),
+    z.strictObject({ environment: z.string().regex(/^[A-Za-z_]\w*$/u) }),
+  ],
+  { error: 'a PIN comes from { file: PATH }, { environment: NAME } or prompt; the PIN itself is never written here' },
+);
+
+const token = z
+  .strictObject({
+    module: z.string().min(1).default('softhsm2'),
+    label: z.string().min(1).max(32).optional(),
+    slot: z.int().nonnegative().optional(),
+    pin: pin.optional(),
+  })
+  .superRefine(({ module, label, slot, pin: source }, context) => {
+    const isManaged =
+      (MANAGED_MODULES as readonly string[]).includes(module) && slot === undefined && label === undefined;
+    if (isManaged) {
+      if (source !== undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['pin'],
+          message: 'Keyferry makes this token and its PIN; name a label or a slot to use one of your own',
+        });
+      }
+      return;
+    }
+    if (label === undefined && slot === undefined) {
+      context.addIssue({ code: 'custom', message: `a token of ${module} needs its label or its slot` });
+    }
+    if (source === undefined)
+      context.addIssue({ code: 'custom', message: 'a token of your own needs a pin: file, environment or prompt' });
+  });
+
+const regionName = z
+  .string()
+  .regex(/^(?:[a-z]+-){2,3}\d+$/u, 'a region is named like us-east-1')
+  .max(32);
+
+const accessKey = z.strictObject({
+  accessKeyId: z.string().regex(/^\w{3,128}$/u, 'an access key id is 3 to 128 letters, digits and underscores'),
+  secretAccessKey: z.string().min(1).max(256),
+  principal: z
+    .string()
+    .regex(
+      /^arn:[a-z0-9-]+:(?:iam|sts)::\d{12}:(?:root|user\/.+|role\/.+|assumed-role\/.+)$/u,
+      'a principal is an ARN like arn:aws:iam::111122223333:root',
+    ),
+});
+
+const schema = z.strictObject({
+  partition: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/u, 'a partition is 1 to 32 lower-case letters, digits and hyphens')
+    .default('aws'),
+  account: z
+    .string({ error: 'an account is a text of 12 digits: write it in quotes' })
+    .regex(/^\d{12}$/u, 'an account has 12 digits')
+    .default('111122223333'),
+  endpoint: listen.default(local(4599)),
+  credentials: z.array(accessKey).max(64).default([]),
+  regions: z
+    .record(regionName, z.strictObject({ listen: listen.optional(), token: token.prefault({}) }).nullable())
+    .refine((regions) => Object.keys(regions).length > 0, 'a lab has at least one region')
+    .refine((regions) => Object.keys(regions).length <= REGIONS_MAX, `a lab has at most ${REGIONS_MAX} regions`)
+    .prefault({ 'us-east-1': null, 'eu-west-1': null }),
+  proxy: z.strictObject({ listen: listen.default(local(4600)) }).prefault({}),
+  profile: z.enum(['full', 'seed']).default('full'),
+  hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']).default('refuse') }).prefault({}),
+});
+
+/**
+ * Reads a lab file.
+ *
+ * @param text - YAML; an empty one is the default lab of two regions on SoftHSM2
+ * @param file - its name, for messages; paths in it are relative to its directory
+ * @throws {@link ConfigError} `ERR_CONFIG_FILE` with file, line and column of what is wrong
+ */
+export function parseLabFile(text: string, file: string): Lab {
+  const source = parseYaml(text, file);
+  const result = schema.safeParse(source.value ?? {});
+  if (!result.success) throw source.refuse(result.error.issues);
+  const { regions: written, ...rest } = result.data;
+
+  const taken = new Set(Object.values(written).map((region) => region?.listen?.port));
+  let nextPort = FIRST_REGION_PORT;
+  const freePort = (): number => {
+    while (taken.has(nextPort)) nextPort += 1;
+    return nextPort++;
+  };
+  const regions: Record<string, LabRegion> = {};
+  for (const [name, region] of Object.entries(written)) {
+    regions[name] = {
+      listen: region?.listen ?? local(freePort()),
+      token: withAbsolutePaths(region?.token ?? { module: 'softhsm2' }, file),
+    };
+  }
+  const lab: Lab = { ...rest, regions };
+  const clash = firstClash(lab);
+  if (clash !== undefined) throw source.refuse([{ code: 'custom', path: clash.path, message: clash.message }]);
+  return lab;
+}
+
+/** The lab that runs where there is no file. */
+export function defaultLab(): Lab {
+  return parseLabFile('', 'lab.yaml');
+}
+
+function withAbsolutePaths(written: LabToken, file: string): LabToken {
+  const from = (path: string): string => resolve(file, '..', path);
+  const { pin: source, module } = written;
+  return {
+    ...written,
+    module: module.includes('/') ? from(module) : module,
+    ...(typeof source === 'object' && 'file' in source ? { pin: { file: from(source.file) } } : {}),
+  };
+}
+
+/** Two addresses or two access keys that are the same; the later one is at fault. */
+function firstClash(lab: Lab): { readonly path: (string | number)[]; readonly message: string } | undefined {
+  const seen = new Map<string, string>();
+  const addresses: [string, ListenAddress, (string | number)[]][] = [
+    ['the endpoint', lab.endpoint, ['endpoint']],
+    ['the proxy', lab.proxy.listen, ['proxy', 'listen']],
+    ...Object.entries(lab.regions).map(([name, region]): [string, ListenAddress, string[]] => [
+      name,
+      region.listen,
+      ['regions', name, 'listen'],
+    ]),
+  ];
+  for (const [who, { host, port }, path] of addresses) {
+    const other = seen.get(`${host}:${port}`);
+    if (port !== 0 && other !== undefined)
+      return { path, message: `${host}:${port} is already the address of ${other}` };
+    seen.set(`${host}:${port}`, who);
+  }
+  const keys = new Set<string>();
+  for (const [index, { accessKeyId }] of lab.credentials.entries()) {
+    if (keys.has(accessKeyId))
+      return { path: ['credentials', index, 'accessKeyId'], message: `the access key ${accessKeyId} is there twice` };
+    keys.add(accessKeyId);
+  }
+  return undefined;
+}

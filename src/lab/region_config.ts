@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { ConfigError } from '../errors.js';
+
+/** An access key of the lab, and whose it is. */
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** ARN of the IAM principal. */
+  readonly principal: string;
+}
+
+const address = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) });
+
+const pinSource = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('file'), path: z.string().min(1) }),
+  z.strictObject({ kind: z.literal('environment'), name: z.string().min(1) }),
+  z.strictObject({ kind: z.literal('prompt'), label: z.string() }),
+  z.strictObject({ kind: z.literal('empty') }),
+]);
+
+const token = z.strictObject({
+  /** `softhsm2`, `nss`, or the path of a PKCS#11 library. */
+  module: z.string().min(1),
+  /**
+   * Set for a token that Keyferry makes: its directory, label and PIN files are made at provisioning. Null for a token of the
+   * user's own, which is found by label or slot and must be initialised.
+   */
+  managed: z.strictObject({ kind: z.enum(['softhsm2', 'nss']), directory: z.string().min(1) }).nullable(),
+  label: z.string().min(1).max(32).nullable(),
+  slot: z.int().nonnegative().nullable(),
+  pin: pinSource,
+  /** The security officer's PIN, where it is at hand. */
+  soPin: pinSource.nullable(),
+});
+
+const regionConfig = z.strictObject({
+  region: z.string().regex(/^[a-z0-9-]{1,32}$/u),
+  partition: z.string().regex(/^[a-z0-9-]{1,32}$/u),
+  account: z.string().regex(/^\d{12}$/u),
+  listen: address,
+  token,
+  proxyUrl: z.url(),
+  /** Directory of the region: database, profile, `admin.sock`; exists, mode 0700. */
+  directory: z.string().min(1),
+  /** The newest roster, compact JWS; made by the partition authority. Absent before enrolment. */
+  rosterFile: z.string().min(1),
+  /** Thumbprint of the partition authority's key, handed over out of band. */
+  authorityKid: z.string().regex(/^[\w-]{64}$/u),
+  credentials: z.array(z.strictObject({ accessKeyId: z.string(), secretAccessKey: z.string(), principal: z.string() })),
+  hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']) }),
+  profile: z.enum(['full', 'seed']),
+  /** Whether lab controls are on (moving the clock). */
+  lab: z.boolean(),
+});
+
+/** Which token a program uses, and how it opens it. No PIN is ever in it. */
+export type TokenConfig = Readonly<z.infer<typeof token>>;
+
+/** Everything that one region is started with: `config.json` in its directory, mode 0600. Paths are absolute. */
+export type RegionConfig = Readonly<z.infer<typeof regionConfig>>;
+
+/** A region that answers. */
+export interface RunningRegion {
+  /** Base URL of its KMS endpoint. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Reads a region's configuration.
+ *
+ * @throws {@link ConfigError} `ERR_CONFIG_FILE`
+ */
+export function readRegionConfig(file: string): RegionConfig {
+  return parseJsonFile(file, regionConfig);
+}
+
+/** Reads a token's configuration, a file of its own or the `token` member of a region's. */
+export function readTokenConfig(file: string): TokenConfig {
+  return parseJsonFile(file, token);
+}
+
+/**
+ * Reads a JSON file of a known form.
+ *
+ * @throws {@link ConfigError} `ERR_CONFIG_FILE` that names the file, and the member that is wrong
+ */
+export function parseJsonFile<Value>(file: string, form: z.ZodType<Value>): Value {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError('ERR_CONFIG_FILE', `${file} cannot be read: ${reason}`, { details: { file }, cause: error });
+  }
+  const result = form.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  throw new ConfigError('ERR_CONFIG_FILE', `${file}: ${problems}`, { details: { file } });
+}
