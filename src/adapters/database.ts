@@ -74,7 +74,7 @@ export class Database {
     return {
       run: (...values) => statement.run(values),
       get: (...values) => statement.get(values) as SqlRow | undefined,
-      all: (...values) => statement.all(values) as readonly SqlRow[],
+      all: (...values) => (statement.all(values) as Record<string, unknown>[]).map(withBuffers),
     };
   }
 
@@ -88,7 +88,8 @@ export class Database {
     this.#doomed = false;
     try {
       const result = this.#nested(work);
-      if (this.#doomed) throw new Error('a part of this transaction failed and its failure was caught inside: nothing is committed');
+      if (this.#doomed)
+        throw new Error('a part of this transaction failed and its failure was caught inside: nothing is committed');
       this.#connection.exec('COMMIT');
       return result;
     } catch (error) {
@@ -118,4 +119,12 @@ export class Database {
       this.#depth -= 1;
     }
   }
+}
+
+/** libsql gives blobs as `Buffer`s where it reads one row, and as `ArrayBuffer`s where it reads many. */
+function withBuffers(row: Record<string, unknown>): SqlRow {
+  for (const [column, value] of Object.entries(row)) {
+    if (value instanceof ArrayBuffer) row[column] = Buffer.from(value);
+  }
+  return row;
 }

@@ -80,7 +80,10 @@ describe('CreateKey', () => {
   });
 
   it('names the mechanisms that the token would need', async () => {
-    fixture.hsm.faults.push({ call: 'createMaterial', error: new HsmError('ERR_HSM_STRATEGY', 'CKM_AES_GCM is missing') });
+    fixture.hsm.faults.push({
+      call: 'createMaterial',
+      error: new HsmError('ERR_HSM_STRATEGY', 'CKM_AES_GCM is missing'),
+    });
     expect(await refusalOf(create())).to.deep.equal({
       code: 'UnsupportedOperationException',
       message: 'CKM_AES_GCM is missing',
@@ -111,7 +114,11 @@ describe('CreateKey', () => {
       'ValidationException',
       'KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048',
     ],
-    ['a spec that is not made here', { CustomerMasterKeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' }, 'UnsupportedOperationException'],
+    [
+      'a spec that is not made here',
+      { CustomerMasterKeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' },
+      'UnsupportedOperationException',
+    ],
     ['imported material', { Origin: 'EXTERNAL' }, 'UnsupportedOperationException'],
     ['a custom key store without its id', { Origin: 'AWS_CLOUDHSM' }, 'ValidationException'],
     ['a custom key store', { Origin: 'AWS_CLOUDHSM', CustomKeyStoreId: 'cks-1' }, 'CustomKeyStoreNotFoundException'],
@@ -125,7 +132,12 @@ describe('CreateKey', () => {
     ],
     [
       'a tag key twice',
-      { Tags: [{ TagKey: 'a', TagValue: '1' }, { TagKey: 'a', TagValue: '2' }] },
+      {
+        Tags: [
+          { TagKey: 'a', TagValue: '1' },
+          { TagKey: 'a', TagValue: '2' },
+        ],
+      },
       'TagException',
       'Duplicate tag keys',
     ],

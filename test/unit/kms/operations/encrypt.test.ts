@@ -40,11 +40,7 @@ describe('Encrypt', () => {
     ['a malformed multi-Region id', 'mrk-fake-key-id', "Invalid keyId 'mrk-fake-key-id'"],
     ['an unknown key id', unknown, `Key 'arn:aws:kms:us-east-1:111122223333:key/${unknown}' does not exist`],
     ['an ARN of another region', `arn:aws:kms:eu-west-1:111122223333:key/${unknown}`, 'Invalid arn eu-west-1'],
-    [
-      'an unknown alias',
-      'alias/none',
-      'Alias arn:aws:kms:us-east-1:111122223333:alias/none is not found.',
-    ],
+    ['an unknown alias', 'alias/none', 'Alias arn:aws:kms:us-east-1:111122223333:alias/none is not found.'],
     [
       'an unknown alias ARN',
       'arn:aws:kms:us-east-1:111122223333:alias/none',
