@@ -1,4 +1,4 @@
-import type { FactName } from './profile.js';
+import type { EnforcementName, FactName } from './profile.js';
 
 /** What a fact is called where a person reads that it is missing: the mechanism, as a vendor's manual spells it. */
 export const factWords: Readonly<Record<FactName, string>> = {
@@ -40,4 +40,26 @@ export const factWords: Readonly<Record<FactName, string>> = {
   rsaAesKeyWrapSha1: 'CKM_RSA_AES_KEY_WRAP with SHA-1',
   rsaAesKeyWrapSha256: 'CKM_RSA_AES_KEY_WRAP with SHA-256',
   trustedKeyBySo: 'CKA_TRUSTED set by the security officer',
+};
+
+/** What a token may refuse, as it is told to a person. */
+export const enforcementWords: Readonly<Record<EnforcementName, string>> = {
+  extractableFalse: 'CKA_EXTRACTABLE=false against C_WrapKey',
+  wrapWithTrusted: 'CKA_WRAP_WITH_TRUSTED',
+  trustedByUser: 'CKA_TRUSTED for the security officer only',
+  allowedMechanisms: 'CKA_ALLOWED_MECHANISMS',
+  deriveFalse: 'CKA_DERIVE=false',
+  encryptFalse: 'CKA_ENCRYPT=false',
+  decryptFalse: 'CKA_DECRYPT=false',
+  wrapFalse: 'CKA_WRAP=false',
+  unwrapFalse: 'CKA_UNWRAP=false',
+  signFalse: 'CKA_SIGN=false',
+  sensitiveValue: 'CKA_SENSITIVE=true against reading the value',
+  unextractableValue: 'CKA_EXTRACTABLE=false against reading the value',
+  setSensitiveFalse: 'CKA_SENSITIVE from true to false',
+  setExtractableTrue: 'CKA_EXTRACTABLE from false to true',
+  copyExtractableTrue: 'CKA_EXTRACTABLE from false to true in a copy',
+  copySensitiveFalse: 'CKA_SENSITIVE from true to false in a copy',
+  unwrapTemplateSensitive: 'CKA_SENSITIVE and CKA_EXTRACTABLE of an unwrap template',
+  invalidPoint: 'points that are not on the curve',
 };

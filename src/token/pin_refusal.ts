@@ -1,8 +1,10 @@
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { PinSource } from './native.js';
 
-/** The token that a PIN was tried on: a PIN that one token refuses may be right for another. */
+/** What a PIN was tried on: one that is wrong there may be right for another token, or for its other user. */
 export interface PinTarget {
+  /** Whose PIN; the user's when absent. */
+  readonly user?: 'user' | 'so';
   readonly modulePath: string;
   readonly serial: string;
   readonly label: string;
@@ -24,7 +26,7 @@ function fileIdentity(path: string): string | undefined {
 }
 
 function targetText(target: PinTarget): string {
-  return JSON.stringify([target.serial, target.label]);
+  return JSON.stringify([target.user ?? 'user', target.serial, target.label]);
 }
 
 function sourceText(source: PinSource): string | undefined {

@@ -197,6 +197,8 @@ export function errorCodeFor(rv: number): TokenErrorCode {
 const remedyByCode: Partial<Record<TokenErrorCode, string>> = {
   ERR_TOKEN_MODULE_NOT_LOADED:
     'check that the path names a PKCS#11 library of this machine’s architecture, and that what it links to is installed',
+  ERR_TOKEN_PIN_NOT_SET: 'the security officer has to set the user PIN first: run "keyferry token init"',
+  ERR_TOKEN_BUSY: 'more jobs wait than the executor takes; repeat the call a little later',
   ERR_TOKEN_SESSION_COUNT: 'close other programs that use the token, or use fewer token threads',
   ERR_TOKEN_STALE_HANDLE: 'the sessions were opened anew since; find or load the key again and repeat the call',
   ERR_TOKEN_REFERENCE: 'an earlier step of the job failed and made nothing to go on with; see that step',
@@ -272,7 +274,6 @@ const remedyByReturnValue: Partial<Record<ReturnValueName, string>> = {
   CKR_TOKEN_NOT_INITIALIZED: 'initialise the token with "keyferry token init"',
   CKR_TOKEN_WRITE_PROTECTED: 'remove the token’s write protection, or check who owns its files',
   CKR_USER_NOT_LOGGED_IN: 'Keyferry logs in again by itself',
-  CKR_USER_PIN_NOT_INITIALIZED: 'the security officer has to set the user PIN first: run "keyferry token init"',
   CKR_USER_ANOTHER_ALREADY_LOGGED_IN: 'another user of this process is logged in to the token; log out first',
   CKR_WRAPPED_KEY_INVALID: 'the wrapped octets are damaged, or were wrapped under another key',
   CKR_WRAPPED_KEY_LEN_RANGE: 'the wrapped octets have a length that this mechanism cannot have made',

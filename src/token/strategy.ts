@@ -1,6 +1,6 @@
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 import type { ReplicationSuite } from '../wire/suite.js';
-import type { FactName } from './profile.js';
+import type { EnforcementName, FactName } from './profile.js';
 
 /** What a region wants its token to do. */
 export type StrategyJob =
@@ -25,6 +25,8 @@ export interface Strategy {
   readonly job: StrategyJob;
   /** What the token must have been seen to do; none of them is optional. */
   readonly needs: readonly FactName[];
+  /** What the token must have been seen to refuse: without it the strategy would promise what the token does not keep. */
+  readonly needsEnforced?: readonly EnforcementName[];
   /** The suite of the replication protocol that this strategy is. */
   readonly suite?: ReplicationSuite;
   /** The suite of ciphertexts that this strategy is. */
@@ -168,6 +170,7 @@ export const strategies: readonly Strategy[] = [
     id: 'domain-key-trusted',
     job: 'trustedDomainKey',
     needs: ['trustedKeyBySo'],
+    needsEnforced: ['wrapWithTrusted', 'trustedByUser', 'extractableFalse'],
     description: 'a domain key that the security officer marks CKA_TRUSTED',
     mechanisms: ['CKA_TRUSTED', 'CKA_WRAP_WITH_TRUSTED'],
   },

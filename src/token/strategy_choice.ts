@@ -1,7 +1,7 @@
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 import type { ReplicationSuite } from '../wire/suite.js';
-import { factWords } from './fact_words.js';
-import type { FactName, TokenProfile } from './profile.js';
+import { enforcementWords, factWords } from './fact_words.js';
+import type { TokenProfile } from './profile.js';
 import { strategies, type Strategy, type StrategyJob } from './strategy.js';
 
 /** What became of one strategy: the job's first that the token can do is chosen, later ones are available. */
@@ -28,12 +28,15 @@ export interface StrategyPolicy {
   readonly outsideToken: 'allow' | 'refuse';
 }
 
-function missingNeeds(strategy: Strategy, profile: TokenProfile): readonly FactName[] {
-  return strategy.needs.filter((need) => !profile.facts[need].works);
-}
-
-function reasonOf(missing: readonly FactName[], profile: TokenProfile): string {
-  return missing.map((need) => `${factWords[need]}: ${profile.facts[need].answer}`).join('; ');
+/** What is missing for a strategy, in words, each with what the token answered; empty where nothing is. */
+function missingFor(strategy: Strategy, profile: TokenProfile): readonly string[] {
+  const facts = strategy.needs
+    .filter((need) => !profile.facts[need].works)
+    .map((need) => `${factWords[need]}: ${profile.facts[need].answer}`);
+  const enforcement = (strategy.needsEnforced ?? [])
+    .filter((need) => profile.enforcement[need].enforced !== true)
+    .map((need) => `${enforcementWords[need]} is not enforced: ${profile.enforcement[need].answer}`);
+  return [...facts, ...enforcement];
 }
 
 /**
@@ -47,8 +50,8 @@ export function chooseStrategies(
 ): StrategyChoice {
   const chosen: Partial<Record<StrategyJob, Strategy>> = {};
   const outcomes = strategies.map((strategy): StrategyOutcome => {
-    const missing = missingNeeds(strategy, profile);
-    if (missing.length > 0) return { strategy, state: 'missing', reason: reasonOf(missing, profile) };
+    const missing = missingFor(strategy, profile);
+    if (missing.length > 0) return { strategy, state: 'missing', reason: missing.join('; ') };
     if (strategy.isOutsideToken === true && policy.outsideToken === 'refuse') {
       return {
         strategy,
@@ -94,12 +97,10 @@ export interface SuiteGap {
  */
 export function missingForCommonSuite(a: TokenProfile, b: TokenProfile): readonly SuiteGap[] {
   if (commonSuites(a, b).suites.length > 0) return [];
-  const words = (strategy: Strategy, profile: TokenProfile): readonly string[] =>
-    missingNeeds(strategy, profile).map((need) => `${factWords[need]}: ${profile.facts[need].answer}`);
   const gaps = strategies.flatMap((strategy): readonly SuiteGap[] =>
     strategy.suite === undefined
       ? []
-      : [{ suite: strategy.suite, missingOnA: words(strategy, a), missingOnB: words(strategy, b) }],
+      : [{ suite: strategy.suite, missingOnA: missingFor(strategy, a), missingOnB: missingFor(strategy, b) }],
   );
   const size = (gap: SuiteGap): number => gap.missingOnA.length + gap.missingOnB.length;
   return gaps.toSorted((one, other) => size(one) - size(other));

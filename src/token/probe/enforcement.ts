@@ -39,7 +39,7 @@ interface Answers {
 const aesValue = knownOctets48.subarray(0, 32);
 const otherLabel = template([CKA_LABEL, utf8(`${probeLabel}, changed`)]);
 
-/** Lets the steps that `step` adds fail, and tells their return value. */
+/** Lets the one step that `step` adds fail, and tells its return value. */
 function attempted(job: Job, step: () => void): Output<'rv'> {
   const rv = job.attempt();
   step();
@@ -116,7 +116,7 @@ async function probeUsage(context: ProbeContext): Promise<void> {
     readonly call: string;
     readonly right: (job: Job) => ObjectRef;
     readonly wrong: (job: Job) => ObjectRef;
-    readonly use: (job: Job, key: ObjectRef) => void;
+    readonly use: (job: Job, key: ObjectRef, target: ObjectRef) => void;
   }[] = [
     {
       name: 'encryptFalse',
@@ -137,13 +137,7 @@ async function probeUsage(context: ProbeContext): Promise<void> {
       call: 'C_WrapKey',
       right: (job) => aes(job, ['wrap']),
       wrong: (job) => aes(job, ['unwrap']),
-      use: (job, key) => {
-        job.wrapKey(
-          wrap,
-          key,
-          context.knownKey(job, aesValue, { keyType: 'aes', usage: ['encrypt'], extractable: true }),
-        );
-      },
+      use: (job, key, target) => void job.wrapKey(wrap, key, target),
     },
     {
       name: 'unwrapFalse',
@@ -162,10 +156,11 @@ async function probeUsage(context: ProbeContext): Promise<void> {
   ];
   for (const { name, call, right, wrong, use } of uses) {
     await refusesStep(context, name, call, (job) => {
+      const target = context.knownKey(job, aesValue, { keyType: 'aes', usage: ['encrypt'], extractable: true });
       const [rightKey, wrongKey] = [right(job), wrong(job)];
       return {
-        permitted: attempted(job, () => use(job, rightKey)),
-        forbidden: attempted(job, () => use(job, wrongKey)),
+        permitted: attempted(job, () => use(job, rightKey, target)),
+        forbidden: attempted(job, () => use(job, wrongKey, target)),
       };
     });
   }
