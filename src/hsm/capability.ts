@@ -24,8 +24,6 @@ export interface HsmCapabilities {
   readonly enforcesExtractable: boolean;
   /** Whether an unwrap template may say how long the key is, must not, or has to. */
   readonly unwrapLength: 'refused' | 'optional' | 'required';
-  /** Whether the security officer can make a trusted key that a user then copies into a private object. */
-  readonly makesTrustedKeys: boolean;
   /** Module and firmware in one line. */
   readonly fingerprint: string;
   /** Why a suite or strategy is not there: the mechanisms, and what the token answered. */
@@ -73,7 +71,6 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
     enforcesWrapWithTrusted: enforcement.wrapWithTrusted.enforced === true,
     enforcesExtractable: enforcement.extractableFalse.enforced === true,
     unwrapLength: rules.unwrapValueLength ?? 'refused',
-    makesTrustedKeys: choice.chosen.trustedDomainKey?.id === 'domain-key-trusted',
     fingerprint: [identity.manufacturer, identity.model, `library ${identity.libraryVersion}`, `firmware ${identity.firmwareVersion}`]
       .map((part) => part.trim())
       .join(' / '),

@@ -10,6 +10,7 @@ import {
   CKM_SHA384_HMAC,
   CKO_SECRET_KEY,
 } from '../token/cryptoki.js';
+import { TokenError } from '../token/errors.js';
 import { Job } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
@@ -26,14 +27,16 @@ import { findTokenKeys, KEY_LABELS, nextKeyId, pendingLabel, type KeyLabel } fro
 /** Who may be logged in to a token while it is provisioned. A token knows one at a time. */
 export interface ProvisionAccess {
   asUser<Result>(work: (runner: JobRunner) => Promise<Result>): Promise<Result>;
-  /** Left out where the security officer's PIN is not at hand. */
-  readonly asSecurityOfficer?: <Result>(work: (runner: JobRunner) => Promise<Result>) => Promise<Result>;
+  /** Null to go without a trusted domain key, where the security officer's PIN is not at hand. */
+  readonly asSecurityOfficer: (<Result>(work: (runner: JobRunner) => Promise<Result>) => Promise<Result>) | null;
 }
 
 /** What a token holds after it was provisioned. */
 export interface ProvisionReport {
   /** Labels of the keys that were made now; empty where nothing was missing. */
   readonly made: readonly KeyLabel[];
+  /** Whether the security officer could make the domain key trusted; null where that was not tried. */
+  readonly trustedDomainKey: boolean | null;
 }
 
 /** The label of a domain key that the security officer made and that lies in clear on some tokens' disks until it was copied. */
@@ -46,17 +49,18 @@ const NO_PARAMETER = { kind: 'none' } as const;
  * Does nothing where all are there. Each key carries a provisional label until it was tested, so that whatever an interrupted run
  * left is recognised by the next one, destroyed and made again.
  *
- * @throws {@link HsmError} `ERR_HSM_POLICY_REFUSED` if the token can have a trusted domain key and the security officer is not at hand
+ * @throws {@link HsmError} `ERR_HSM_SELF_TEST` if a new key does not work
  */
 export async function provisionRegion(access: ProvisionAccess, capabilities: HsmCapabilities): Promise<ProvisionReport> {
   const made: KeyLabel[] = [];
+  let trustedDomainKey: boolean | null = null;
   const isDomainKeyMissing = await access.asUser(async (runner) => {
     const jobs = new HsmJobs(runner, new HsmHealth());
     await sweep(jobs);
     return (await findTokenKeys(jobs, CKO_SECRET_KEY, KEY_LABELS.domainKey)).length === 0;
   });
   if (isDomainKeyMissing) {
-    await addDomainKey(access, capabilities);
+    trustedDomainKey = await addDomainKey(access, capabilities);
     made.push(KEY_LABELS.domainKey);
   }
   await access.asUser(async (runner) => {
@@ -72,7 +76,7 @@ export async function provisionRegion(access: ProvisionAccess, capabilities: Hsm
       made.push(KEY_LABELS.replicationSigningKey);
     }
   });
-  return { made };
+  return { made, trustedDomainKey };
 }
 
 /**
@@ -87,46 +91,46 @@ export async function provisionAuthority(
   return access.asUser(async (runner) => {
     const keys = new SigningKeys(new HsmJobs(runner, new HsmHealth()), capabilities, KEY_LABELS.partitionAuthorityKey);
     await keys.sweep();
-    if ((await keys.list()).length > 0) return { made: [] };
+    if ((await keys.list()).length > 0) return { made: [], trustedDomainKey: null };
     await keys.generate();
-    return { made: [KEY_LABELS.partitionAuthorityKey] };
+    return { made: [KEY_LABELS.partitionAuthorityKey], trustedDomainKey: null };
   });
 }
 
 /**
  * Adds a domain key, which is then the active one; those that are there stay, for what they have wrapped.
  *
- * Where the token lets the security officer make trusted keys: the officer makes it as a public object, because no other can be trusted;
- * the user copies it into a private object and destroys the first.
+ * Where the token enforces `CKA_WRAP_WITH_TRUSTED` and its security officer is at hand, the officer makes it as a public object,
+ * because no other can be trusted; the user copies it into a private object and destroys the first. Otherwise the user makes it.
  *
  * HAZARD: between these two steps SoftHSM2 has the key in clear on its disk. Nothing is wrapped under it before the copy is alone.
  *
+ * @returns whether the key is trusted; null where the officer was not asked
  * @source PKCS#11 v2.40 section 4.4.2 (CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED)
  */
-export async function addDomainKey(access: ProvisionAccess, capabilities: HsmCapabilities): Promise<void> {
+export async function addDomainKey(access: ProvisionAccess, capabilities: HsmCapabilities): Promise<boolean | null> {
   const id = await access.asUser(async (runner) => {
     const jobs = new HsmJobs(runner, new HsmHealth());
     await sweep(jobs);
     return nextKeyId(await findTokenKeys(jobs, CKO_SECRET_KEY, KEY_LABELS.domainKey));
   });
-  if (capabilities.makesTrustedKeys) {
-    if (access.asSecurityOfficer === undefined) {
-      throw new HsmError(
-        'ERR_HSM_POLICY_REFUSED',
-        'this token can have a trusted domain key: give the security officer’s PIN to make it',
-      );
-    }
-    await access.asSecurityOfficer((runner) => makeClearDomainKey(new HsmJobs(runner, new HsmHealth()), id, capabilities));
+  let isTrusted: boolean | null = null;
+  if (access.asSecurityOfficer !== null && capabilities.enforcesWrapWithTrusted) {
+    isTrusted = await access.asSecurityOfficer((runner) =>
+      makeClearDomainKey(new HsmJobs(runner, new HsmHealth()), id, capabilities),
+    );
   }
   await access.asUser(async (runner) => {
     const jobs = new HsmJobs(runner, new HsmHealth());
     const shape = domainKeyShape(id, pendingLabel(KEY_LABELS.domainKey), capabilities);
-    const handle = capabilities.makesTrustedKeys
-      ? await copyClearDomainKey(jobs, shape, capabilities)
-      : await makeKey(jobs, CKM_AES_KEY_GEN, shape, capabilities);
-    await testDomainKey(jobs, handle, capabilities);
+    const handle =
+      isTrusted === true
+        ? await copyClearDomainKey(jobs, shape, capabilities)
+        : await makeKey(jobs, CKM_AES_KEY_GEN, shape, capabilities);
+    await testDomainKey(jobs, handle, capabilities, { isTrusted: isTrusted === true });
     await nameKey(jobs, handle, KEY_LABELS.domainKey);
   });
+  return isTrusted;
 }
 
 /** Destroys what an interrupted run left behind. */
@@ -168,16 +172,22 @@ async function makeRecordKey(jobs: HsmJobs, capabilities: HsmCapabilities): Prom
   await nameKey(jobs, handle, KEY_LABELS.recordKey);
 }
 
-async function makeClearDomainKey(jobs: HsmJobs, id: Uint8Array, capabilities: HsmCapabilities): Promise<void> {
+/** Makes the key that the user will copy; false where this token's officer cannot make a trusted key. */
+async function makeClearDomainKey(jobs: HsmJobs, id: Uint8Array, capabilities: HsmCapabilities): Promise<boolean> {
   const job = new Job('make trusted key', 'CKA_TRUSTED');
-  const asOfficer = template([CKA_PRIVATE, false], [CKA_TRUSTED, true]);
   const shape = templateOf(domainKeyShape(id, CLEAR_DOMAIN_KEY, capabilities), 'generate', capabilities);
   const clear = job.generateKey({ type: CKM_AES_KEY_GEN, parameter: NO_PARAMETER }, [
     ...shape.filter(({ type }) => type !== CKA_PRIVATE),
-    ...asOfficer,
+    ...template([CKA_PRIVATE, false], [CKA_TRUSTED, true]),
   ]);
   job.keep(clear);
-  await jobs.run(job);
+  try {
+    await jobs.run(job);
+    return true;
+  } catch (error) {
+    if (error instanceof HsmError && error.cause instanceof TokenError && error.cause.severity === 'call') return false;
+    throw error;
+  }
 }
 
 async function copyClearDomainKey(jobs: HsmJobs, shape: KeyShape, capabilities: HsmCapabilities): Promise<ObjectHandle> {
@@ -203,7 +213,12 @@ async function copyClearDomainKey(jobs: HsmJobs, shape: KeyShape, capabilities: 
 }
 
 /** Wraps a session key and unwraps it again, in the way in which single-Region keys are stored; both must be the same key. */
-async function testDomainKey(jobs: HsmJobs, handle: ObjectHandle, capabilities: HsmCapabilities): Promise<void> {
+async function testDomainKey(
+  jobs: HsmJobs,
+  handle: ObjectHandle,
+  capabilities: HsmCapabilities,
+  { isTrusted }: { readonly isTrusted: boolean },
+): Promise<void> {
   const block = new Uint8Array(16);
   const cbc = { type: CKM_AES_CBC, parameter: { kind: 'octets', octets: block } } as const;
   const keyWrapPad = { type: capabilities.keyWrapPad, parameter: NO_PARAMETER } as const;
@@ -214,7 +229,7 @@ async function testDomainKey(jobs: HsmJobs, handle: ObjectHandle, capabilities: 
     label: 'keyferry:test',
     id: new Uint8Array(16),
     extractable: true,
-    wrapWithTrusted: capabilities.makesTrustedKeys && capabilities.enforcesWrapWithTrusted,
+    wrapWithTrusted: isTrusted,
   };
   const first = new Job('test domain key', 'wrap');
   const key = first.generateKey(

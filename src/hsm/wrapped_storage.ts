@@ -199,7 +199,6 @@ export class WrappedStorage implements KeyStorage {
       id: NO_ID,
       extractable: true,
       wrapWithTrusted: !multiRegion && this.#parts.capabilities.enforcesWrapWithTrusted,
-      allowedMechanisms: [],
     };
   }
 }
