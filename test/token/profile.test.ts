@@ -1,0 +1,180 @@
+import { expect } from 'chai';
+import { CKA_NSS_DB } from '../../src/token/cryptoki.js';
+import { Job } from '../../src/token/job.js';
+import { OpenToken } from '../../src/token/open_token.js';
+import { probeToken } from '../../src/token/probe/probe.js';
+import {
+  encodeProfile,
+  enforcementNames,
+  factNames,
+  identityChanges,
+  parseProfile,
+  type EnforcementName,
+  type FactName,
+  type TokenProfile,
+  type TokenRules,
+} from '../../src/token/profile.js';
+import { chooseStrategies, commonSuites } from '../../src/token/strategy_choice.js';
+import { makeScratchToken, tokenKinds, type ScratchToken, type SoftwareTokenKind } from '../support/token_directory.js';
+
+const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+/** What each token is known to be unable to do and to let happen, and how it wants things done. */
+const known: Readonly<
+  Record<
+    SoftwareTokenKind,
+    {
+      readonly version: string;
+      readonly fails: Readonly<Partial<Record<FactName, string>>>;
+      readonly permits: readonly EnforcementName[];
+      readonly rules: TokenRules;
+      readonly suites: readonly string[];
+      readonly dataSuites: readonly string[];
+    }
+  >
+> = {
+  softhsm2: {
+    version: '2.6',
+    fails: {
+      sp800108HmacSha256OnAes: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
+      sp800108HmacSha256OnGeneric: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
+      ecdsaSha384: 'C_SignInit returned CKR_MECHANISM_INVALID',
+      ecdh1X963Sha384: 'C_DeriveKey returned CKR_MECHANISM_PARAM_INVALID',
+      ecdh1Sp800Sha384: 'C_DeriveKey returned CKR_MECHANISM_PARAM_INVALID',
+      hkdfSha384: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
+      rsaOaepSha256Unwrap: 'C_UnwrapKey returned CKR_ARGUMENTS_BAD',
+      rsaAesKeyWrapSha1: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
+      rsaAesKeyWrapSha256: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
+      trustedKeyBySo: 'not tried: it needs the security officer',
+    },
+    permits: [],
+    rules: {
+      aesKeyWrapPadMechanism: 0x210a,
+      wrapPadsOddLengths: true,
+      ecdh1Truncation: 'trailing',
+      ecPointEncoding: 'der',
+      ecPrivateUnwrapAttributes: [],
+      unwrapValueLength: 'refused',
+      valueLengthAfterUnwrap: false,
+      sessionCountMax: 0,
+    },
+    suites: ['CBCDERIVE-A256KWP'],
+    dataSuites: ['CBCDATA-GCM', 'DIRECT-GCM'],
+  },
+  nss: {
+    version: '3.87',
+    fails: {
+      ecdh1Sp800Sha384: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
+      rsaAesKeyWrapSha1: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
+      rsaAesKeyWrapSha256: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
+      trustedKeyBySo: 'not tried: it needs the security officer',
+    },
+    permits: [
+      'extractableFalse',
+      'wrapWithTrusted',
+      'trustedByUser',
+      'allowedMechanisms',
+      'deriveFalse',
+      'unextractableValue',
+      'copyExtractableTrue',
+    ],
+    rules: {
+      aesKeyWrapPadMechanism: 0x210b,
+      wrapPadsOddLengths: false,
+      ecdh1Truncation: 'trailing',
+      ecPointEncoding: 'der',
+      ecPrivateUnwrapAttributes: [CKA_NSS_DB],
+      unwrapValueLength: 'optional',
+      valueLengthAfterUnwrap: true,
+      sessionCountMax: 0,
+    },
+    suites: ['HKDF384-A256KWP', 'X963-A256KWP', 'CBCDERIVE-A256KWP'],
+    dataSuites: ['SP800108-GCM', 'CBCDATA-GCM', 'DIRECT-GCM'],
+  },
+};
+
+const profiles = new Map<SoftwareTokenKind, TokenProfile>();
+
+for (const kind of tokenKinds()) {
+  describe(`the profile of ${kind}`, function () {
+    this.timeout(30_000);
+    let scratch: ScratchToken;
+    let token: OpenToken;
+    let profile: TokenProfile;
+    let objectsBefore: number;
+    let objectsAfter: number;
+    const expected = known[kind];
+
+    const objectCount = async (): Promise<number> => {
+      const job = new Job('count objects', 'test');
+      const found = job.findObjects([], 1000);
+      return (await token.executor.run(job)).handles(found).length;
+    };
+
+    before(async function () {
+      scratch = await makeScratchToken(kind);
+      token = await OpenToken.open(scratch.module, { token: { label: scratch.label }, userPin: scratch.userPin });
+      objectsBefore = await objectCount();
+      profile = await probeToken(token, clock);
+      objectsAfter = await objectCount();
+      profiles.set(kind, profile);
+      // The tables below are measurements of one version; another one is to be measured, not failed.
+      if (profile.identity.libraryVersion !== expected.version) this.skip();
+    });
+    after(async () => {
+      await token.close();
+      scratch.dispose();
+    });
+
+    it('says what works, and of everything else what the token answered', () => {
+      const failing = factNames.filter((name) => !profile.facts[name].works);
+      expect(Object.fromEntries(failing.map((name) => [name, profile.facts[name].answer]))).to.deep.equal(
+        expected.fails,
+      );
+    });
+
+    it('says what the token lets happen', () => {
+      const permitted = enforcementNames.filter((name) => profile.enforcement[name].enforced !== true);
+      expect(permitted).to.have.members([...expected.permits]);
+      for (const name of permitted) expect(profile.enforcement[name].enforced, name).to.equal(false);
+    });
+
+    it('says how the token wants things done', () => {
+      expect(profile.rules).to.deep.equal(expected.rules);
+      expect(profile.facts.aesKeyWrapPad.mechanism).to.equal(expected.rules.aesKeyWrapPadMechanism);
+    });
+
+    it('decides the suites', () => {
+      const choice = chooseStrategies(profile);
+      expect(choice.suites).to.deep.equal(expected.suites);
+      expect(choice.dataSuites).to.deep.equal(expected.dataSuites);
+      expect(choice.chosen.sign?.id).to.equal('sign-ecdsa');
+    });
+
+    it('is found in less than three seconds, and leaves no object behind', () => {
+      expect(profile.probeMs).to.be.lessThan(3000);
+      expect(objectsAfter).to.equal(objectsBefore);
+    });
+
+    it('can be stored, and is the same when probed again', async () => {
+      const stored = parseProfile(encodeProfile(profile));
+      expect(stored).to.deep.equal(profile);
+      const again = await probeToken(token, clock);
+      expect(identityChanges(stored.identity, again.identity)).to.deep.equal([]);
+      expect(again.facts).to.deep.equal(profile.facts);
+      expect(again.enforcement).to.deep.equal(profile.enforcement);
+      expect(again.rules).to.deep.equal(profile.rules);
+    });
+  });
+}
+
+describe('the profiles of SoftHSM2 and NSS softoken together', () => {
+  it('share the suites in which keys can go from one to the other', function () {
+    const [softhsm2, nss] = [profiles.get('softhsm2'), profiles.get('nss')];
+    if (softhsm2 === undefined || nss === undefined) return this.skip();
+    expect(commonSuites(softhsm2, nss)).to.deep.equal({
+      suites: ['CBCDERIVE-A256KWP'],
+      dataSuites: ['CBCDATA-GCM', 'DIRECT-GCM'],
+    });
+  });
+});
