@@ -1,0 +1,243 @@
+import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
+import { expect } from 'chai';
+import { SignatureVerifier, type Credential, type SignedRequest } from '../../../src/surfaces/aws/sigv4.js';
+import { authorizationFor, basicTime, type RequestToSign } from '../../support/sign_request.js';
+
+const NOW = Date.UTC(2026, 5, 15, 12, 0, 0);
+const TIME = basicTime(NOW);
+const ROOT = 'arn:aws:iam::111122223333:root';
+const CREDENTIALS: readonly Credential[] = [
+  { accessKeyId: 'AKID', secretAccessKey: 'secret', principal: ROOT },
+  {
+    accessKeyId: 'ASIA',
+    secretAccessKey: 'temporary',
+    principal: ROOT,
+    sessionToken: 'token==',
+    expiresMs: NOW + 1000,
+  },
+];
+
+function verifierAt(nowMs: number): SignatureVerifier {
+  return new SignatureVerifier({ region: 'us-east-1', credentials: CREDENTIALS, nowMs: () => nowMs });
+}
+
+const HEADERS: Readonly<Record<string, string>> = {
+  'Content-Type': 'application/x-amz-json-1.1',
+  Host: '127.0.0.1:4599',
+  'X-Amz-Date': TIME,
+  'X-Amz-Target': 'TrentService.ListKeys',
+};
+
+/** A request signed over `sign`, sent with the headers and the body of `send`. */
+function made(
+  sign: Partial<RequestToSign> = {},
+  send: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
+): SignedRequest {
+  const toSign = { time: TIME, headers: HEADERS, body: '{}', ...sign };
+  const headers = { ...(send.headers ?? toSign.headers), Authorization: authorizationFor(toSign) };
+  return { method: 'POST', rawHeaders: Object.entries(headers).flat(), body: Buffer.from(send.body ?? toSign.body) };
+}
+
+function refusal(request: SignedRequest, nowMs = NOW): { readonly code: string; readonly message: string } {
+  try {
+    verifierAt(nowMs).verify(request);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return { code: String(error.code), message: error.message };
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('Signature Version 4', () => {
+  it('accepts what the SDK signs, whatever its header values and body', async () => {
+    const client = new KMSClient({
+      region: 'us-east-1',
+      endpoint: 'http://127.0.0.1:1',
+      credentials: { accessKeyId: 'AKID', secretAccessKey: 'secret' },
+      maxAttempts: 1,
+      customUserAgent: 'two  spaces,\tand a tab',
+    });
+    let captured: SignedRequest | undefined;
+    client.middlewareStack.add(
+      () => async (args) => {
+        const { headers, body } = args.request as { headers: Record<string, string>; body: string };
+        captured = { method: 'POST', rawHeaders: Object.entries(headers).flat(), body: Buffer.from(body) };
+        throw new Error('nothing is sent');
+      },
+      { step: 'deserialize', priority: 'low' },
+    );
+    await client.send(new EncryptCommand({ KeyId: 'grüße', Plaintext: Buffer.alloc(99) })).catch(() => undefined);
+    if (captured === undefined) throw new Error('nothing was captured');
+    expect(verifierAt(Date.now()).verify(captured).principal).to.equal(ROOT);
+    const changed = { ...captured, body: Buffer.concat([captured.body, Buffer.from(' ')]) };
+    expect(refusal(changed, Date.now()).code).to.equal('InvalidSignatureException');
+    client.destroy();
+  });
+
+  it('accepts a request made by hand, and the same again with a remembered signing key', () => {
+    const verifier = verifierAt(NOW);
+    expect(verifier.verify(made()).accessKeyId).to.equal('AKID');
+    expect(verifier.verify(made()).accessKeyId).to.equal('AKID');
+  });
+
+  it('accepts a Date header where there is no X-Amz-Date', () => {
+    const { 'X-Amz-Date': _, ...others } = HEADERS;
+    const headers = { ...others, Date: new Date(NOW).toUTCString() };
+    expect(verifierAt(NOW).verify(made({ headers })).accessKeyId).to.equal('AKID');
+  });
+
+  it('takes runs of spaces in a header for one, as signers do', () => {
+    const headers = { ...HEADERS, 'User-Agent': '  a   b  c ' };
+    expect(verifierAt(NOW).verify(made({ headers })).accessKeyId).to.equal('AKID');
+  });
+
+  it('accepts clocks that are up to five minutes apart', () => {
+    for (const apart of [-300_000, 300_000]) {
+      expect(verifierAt(NOW + apart).verify(made()).accessKeyId).to.equal('AKID');
+    }
+  });
+
+  it('refuses times that are further away', () => {
+    const late = refusal(made(), NOW + 301_000);
+    expect(late.code).to.equal('InvalidSignatureException');
+    expect(late.message).to.equal(
+      'Signature expired: 20260615T120000Z is now earlier than 20260615T120001Z (20260615T120501Z - 5 min.)',
+    );
+    const early = refusal(made(), NOW - 301_000);
+    expect(early.message).to.contain('Signature not yet current: 20260615T120000Z is still later than');
+  });
+
+  const mismatches: readonly [string, SignedRequest][] = [
+    ['another secret', made({ secretAccessKey: 'guess' })],
+    ['another body', made({}, { body: '{"Limit":1}' })],
+    ['another target', made({}, { headers: { ...HEADERS, 'X-Amz-Target': 'TrentService.CreateKey' } })],
+    ['another host', made({}, { headers: { ...HEADERS, Host: 'elsewhere' } })],
+    ['another content type', made({}, { headers: { ...HEADERS, 'Content-Type': 'text/plain' } })],
+    ['another method', { ...made(), method: 'PUT' }],
+    [
+      'a time of the same day that was not signed',
+      made({}, { headers: { ...HEADERS, 'X-Amz-Date': basicTime(NOW + 1000) } }),
+    ],
+  ];
+  for (const [what, request] of mismatches) {
+    it(`refuses a signature made for ${what}`, () => {
+      expect(refusal(request)).to.deep.include({ code: 'InvalidSignatureException' });
+      expect(refusal(request).message).to.contain('does not match');
+    });
+  }
+
+  it('refuses a target that comes twice, once of them unsigned', () => {
+    const request = made();
+    const rawHeaders = [...request.rawHeaders, 'x-amz-target', 'TrentService.ScheduleKeyDeletion'];
+    expect(refusal({ ...request, rawHeaders }).code).to.equal('InvalidSignatureException');
+  });
+
+  const scopes: readonly [string, Partial<RequestToSign>, string][] = [
+    ['region', { region: 'eu-west-1' }, "Credential should be scoped to a valid region, not 'eu-west-1'."],
+    ['service', { service: 's3' }, "Credential should be scoped to correct service: 'kms'."],
+    ['terminator', { terminator: 'aws4' }, "Credential should be scoped with a valid terminator: 'aws4_request'."],
+    [
+      'day',
+      { scopeDate: '20260614' },
+      'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.',
+    ],
+  ];
+  for (const [what, sign, message] of scopes) {
+    it(`refuses a credential scope of another ${what}`, () => {
+      expect(refusal(made(sign))).to.deep.equal({ code: 'InvalidSignatureException', message });
+    });
+  }
+
+  for (const name of ['host', 'x-amz-date', 'x-amz-target']) {
+    it(`refuses requests that do not sign ${name}`, () => {
+      const signed = Object.keys(HEADERS).filter((header) => header.toLowerCase() !== name);
+      const { code, message } = refusal(made({ signed }));
+      expect(code).to.equal('InvalidSignatureException');
+      expect(message.toLowerCase()).to.contain(`'${name}'`).and.to.contain("must be a 'signedheader'");
+    });
+  }
+
+  it('refuses a signed header that is not there, and names out of order', () => {
+    expect(refusal(made({ signed: [...Object.keys(HEADERS), 'x-missing'] })).message).to.contain("'x-missing'");
+    const request = made();
+    const disordered = request.rawHeaders.map((value) => value.replace('content-type;host', 'host;content-type'));
+    expect(refusal({ ...request, rawHeaders: disordered }).message).to.contain('not sorted');
+  });
+
+  it('refuses more signed headers than anybody needs', () => {
+    const extra = Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`x-h${index}`, '1']));
+    expect(refusal(made({ headers: { ...HEADERS, ...extra } })).message).to.equal('Too many headers are signed.');
+  });
+
+  it('does not know the access key', () => {
+    expect(refusal(made({ accessKeyId: 'AKIDNOBODY' }))).to.deep.equal({
+      code: 'UnrecognizedClientException',
+      message: 'The security token included in the request is invalid.',
+    });
+  });
+
+  const bare = (authorization: string | undefined): SignedRequest => ({
+    method: 'POST',
+    rawHeaders: Object.entries({
+      ...HEADERS,
+      ...(authorization !== undefined && { Authorization: authorization }),
+    }).flat(),
+    body: Buffer.from('{}'),
+  });
+
+  it('misses a signature', () => {
+    for (const authorization of [undefined, '']) {
+      expect(refusal(bare(authorization)).code).to.equal('MissingAuthenticationTokenException');
+    }
+  });
+
+  for (const authorization of [
+    'Bearer abc',
+    'AWS4-HMAC-SHA256',
+    `AWS4-HMAC-SHA256 Credential=AKID/20260615/us-east-1/kms, SignedHeaders=host, Signature=${'0'.repeat(64)}`,
+    'AWS4-HMAC-SHA256 Credential=AKID/20260615/us-east-1/kms/aws4_request, SignedHeaders=host, Signature=00',
+    `AWS4-HMAC-SHA256 Credential=AKID/20260615/us-east-1/kms/aws4_request, Signature=${'0'.repeat(64)}`,
+    `AWS4-ECDSA-P256-SHA256 Credential=AKID/20260615/kms/aws4_request, SignedHeaders=host, Signature=${'0'.repeat(64)}`,
+  ]) {
+    it(`does not take ${authorization.slice(0, 60)}… for a signature`, () => {
+      expect(refusal(bare(authorization)).code).to.equal('IncompleteSignatureException');
+    });
+  }
+
+  it('misses the time, and does not take other words for one', () => {
+    const { 'X-Amz-Date': _, ...headers } = HEADERS;
+    expect(refusal(made({ headers })).code).to.equal('IncompleteSignatureException');
+    const word = { ...HEADERS, 'X-Amz-Date': 'now' };
+    expect(refusal(made({ headers: word })).code).to.equal('IncompleteSignatureException');
+  });
+
+  describe('with a session token', () => {
+    const temporary = { accessKeyId: 'ASIA', secretAccessKey: 'temporary' };
+    const withToken = (token: string) => ({ ...HEADERS, 'X-Amz-Security-Token': token });
+
+    it('accepts the credential’s own', () => {
+      const request = made({ ...temporary, headers: withToken('token==') });
+      expect(verifierAt(NOW).verify(request).accessKeyId).to.equal('ASIA');
+    });
+
+    it('refuses another, none, and one for a credential that has none', () => {
+      for (const sign of [
+        { ...temporary, headers: withToken('token') },
+        { ...temporary },
+        { headers: withToken('token==') },
+      ]) {
+        expect(refusal(made(sign)).code).to.equal('UnrecognizedClientException');
+      }
+    });
+
+    it('refuses one that is not signed', () => {
+      const request = made({ ...temporary, headers: withToken('token=='), signed: Object.keys(HEADERS) });
+      expect(refusal(request).message).to.contain("'x-amz-security-token' must be");
+    });
+
+    it('refuses a credential that has ended', () => {
+      const headers = withToken('token==');
+      expect(refusal(made({ ...temporary, headers }), NOW + 1000).code).to.equal('ExpiredTokenException');
+    });
+  });
+});
