@@ -10,10 +10,10 @@ namespace keyferry {
 namespace {
 
 // Short jobs that a thread takes from the queue at once.
-constexpr uint32_t kShortJobsAtOnce = 16;
+constexpr uint32_t kShortJobsAtOnce = 32;
 // Finished jobs are told when so many are there, or when the first of them is so old.
-constexpr uint32_t kToldTogetherMax = 16;
-constexpr uint64_t kToldWithinNs = 50'000;
+constexpr uint32_t kToldTogetherMax = 32;
+constexpr uint64_t kToldWithinNs = 200'000;
 // A long job that has waited so long goes before short ones.
 constexpr uint64_t kLongWaitNs = 5'000'000;
 
@@ -269,7 +269,7 @@ void Executor::work(Worker& worker) {
     while (go_on && !batch.slots.empty()) {
       JobSlot* slot = batch.slots.pop_front();
       run(worker, slot);
-      const uint64_t now = now_ns();
+      const uint64_t now = worker.runner->ended_ns();
       if (done.empty()) first_done_ns = now;
       done.push_back(slot);
       if (batch.slots.empty() || done.size() >= kToldTogetherMax || now - first_done_ns >= kToldWithinNs) publish(done);

@@ -109,7 +109,8 @@ Outcome Runner::run(uint32_t id, const uint8_t* octets, size_t length, WipedBuff
   } else {
     const uint64_t start = now_ns();
     outcome_.status = execute(writer);
-    token_ns_ = now_ns() - start;
+    ended_ns_ = now_ns();
+    token_ns_ = ended_ns_ - start;
   }
   if (outcome_.status != Status::kOk) writer.discard_outputs();
   writer.finish(id, outcome_, token_ns_, calls_);

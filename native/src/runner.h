@@ -33,6 +33,8 @@ class Runner {
   // Time that the last job spent from its first PKCS#11 call to its last one.
   uint64_t token_ns() const { return token_ns_; }
   uint32_t calls() const { return calls_; }
+  // When the last job ended, on the monotonic clock.
+  uint64_t ended_ns() const { return ended_ns_; }
 
  private:
   struct Object {
@@ -116,6 +118,7 @@ class Runner {
   std::vector<Secret> secrets_;
   Outcome outcome_;
   uint64_t token_ns_ = 0;
+  uint64_t ended_ns_ = 0;
   uint32_t calls_ = 0;
 };
 

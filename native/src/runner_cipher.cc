@@ -4,12 +4,19 @@
 namespace keyferry {
 namespace {
 
-// Room that is given at once beyond the length of the input: padding, tags, the longest RSA modulus.
-constexpr CK_ULONG kRoomBeyondInput = 2112;
+// Room that is given at once: padding and tags, or the longest RSA modulus. A token that wants more says so.
+constexpr CK_ULONG kSymmetricRoom = 128;
+constexpr CK_ULONG kModulusRoom = 2112;
+constexpr CK_ULONG kVendorMechanisms = 0x80000000;
 constexpr CK_ULONG kSignatureRoom = 2112;
 constexpr CK_ULONG kRoomMax = CK_ULONG{1} << 28;
 // HAZARD: C_Verify of NSS 3.87 and openCryptoki reads a whole MAC whatever the signature's length says.
 constexpr CK_ULONG kSignatureReadMax = 2112;
+
+CK_ULONG cipher_room(const CK_MECHANISM& mechanism, CK_ULONG input) {
+  const bool symmetric = mechanism.mechanism >= 0x100 && mechanism.mechanism < kVendorMechanisms;
+  return input + (symmetric ? kSymmetricRoom : kModulusRoom);
+}
 
 }  // namespace
 
@@ -91,7 +98,7 @@ Status Runner::encrypt(const Step& step, ResultWriter& writer) {
   if (!octets(step.data, data)) return Status::kReference;
   CK_ULONG length = 0;
   const Status status = operation(
-      step, Call::kEncryptInit, Call::kEncrypt, data.length + kRoomBeyondInput, data,
+      step, Call::kEncryptInit, Call::kEncrypt, cipher_room(step.mechanism, data.length), data,
       [&](CK_ULONG room) { return writer.reserve(room); }, length);
   if (status == Status::kOk) writer.commit(step.output, OutputKind::kBytes, length);
   return status;
@@ -102,7 +109,7 @@ Status Runner::decrypt(const Step& step, ResultWriter& writer) {
   if (!octets(step.data, data)) return Status::kReference;
   CK_ULONG length = 0;
   const Status status = operation(
-      step, Call::kDecryptInit, Call::kDecrypt, data.length + kRoomBeyondInput, data,
+      step, Call::kDecryptInit, Call::kDecrypt, cipher_room(step.mechanism, data.length), data,
       [&](CK_ULONG room) { return writer.reserve(room); }, length);
   if (status == Status::kOk) writer.commit(step.output, OutputKind::kBytes, length);
   return status;
@@ -114,7 +121,7 @@ Status Runner::decrypt_to_secret(const Step& step) {
   uint8_t* secret = nullptr;
   CK_ULONG length = 0;
   const Status status = operation(
-      step, Call::kDecryptInit, Call::kDecrypt, data.length + kRoomBeyondInput, data,
+      step, Call::kDecryptInit, Call::kDecrypt, cipher_room(step.mechanism, data.length), data,
       [&](CK_ULONG room) { return secret = secret_arena_.take(room); }, length);
   if (status == Status::kOk) secrets_[step.reg] = Secret{secret, length, true};
   return status;
