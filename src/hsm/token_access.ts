@@ -1,6 +1,5 @@
-import { CKU_SO } from '../token/cryptoki.js';
 import { Executor } from '../token/executor.js';
-import { openLoggedInSession } from '../token/login.js';
+import { logIn, openLoggedInSession } from '../token/login.js';
 import { checkCall } from '../token/module_call.js';
 import type { TokenModule } from '../token/module.js';
 import type { PinSource } from '../token/native.js';
@@ -24,10 +23,7 @@ export interface ProvisionedToken {
  */
 export function accessTo(token: ProvisionedToken): ProvisionAccess {
   const { module, slot, userPin, soPin } = token;
-  const whileOpen = async <Result>(
-    session: bigint,
-    work: (runner: JobRunner) => Promise<Result>,
-  ): Promise<Result> => {
+  const whileOpen = async <Result>(session: bigint, work: (runner: JobRunner) => Promise<Result>): Promise<Result> => {
     try {
       const executor = await Executor.open({ module: module.native, slotId: slot.slotId, threads: 1 });
       try {
@@ -52,7 +48,8 @@ export function accessTo(token: ProvisionedToken): ProvisionAccess {
             const opened = module.native.openSession(slot.slotId, { readWrite: true });
             checkCall(opened);
             try {
-              checkCall(await module.native.login(opened.session, CKU_SO, soPin));
+              const { serial, label } = slot.token();
+              await logIn(module, opened.session, { user: 'so', modulePath: module.path, serial, label }, soPin);
             } catch (error) {
               module.native.closeSession(opened.session);
               throw error;
