@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { Module as GrapheneModule } from 'graphene-pk11';
 import { PKCS11 } from 'pkcs11js';
 import { CKF_OS_LOCKING_OK } from './cryptoki.js';
@@ -33,6 +34,21 @@ export interface TokenSelector {
 }
 
 const modulesByPath = new Map<string, TokenModule>();
+
+/**
+ * Finalises every module that has no open token. Runs by itself when the process ends: SoftHSM2 that was not finalised
+ * can crash in its destructors, after its work was done.
+ */
+function finaliseIdleModules(): void {
+  for (const module of modulesByPath.values()) {
+    if (module.isInUse || !module.isInitialised) continue;
+    try {
+      module.finalise();
+    } catch {
+      // The process is ending; there is nobody left to tell.
+    }
+  }
+}
 
 /**
  * One PKCS#11 library of this process: loaded once, initialised with operating system locks, and shared by everything in the process.
@@ -82,6 +98,10 @@ export class TokenModule {
         details: { module: path },
         cause,
       });
+    }
+    // A worker's end is not the end of the process, whose modules it shares.
+    if (modulesByPath.size === 0 && isMainThread && !process.listeners('exit').includes(finaliseIdleModules)) {
+      process.on('exit', finaliseIdleModules);
     }
     modulesByPath.set(path, module);
     return module;

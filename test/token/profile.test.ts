@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import { CKA_NSS_DB } from '../../src/token/cryptoki.js';
+import { TokenError } from '../../src/token/errors.js';
 import { Job } from '../../src/token/job.js';
 import { OpenToken } from '../../src/token/open_token.js';
 import { probeToken } from '../../src/token/probe/probe.js';
+import type { JobRunner } from '../../src/token/probe/probe_context.js';
 import {
   encodeProfile,
   enforcementNames,
@@ -15,6 +17,7 @@ import {
   type TokenRules,
 } from '../../src/token/profile.js';
 import { chooseStrategies, commonSuites } from '../../src/token/strategy_choice.js';
+import { rejection } from '../support/failure.js';
 import { makeScratchToken, tokenKinds, type ScratchToken, type SoftwareTokenKind } from '../support/token_directory.js';
 
 const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
@@ -154,6 +157,28 @@ for (const kind of tokenKinds()) {
     it('is found in less than three seconds, and leaves no object behind', () => {
       expect(profile.probeMs).to.be.lessThan(3000);
       expect(objectsAfter).to.equal(objectsBefore);
+    });
+
+    it('is begun anew when sessions are lost in the middle, and is not half a profile then', async () => {
+      let jobs = 0;
+      const unlucky: JobRunner = {
+        run: (job) => {
+          jobs += 1;
+          if (jobs !== 20) return token.executor.run(job);
+          return Promise.reject(new TokenError('ERR_TOKEN_SESSION_LOST', { call: 'C_DeriveKey', rv: 0xb3 }));
+        },
+      };
+      const again = await probeToken({ module: token.module, slot: token.slot, executor: unlucky }, clock);
+      expect(again.facts).to.deep.equal(profile.facts);
+      expect(again.enforcement).to.deep.equal(profile.enforcement);
+    });
+
+    it('is not made of a token whose sessions are lost again and again', async () => {
+      const hopeless: JobRunner = {
+        run: () => Promise.reject(new TokenError('ERR_TOKEN_SESSION_LOST', { call: 'C_DeriveKey', rv: 0xb3 })),
+      };
+      const probing = probeToken({ module: token.module, slot: token.slot, executor: hopeless }, clock);
+      expect((await rejection(TokenError, probing)).code).to.equal('ERR_TOKEN_SESSION_LOST');
     });
 
     it('can be stored, and is the same when probed again', async () => {

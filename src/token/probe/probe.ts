@@ -2,6 +2,7 @@ import { utf8 } from '../../bytes.js';
 import type { Clock } from '../../clock.js';
 import { CKA_LABEL } from '../cryptoki.js';
 import { LIMITS } from '../../limits.js';
+import { TokenError } from '../errors.js';
 import type { ObjectHandle } from '../object.js';
 import {
   enforcementNames,
@@ -54,10 +55,21 @@ export function tokenIdentity(module: TokenModule, slot: Slot): TokenIdentity {
  * Takes about a second, needs no right but the user's, and leaves no object behind.
  *
  * @returns a profile that is good for this token's identity
- * @throws {@link TokenError} where the sessions or the module are lost; whatever else fails is a fact of the profile
+ * @throws {@link TokenError} where the sessions are lost again and again; whatever else fails is a fact of the profile
  * @source design section 3
  */
 export async function probeToken(token: ProbedToken, clock: Clock): Promise<TokenProfile> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await probeOnce(token, clock);
+    } catch (error) {
+      // A profile that is half from before and half from after a loss would be wrong for good: it is begun anew.
+      if (!(error instanceof TokenError) || !error.retryable || attempt >= LIMITS.tokenProbeAttemptsMax) throw error;
+    }
+  }
+}
+
+async function probeOnce(token: ProbedToken, clock: Clock): Promise<TokenProfile> {
   const startedMs = clock.monotonicMs();
   const context = new ProbeContext(token.executor);
   try {

@@ -183,8 +183,7 @@ export class ProbeContext {
           ? { works: true, mechanism, answer: 'the known answer' }
           : { works: false, mechanism, answer: outcome === false ? 'another result than the known answer' : outcome };
     } catch (error) {
-      if (!(error instanceof TokenError) || error.severity === 'module') throw error;
-      found = { works: false, mechanism, answer: `${error.call} returned ${error.rvName}` };
+      found = { works: false, mechanism, answer: answerIn(error) };
     }
     this.facts.set(name, found);
     return found.works;
@@ -219,10 +218,25 @@ export class ProbeContext {
         found = { enforced: forbidden !== 0, answer };
       }
     } catch (error) {
-      if (!(error instanceof TokenError) || error.severity === 'module') throw error;
-      found = { enforced: null, answer: `cannot be tried: ${error.call} returned ${error.rvName}` };
+      found = { enforced: null, answer: `cannot be tried: ${answerIn(error)}` };
     }
     this.enforcement.set(name, found);
+  }
+}
+
+/**
+ * What the token answered, from the error that it became.
+ *
+ * @throws whatever is no answer of the token to this call: lost sessions and a full queue say nothing about what it can do
+ */
+export function answerIn(error: unknown): string {
+  if (!(error instanceof TokenError)) throw error;
+  switch (error.code) {
+    case 'ERR_TOKEN_CALL':
+    case 'ERR_TOKEN_NOT_DESTROYED':
+      return `${error.call} returned ${error.rvName}`;
+    default:
+      throw error;
   }
 }
 

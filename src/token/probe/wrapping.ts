@@ -21,7 +21,6 @@ import {
   CKM_SHA256_HMAC,
   CKO_PRIVATE_KEY,
 } from '../cryptoki.js';
-import { TokenError } from '../errors.js';
 import { mechanismName } from '../names.js';
 import type { FactName } from '../profile.js';
 import { template, type Template } from '../template.js';
@@ -37,7 +36,7 @@ import {
   knownOctets48,
   sha384,
 } from './known_key.js';
-import { isKnownAnswer, plain, probeLabel, secretKeyTemplate, type ProbeContext } from './probe_context.js';
+import { answerIn, isKnownAnswer, plain, probeLabel, secretKeyTemplate, type ProbeContext } from './probe_context.js';
 
 /** The numbers under which RFC 5649 has been seen; which one it is here, the known answer tells. */
 const wrapPadCandidates = [CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD, CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD];
@@ -93,8 +92,7 @@ async function findWrapPad(context: ProbeContext): Promise<boolean | string> {
       }
       answers.push(`${mechanismName(candidate)} is not RFC 5649`);
     } catch (error) {
-      if (!(error instanceof TokenError) || error.severity === 'module') throw error;
-      answers.push(`${mechanismName(candidate)}: ${error.call} returned ${error.rvName}`);
+      answers.push(`${mechanismName(candidate)}: ${answerIn(error)}`);
     }
   }
   return answers.join('; ');
@@ -107,7 +105,7 @@ async function padsOddLengths(context: ProbeContext, mechanism: number): Promise
     const filledUp = concat(knownOctets33, new Uint8Array(7));
     return isKnownAnswer(wrapped, aesKeyWrapPad(knownKey, filledUp)) ? true : null;
   } catch (error) {
-    if (!(error instanceof TokenError) || error.severity === 'module') throw error;
+    answerIn(error);
     return null;
   }
 }
@@ -254,11 +252,12 @@ export async function probeEcPrivateWrapping(context: ProbeContext): Promise<voi
     try {
       return await signsWith(wrapped, foreign.publicKey);
     } catch (error) {
-      if (!(error instanceof TokenError) || error.severity === 'module') throw error;
+      answerIn(error);
       context.rules.ecPrivateUnwrapAttributes = [CKA_NSS_DB];
       try {
         return await signsWith(wrapped, foreign.publicKey);
-      } catch {
+      } catch (second) {
+        answerIn(second);
         context.rules.ecPrivateUnwrapAttributes = [];
         throw error;
       }
