@@ -29,7 +29,7 @@ describe('GenerateDataKey, GenerateDataKeyWithoutPlaintext and GenerateRandom', 
       expect(opened.Plaintext).to.deep.equal(open.Plaintext);
       expect(open).to.include({ KeyId, KeyMaterialId: opened.KeyMaterialId });
       const sealed = await generateDataKeyWithoutPlaintext(fixture.call, { KeyId, EncryptionContext, ...size });
-      expect(Object.keys(sealed).sort()).to.deep.equal(['CiphertextBlob', 'KeyId', 'KeyMaterialId']);
+      expect(Object.keys(sealed).toSorted()).to.deep.equal(['CiphertextBlob', 'KeyId', 'KeyMaterialId']);
       const unsealed = await decrypt(fixture.call, { CiphertextBlob: sealed.CiphertextBlob, EncryptionContext });
       expect(unsealed.Plaintext).to.have.length(octets);
     });

@@ -43,7 +43,7 @@ describe('Decrypt', () => {
       refusals.set(`${code}: ${message}`, (refusals.get(`${code}: ${message}`) ?? 0) + 1);
     }
     // The 32 octets of the key material id name a key that does not exist; the suite's octet may name another suite.
-    expect([...refusals.keys()].sort()).to.deep.equal([
+    expect([...refusals.keys()].toSorted()).to.deep.equal([
       `AccessDeniedException: ${INACCESSIBLE}`,
       'InvalidCiphertextException: ',
     ]);

@@ -13,7 +13,7 @@ describe('ListKeys', () => {
     const second = await listKeys(fixture.call, { Limit: 3, Marker: first.NextMarker ?? '' });
     expect(second).to.include({ Truncated: false }).and.not.have.property('NextMarker');
     const listed = [...first.Keys, ...second.Keys];
-    expect(listed.map(({ KeyId }) => KeyId)).to.deep.equal(made.sort());
+    expect(listed.map(({ KeyId }) => KeyId)).to.deep.equal(made.toSorted());
     expect(listed[0]?.KeyArn).to.equal(`arn:aws:kms:us-east-1:111122223333:key/${made[0]}`);
     fixture.close();
   });

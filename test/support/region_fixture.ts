@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { SystemClock } from '../../src/adapters/clock_system.js';
+import { Database } from '../../src/adapters/database.js';
+import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import type { KeyHome } from '../../src/kms/key_id.js';
+import type { KeyHsm, Replicator } from '../../src/kms/ports.js';
+import type { KmsRegion } from '../../src/kms/region.js';
+import { serveAws, type AwsServer, type RequestOutcome } from '../../src/surfaces/aws/server.js';
+import { makeRegionToken } from './region_token.js';
+import { SoftwareKeyHsm } from './software_key_hsm.js';
+import { ACCOUNT, RecordingReplicator, ROOT } from './software_region.js';
+import type { SoftwareTokenKind } from './token_directory.js';
+
+/** What a region of a test keeps its keys in. */
+export type FixtureToken = 'double' | SoftwareTokenKind;
+
+/** One region in this process: a token, a database in a directory of its own, and its AWS endpoint. */
+export interface RegionFixture {
+  readonly name: string;
+  readonly region: KmsRegion;
+  readonly directory: string;
+  readonly database: Database;
+  readonly server: AwsServer;
+  readonly url: string;
+  readonly outcomes: RequestOutcome[];
+  /** An unmodified SDK client; retries are off. */
+  client(overrides?: { readonly region?: string; readonly secretAccessKey?: string }): KMSClient;
+  close(): Promise<void>;
+}
+
+/** The credential of every region fixture; its principal is the account's root. */
+export const FIXTURE_CREDENTIAL = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret/+example' } as const;
+
+/** An HSM that a fixture is built on, and what it takes to end it. */
+export interface FixtureHsm {
+  readonly hsm: KeyHsm;
+  close(): Promise<void>;
+}
+
+/** Makes a region's HSM on a scratch token, or the double. */
+export async function makeFixtureHsm(kind: FixtureToken): Promise<FixtureHsm> {
+  if (kind === 'double') return { hsm: new SoftwareKeyHsm(), close: async () => undefined };
+  const token = await makeRegionToken(kind);
+  return { hsm: token.hsm, close: () => token.close() };
+}
+
+/**
+ * Builds a region and serves it.
+ *
+ * @param options.replicator - replication, where the test is about it; else requests to replicate are only recorded
+ */
+export async function makeRegionFixture(options: {
+  readonly hsm: KeyHsm;
+  readonly name?: string;
+  readonly replicator?: Replicator;
+}): Promise<RegionFixture> {
+  const name = options.name ?? 'us-east-1';
+  const directory = await mkdtemp(join(tmpdir(), 'keyferry-region-'));
+  const home: KeyHome = { partition: 'aws', region: name, account: ACCOUNT };
+  const database = Database.open(join(directory, 'region.db'));
+  const clock = new SystemClock();
+  const region: KmsRegion = {
+    home,
+    store: new SqliteKeyStore(database, home),
+    hsm: options.hsm,
+    replicator: options.replicator ?? recordingReplicator(options.hsm),
+    clock,
+  };
+  const outcomes: RequestOutcome[] = [];
+  const server = await serveAws(
+    {
+      region,
+      credentials: [{ ...FIXTURE_CREDENTIAL, principal: ROOT }],
+      signatureTimeMs: () => clock.unshiftedMs(),
+      observe: (outcome) => outcomes.push(outcome),
+    },
+    { host: '127.0.0.1', port: 0 },
+  );
+  const clients: KMSClient[] = [];
+  return {
+    name,
+    region,
+    directory,
+    database,
+    server,
+    url: server.url,
+    outcomes,
+    client: (overrides = {}) => {
+      const client = new KMSClient({
+        region: overrides.region ?? name,
+        endpoint: server.url,
+        credentials: {
+          ...FIXTURE_CREDENTIAL,
+          ...(overrides.secretAccessKey !== undefined && { secretAccessKey: overrides.secretAccessKey }),
+        },
+        maxAttempts: 1,
+      });
+      clients.push(client);
+      return client;
+    },
+    close: async () => {
+      for (const client of clients) client.destroy();
+      await server.close();
+      database.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+function recordingReplicator(hsm: KeyHsm): RecordingReplicator {
+  const replicator = new RecordingReplicator(['us-east-1', 'eu-west-1']);
+  replicator.suite = hsm.dataSuites[0];
+  return replicator;
+}
