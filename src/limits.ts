@@ -14,6 +14,8 @@ export const LIMITS = {
   hsmEphemeralObjectsMax: 4096,
   /** Objects of an earlier, broken probe that one probe removes; a probe makes fewer than this. */
   tokenProbeLeftoversMax: 256,
+  /** Probes of one token that are begun before sessions that are lost again and again make it fail: a probe takes a second. */
+  tokenProbeAttemptsMax: 3,
   /** Key records, and materials, that a region's store keeps in memory: about 2 kB each. */
   kmsCachedKeysMax: 20_000,
   /** Octets of a key policy. @source AWS KMS Developer Guide, resource quotas */
