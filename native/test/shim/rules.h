@@ -1,0 +1,66 @@
+// Which faults the shim makes. One rule a line:
+//
+//     <C_Function or *> <nth or *> <action> [argument]
+//
+// nth counts the calls of that function from the moment the rules were read, 1 for the first. Lines that start with #
+// say nothing. Actions:
+//
+//     return <CKR>        answers without calling the module
+//     call-return <CKR>   calls the module, then answers something else
+//     flip                flips a bit of what the function puts out; of a mechanism's parameter for C_DeriveKey; of what
+//                         it is given for C_UnwrapKey and C_Verify
+//     silent              answers CKR_OK without calling the module
+//     kill, kill-after    SIGKILL for the process, before or after the call
+//     delay <ms>          waits before the call
+//     no-mechanism <CKM>  hides a mechanism and answers CKR_MECHANISM_INVALID for it
+//
+// Numbers are hexadecimal with or without 0x, milliseconds and nth decimal.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../../src/cryptoki.h"
+
+namespace keyferry_shim {
+
+enum class Action { kReturn, kCallReturn, kFlip, kSilent, kKill, kKillAfter, kDelay, kNoMechanism };
+
+struct Rule {
+  std::string function;
+  unsigned long nth;  // 0 for every call
+  Action action;
+  CK_ULONG argument;
+  unsigned long calls;
+};
+
+// What applies to one call.
+struct Faults {
+  bool answers = false;     // without calling the module
+  bool lies = false;        // after calling it
+  CK_RV rv = CKR_OK;
+  bool flip = false;
+  bool kill_after = false;
+};
+
+// The rules of the file that KEYFERRY_SHIM_RULES names, read again when it changes.
+class Rules {
+ public:
+  // Counts the call, makes its delays, and says which faults it has. kNoMechanism stands for no mechanism.
+  Faults apply(const char* function, CK_MECHANISM_TYPE mechanism);
+  bool hides(const char* function, CK_MECHANISM_TYPE mechanism);
+  // Writes the call's line into the file that KEYFERRY_SHIM_COUNT names.
+  void count(const char* function, CK_MECHANISM_TYPE mechanism);
+
+  static constexpr CK_MECHANISM_TYPE kNoMechanism = ~CK_MECHANISM_TYPE{0};
+
+ private:
+  void refresh();
+
+  std::mutex mutex_;
+  std::vector<Rule> rules_;
+  std::string identity_;  // of the file that was read
+};
+
+}  // namespace keyferry_shim

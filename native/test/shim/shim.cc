@@ -1,0 +1,249 @@
+// A PKCS#11 library in front of another one, for tests: passes every call on, counts it, and makes the faults that the
+// rules say. KEYFERRY_SHIM_MODULE names the library behind it. A copy of this file is an instance of its own.
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include "rules.h"
+
+namespace keyferry_shim {
+namespace {
+
+CK_FUNCTION_LIST_PTR module_functions = nullptr;
+CK_FUNCTION_LIST shim_functions;
+Rules rules;
+
+// The mechanism among a call's arguments, if there is one.
+CK_MECHANISM_PTR* mechanism_in() { return nullptr; }
+template <typename First, typename... Rest>
+CK_MECHANISM_PTR* mechanism_in(First& first, Rest&... rest) {
+  if constexpr (std::is_same_v<First, CK_MECHANISM_PTR>) {
+    return &first;
+  } else {
+    return mechanism_in(rest...);
+  }
+}
+
+// A mechanism whose parameter's data differs by one bit from another's, in memory of its own.
+class TamperedMechanism {
+ public:
+  explicit TamperedMechanism(const CK_MECHANISM& original) : mechanism_(original), parameter_(original.ulParameterLen) {
+    if (parameter_.empty() || original.pParameter == nullptr) return;
+    memcpy(parameter_.data(), original.pParameter, parameter_.size());
+    mechanism_.pParameter = parameter_.data();
+    switch (original.mechanism) {
+      case CKM_AES_CBC_ENCRYPT_DATA: {
+        auto* cbc = as<CK_AES_CBC_ENCRYPT_DATA_PARAMS>();
+        if (cbc != nullptr) replace(cbc->pData, cbc->length);
+        break;
+      }
+      case CKM_AES_ECB_ENCRYPT_DATA: {
+        auto* data = as<CK_KEY_DERIVATION_STRING_DATA>();
+        if (data != nullptr) replace(data->pData, data->ulLen);
+        break;
+      }
+      case CKM_ECDH1_DERIVE:
+      case CKM_ECDH1_COFACTOR_DERIVE: {
+        auto* ecdh = as<CK_ECDH1_DERIVE_PARAMS>();
+        if (ecdh == nullptr) break;
+        if (ecdh->ulSharedDataLen > 0) {
+          replace(ecdh->pSharedData, ecdh->ulSharedDataLen);
+        } else {
+          replace(ecdh->pPublicData, ecdh->ulPublicDataLen);
+        }
+        break;
+      }
+      case kHkdfDerive: {
+        auto* hkdf = as<keyferry::HkdfParams>();
+        if (hkdf == nullptr) break;
+        if (hkdf->info_length > 0) {
+          replace(hkdf->info, hkdf->info_length);
+        } else {
+          replace(hkdf->salt, hkdf->salt_length);
+        }
+        break;
+      }
+      case kSp800108Counter: {
+        auto* kdf = as<keyferry::Sp800108Params>();
+        if (kdf == nullptr || kdf->data_params == 0) break;
+        data_params_.assign(kdf->data, kdf->data + kdf->data_params);
+        kdf->data = data_params_.data();
+        auto& last = data_params_.back();
+        auto* value = static_cast<CK_BYTE_PTR>(last.value);
+        replace(value, last.value_length);
+        last.value = value;
+        break;
+      }
+      default:
+        parameter_[0] ^= 1;
+    }
+  }
+  CK_MECHANISM_PTR get() { return &mechanism_; }
+
+ private:
+  static constexpr CK_MECHANISM_TYPE kHkdfDerive = 0x402a;
+  static constexpr CK_MECHANISM_TYPE kSp800108Counter = 0x3ac;
+
+  template <typename T>
+  T* as() {
+    return parameter_.size() == sizeof(T) ? reinterpret_cast<T*>(parameter_.data()) : nullptr;
+  }
+  void replace(CK_BYTE_PTR& octets, CK_ULONG length) {
+    if (octets == nullptr || length == 0) return;
+    data_.assign(octets, octets + length);
+    data_[length - 1] ^= 1;
+    octets = data_.data();
+  }
+
+  CK_MECHANISM mechanism_;
+  std::vector<CK_BYTE> parameter_;
+  std::vector<CK_BYTE> data_;
+  std::vector<keyferry::Sp800108DataParam> data_params_;
+};
+
+// Flips a bit of what a function has put out.
+template <typename Function, typename Arguments>
+void flip_output(const char* name, Arguments& arguments) {
+  constexpr size_t kCount = std::tuple_size_v<Arguments>;
+  if constexpr (std::is_same_v<Function, CK_C_GetAttributeValue>) {
+    CK_ATTRIBUTE_PTR attribute = std::get<2>(arguments);
+    const bool has_value = attribute->pValue != nullptr && attribute->ulValueLen != CK_UNAVAILABLE_INFORMATION;
+    if (has_value && attribute->ulValueLen > 0) {
+      static_cast<CK_BYTE_PTR>(attribute->pValue)[attribute->ulValueLen - 1] ^= 1;
+    }
+  } else if constexpr (std::is_same_v<Function, CK_C_GenerateRandom>) {
+    if (strcmp(name, "C_GenerateRandom") == 0 && std::get<2>(arguments) > 0) std::get<1>(arguments)[0] ^= 1;
+  } else if constexpr (kCount >= 2) {
+    using Octets = std::tuple_element_t<kCount - 2, Arguments>;
+    using Length = std::tuple_element_t<kCount - 1, Arguments>;
+    if constexpr (std::is_same_v<Octets, CK_BYTE_PTR> && std::is_same_v<Length, CK_ULONG_PTR>) {
+      CK_BYTE_PTR out = std::get<kCount - 2>(arguments);
+      CK_ULONG_PTR length = std::get<kCount - 1>(arguments);
+      if (out != nullptr && *length > 0) out[*length - 1] ^= 1;
+    }
+  }
+}
+
+// Flips a bit of what a function is given, where what it makes cannot be touched.
+template <typename Function, typename Arguments>
+void flip_input(Arguments& arguments, std::vector<CK_BYTE>& copy) {
+  const auto replace = [&copy](CK_BYTE_PTR& octets, CK_ULONG length) {
+    if (octets == nullptr || length == 0) return;
+    copy.assign(octets, octets + length);
+    copy[length - 1] ^= 1;
+    octets = copy.data();
+  };
+  if constexpr (std::is_same_v<Function, CK_C_UnwrapKey>) replace(std::get<3>(arguments), std::get<4>(arguments));
+  if constexpr (std::is_same_v<Function, CK_C_Verify>) replace(std::get<3>(arguments), std::get<4>(arguments));
+}
+
+template <typename Function, Function CK_FUNCTION_LIST::*kMember, const char* kName>
+struct Passed;
+
+template <typename... Arguments, CK_RV (*CK_FUNCTION_LIST::*kMember)(Arguments...), const char* kName>
+struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
+  using Function = CK_RV (*)(Arguments...);
+
+  static CK_RV call(Arguments... given) {
+    CK_MECHANISM_PTR* mechanism = mechanism_in(given...);
+    const bool has_mechanism = mechanism != nullptr && *mechanism != nullptr;
+    const CK_MECHANISM_TYPE type = has_mechanism ? (*mechanism)->mechanism : Rules::kNoMechanism;
+    rules.count(kName, type);
+    const Faults faults = rules.apply(kName, type);
+    if (faults.answers) return faults.rv;
+
+    std::unique_ptr<TamperedMechanism> tampered;
+    if (faults.flip && has_mechanism && strcmp(kName, "C_DeriveKey") == 0) {
+      tampered = std::make_unique<TamperedMechanism>(**mechanism);
+      *mechanism = tampered->get();
+    }
+    std::tuple<Arguments...> arguments(given...);
+    std::vector<CK_BYTE> copy;
+    if (faults.flip) flip_input<Function>(arguments, copy);
+    CK_RV rv = std::apply(module_functions->*kMember, arguments);
+    if (faults.flip && rv == CKR_OK) flip_output<Function>(kName, arguments);
+    if (faults.kill_after) kill(getpid(), SIGKILL);
+    if (faults.lies) rv = faults.rv;
+    return rv;
+  }
+};
+
+CK_RV get_function_list(CK_FUNCTION_LIST_PTR_PTR functions) {
+  *functions = &shim_functions;
+  return CKR_OK;
+}
+
+CK_RV get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count) {
+  constexpr const char* kName = "C_GetMechanismList";
+  rules.count(kName, Rules::kNoMechanism);
+  const Faults faults = rules.apply(kName, Rules::kNoMechanism);
+  if (faults.answers) return faults.rv;
+  CK_ULONG all = 0;
+  CK_RV rv = module_functions->C_GetMechanismList(slot, nullptr, &all);
+  std::vector<CK_MECHANISM_TYPE> types(all);
+  if (rv == CKR_OK) rv = module_functions->C_GetMechanismList(slot, types.data(), &all);
+  if (rv != CKR_OK) return rv;
+  types.resize(all);
+  std::erase_if(types, [](CK_MECHANISM_TYPE type) { return rules.hides(kName, type); });
+  const CK_ULONG room = *count;
+  *count = types.size();
+  if (list != nullptr && room < types.size()) return CKR_BUFFER_TOO_SMALL;
+  if (list != nullptr) memcpy(list, types.data(), types.size() * sizeof types[0]);
+  return faults.lies ? faults.rv : CKR_OK;
+}
+
+CK_RV get_mechanism_info(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info) {
+  constexpr const char* kName = "C_GetMechanismInfo";
+  rules.count(kName, type);
+  const Faults faults = rules.apply(kName, type);
+  if (faults.answers) return faults.rv;
+  const CK_RV rv = module_functions->C_GetMechanismInfo(slot, type, info);
+  return faults.lies ? faults.rv : rv;
+}
+
+#define CK_PKCS11_FUNCTION_INFO(name) constexpr char k##name[] = #name;
+#include "pkcs11f.h"
+#undef CK_PKCS11_FUNCTION_INFO
+
+CK_RV load() {
+  const char* path = getenv("KEYFERRY_SHIM_MODULE");
+  if (path == nullptr) {
+    fprintf(stderr, "keyferry shim: KEYFERRY_SHIM_MODULE names no module\n");
+    return CKR_GENERAL_ERROR;
+  }
+  const char* deep_binding = getenv("KEYFERRY_DEEPBIND");
+  const bool deep = deep_binding == nullptr || strcmp(deep_binding, "off") != 0;
+  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | (deep ? RTLD_DEEPBIND : 0));
+  const auto get =
+      library == nullptr ? nullptr : reinterpret_cast<CK_C_GetFunctionList>(dlsym(library, "C_GetFunctionList"));
+  if (get == nullptr || get(&module_functions) != CKR_OK) {
+    fprintf(stderr, "keyferry shim: %s is no PKCS#11 module\n", path);
+    return CKR_GENERAL_ERROR;
+  }
+  shim_functions.version = module_functions->version;
+#define CK_PKCS11_FUNCTION_INFO(name) \
+  shim_functions.name = Passed<decltype(CK_FUNCTION_LIST::name), &CK_FUNCTION_LIST::name, k##name>::call;
+#include "pkcs11f.h"
+#undef CK_PKCS11_FUNCTION_INFO
+  shim_functions.C_GetFunctionList = get_function_list;
+  shim_functions.C_GetMechanismList = get_mechanism_list;
+  shim_functions.C_GetMechanismInfo = get_mechanism_info;
+  return CKR_OK;
+}
+
+}  // namespace
+}  // namespace keyferry_shim
+
+extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR functions) {
+  static const CK_RV loaded = keyferry_shim::load();
+  if (loaded != CKR_OK) return loaded;
+  return keyferry_shim::get_function_list(functions);
+}
