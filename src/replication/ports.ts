@@ -6,6 +6,8 @@ export interface ExportableKey {
   readonly keyId: string;
   /** Birth certificate as issued: compact JWS. */
   readonly birthCertificate: string;
+  /** Hand-over certificates since, oldest first; none where the primary is where the key was born. */
+  readonly handovers?: readonly string[];
   /** What travels with the material; encoded once and hashed as sent. */
   readonly context: KeyMetadataContext;
   /** All versions, oldest first. */

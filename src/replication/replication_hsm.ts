@@ -62,6 +62,11 @@ export interface ReplicationHsm {
   unwrap(keys: SessionKeys, wrapped: WrappedMaterial, binding: MaterialBinding): Promise<StoredMaterial>;
   /** Destroys the objects and checks that they are gone. Never fails for objects that a lost session has already taken. */
   release(...objects: readonly (AgreementKey | SessionKeys)[]): Promise<void>;
+  /** Which strategy and mechanism carry a step, for the trace and the audit; undefined where a step has none. */
+  explain?(
+    step: 'sign' | 'generateAgreementKey' | 'agree' | 'wrap' | 'unwrap' | 'confirm',
+    suite?: ReplicationSuite,
+  ): { readonly strategy: string; readonly mechanism: string } | undefined;
   /** Ephemeral objects (agreement and session keys) that this process still holds; 0 when nothing is in flight. */
   ephemeralCount(): Promise<number>;
 }

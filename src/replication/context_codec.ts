@@ -1,0 +1,77 @@
+import { utf8 } from '../bytes.js';
+import { DATA_SUITES } from '../wire/ciphertext_blob.js';
+import { Members } from '../wire/members.js';
+import { isName } from '../wire/names.js';
+import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
+import { parseStrictJson } from '../wire/strict_json.js';
+import type { KeyMetadataContext } from './key_context.js';
+import { REPLICATION_LIMITS as LIMITS } from './limits.js';
+
+const MEMBERS = [
+  'keyId',
+  'keySpec',
+  'keyUsage',
+  'origin',
+  'dataSuite',
+  'account',
+  'primaryRegion',
+  'regions',
+  'materials',
+  'replica',
+] as const;
+const ACCOUNT = /^[0-9]{12}$/;
+/** AWS KMS allows 50 tags, a description of 8,192 characters and a policy of 32,768. */
+const REPLICA_BOUNDS = { tagsMax: 50, descriptionMax: 8_192, policyMax: 32_768 } as const;
+
+/** The octets that are sent and hashed; nobody ever encodes them again. */
+export function encodeContext(context: KeyMetadataContext): Uint8Array {
+  return utf8(JSON.stringify(context));
+}
+
+/**
+ * Reads metadata that a source has sent, member by member.
+ *
+ * @returns the metadata, or a refusal with the member's path under `ctx`
+ */
+export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
+  return refusing(() => {
+    const members = new Members(accepted(parseStrictJson(octets)), MEMBERS, 'ctx');
+    const materials = members.list('materials', { min: 1, max: LIMITS.materialsPerKeyMax }, (item, path) => {
+      const material = new Members(item, ['materialId', 'index', 'state', 'createdMs'], path);
+      return {
+        materialId: material.materialId('materialId'),
+        index: material.integer('index'),
+        state: material.oneOf('state', ['CURRENT', 'NON_CURRENT']),
+        createdMs: material.integer('createdMs'),
+      };
+    });
+    if (materials.some((material, index) => material.index !== index)) {
+      refuse('CONTEXT', 'ctx.materials', 'The rotation indexes do not count from 0.');
+    }
+    if (materials.filter((material) => material.state === 'CURRENT').length !== 1) {
+      refuse('CONTEXT', 'ctx.materials', 'Not exactly one material is current.');
+    }
+    const replica = new Members(members.value('replica'), ['description', 'policy', 'tags'], 'ctx.replica');
+    const account = members.text('account');
+    if (!ACCOUNT.test(account)) refuse('SYNTAX', 'ctx.account', 'Not an account of 12 digits.');
+    return {
+      keyId: members.keyId('keyId'),
+      keySpec: members.literal('keySpec', 'SYMMETRIC_DEFAULT'),
+      keyUsage: members.literal('keyUsage', 'ENCRYPT_DECRYPT'),
+      origin: members.literal('origin', 'AWS_KMS'),
+      dataSuite: members.oneOf('dataSuite', DATA_SUITES),
+      account,
+      primaryRegion: members.name('primaryRegion'),
+      regions: members.texts('regions', { min: 1, max: LIMITS.regionsMax }, isName),
+      materials,
+      replica: {
+        description: replica.text('description', REPLICA_BOUNDS.descriptionMax),
+        policy: replica.text('policy', REPLICA_BOUNDS.policyMax),
+        tags: replica.list('tags', { max: REPLICA_BOUNDS.tagsMax }, (item, path) => {
+          const tag = new Members(item, ['TagKey', 'TagValue'], path);
+          return { TagKey: tag.text('TagKey', 128), TagValue: tag.text('TagValue', 256) };
+        }),
+      },
+    };
+  });
+}

@@ -1,0 +1,448 @@
+import { toBase64Url } from '../bytes.js';
+import { decodeBase64Url } from '../wire/base64url.js';
+import { isReject, reject, type Reject } from '../wire/refusal.js';
+import type { OpenedMessage } from './channel.js';
+import { classifyHsmFailure, HsmCheckError } from './hsm_failure.js';
+import { checkIntent, checkTransfer, type OpenOffer } from './import_checks.js';
+import { importKeys, type Imported } from './import_job.js';
+import type { DestinationSession } from './journal.js';
+import type { Lineage } from './key_certificate.js';
+import { KeyedLock } from './keyed_lock.js';
+import type { KeyMetadataContext } from './key_context.js';
+import { REPLICATION_LIMITS as LIMITS } from './limits.js';
+import { stepDestination, type AbortCode, type DestinationEvent, type DestinationStep } from './machine.js';
+import type { MessageOf } from './message.js';
+import type { AgreementKey } from './replication_hsm.js';
+import type { Services } from './services.js';
+
+const SID_OCTETS = 32;
+
+/** What is committed together with `INSTALLED`. */
+interface Installation {
+  readonly imported: Imported;
+  readonly contexts: readonly KeyMetadataContext[];
+  readonly offer: OpenOffer;
+}
+
+/** The role that receives keys; it decides whether a replication has happened. */
+export class DestinationSide {
+  readonly #services: Services;
+  readonly #lock = new KeyedLock();
+  /** Offers whose agreement key this process holds, by sid. */
+  readonly #offers = new Map<string, OpenOffer>();
+  /** Offers that are being made, by source: they count before they are committed. */
+  readonly #reserved = new Map<string, number>();
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** Ends what the process left half done, and tells the source again what was installed. */
+  async recover(): Promise<void> {
+    for (const row of this.#services.journal.openDestinationSessions()) {
+      if (row.state === 'INSTALLED') this.#run(row, { kind: 'query' });
+      else if (!this.#offers.has(row.sid)) await this.#abort(row, 'RECOVERED');
+    }
+  }
+
+  /** M0: a region announces keys. */
+  onIntent(opened: OpenedMessage, intent: MessageOf<'intent'>): Promise<Reject | null> {
+    const id = opened.jws.messageId;
+    return this.#lock.run(id, async () => {
+      const { journal } = this.#services;
+      const before = journal.destinationSessionByIntent(id);
+      if (before !== undefined) {
+        if (before.state === 'OFFERED' && !this.#offers.has(before.sid)) return this.#abort(before, 'RECOVERED');
+        return this.#run(before, { kind: 'intent-again' });
+      }
+      const lineages = checkIntent(this.#services, intent);
+      if (isReject(lineages)) {
+        if (lineages.code !== 'EPOCH_STALE') await this.#refuseIntent(intent, id, lineages);
+        return lineages;
+      }
+      const source = intent.envelope.issuer;
+      const reserved = this.#reserved.get(source) ?? 0;
+      const open = [...this.#offers.values()].filter((offer) => offer.intent.envelope.issuer === source).length;
+      if (open + reserved >= LIMITS.offersPerPeerMax) return reject('LIMIT', null, 'Too many open offers for that region.');
+      this.#reserved.set(source, reserved + 1);
+      try {
+        return await this.#offer(opened, intent, lineages);
+      } finally {
+        const left = (this.#reserved.get(source) ?? 1) - 1;
+        if (left === 0) this.#reserved.delete(source);
+        else this.#reserved.set(source, left);
+      }
+    });
+  }
+
+  /** Step 1: makes RAKB and offers it. */
+  async #offer(opened: OpenedMessage, intent: MessageOf<'intent'>, lineages: readonly Lineage[]): Promise<Reject | null> {
+    const { journal, channel, clock, times, keys } = this.#services;
+    const { envelope, body } = intent;
+    const source = envelope.issuer;
+    let rakb: AgreementKey | undefined;
+    try {
+      const sidOctets = await this.#services.hsm(null).random(SID_OCTETS);
+      const sid = toBase64Url(sidOctets);
+      const hsm = this.#services.hsm(sid);
+      rakb = await hsm.generateAgreementKey(sidOctets);
+      if (!journal.noteOnce(sid) || !journal.noteOnce(toBase64Url(rakb.point))) {
+        throw new HsmCheckError('the random generator of the token repeats itself');
+      }
+      const sealed = await channel.seal(
+        'offer',
+        { destination: source, role: 'D', sid, prev: opened.jws.messageId, epoch: envelope.epoch },
+        {
+          keys: body.keys.map((key) => ({ keyId: key.keyId, generation: key.generation })),
+          suites: hsm.suites,
+          point: rakb.point,
+          fingerprint: hsm.fingerprint.slice(0, 256),
+        },
+        hsm,
+      );
+      const row: DestinationSession = {
+        sid,
+        state: 'OFFERED',
+        source,
+        intent: opened.jws.messageId,
+        epoch: envelope.epoch,
+        keys: body.keys.map((key) => ({ keyId: key.keyId, generation: key.generation, materialIds: key.materialIds })),
+        offer: sealed.messageId,
+        transfer: null,
+        message: sealed.compact,
+        code: null,
+        closed: false,
+        createdMs: clock.nowMs(),
+      };
+      const superseded = this.#offersFor(source, row);
+      const overtaken = journal.transaction(() => {
+        // Another intent for the same key may have been offered while the token worked.
+        if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
+        for (const old of superseded) this.#commit(old, stepDestination(old, { kind: 'abort', code: 'SUPERSEDED', message: null }));
+        this.#commit(row, stepDestination(row, { kind: 'offered' }));
+        for (const [index, key] of body.keys.entries()) {
+          const lineage = lineages[index];
+          if (lineage === undefined) continue;
+          journal.raiseHighWater(key.keyId, source, key.generation);
+          journal.putPrimary(key.keyId, { region: lineage.primaryRegion, generation: lineage.primaryGeneration, frozen: false });
+          keys.announce({
+            keyId: key.keyId,
+            source,
+            generation: key.generation,
+            keySpec: lineage.birth.keySpec,
+            keyUsage: lineage.birth.keyUsage,
+            birthCertificate: key.birthCertificate,
+            materialIds: key.materialIds,
+          });
+        }
+        return false;
+      });
+      if (overtaken) {
+        await hsm.release(rakb);
+        return reject('GEN', 'keys.gen', 'A newer generation was offered at the same time.');
+      }
+      this.#offers.set(sid, {
+        rakb,
+        intent,
+        lineages,
+        intentInput: opened.jws.signingInput,
+        offerInput: sealed.signingInput,
+        kid: sealed.kid,
+        expiresMs: clock.monotonicMs() + times.offerLifetimeMs,
+      });
+      this.#report(row);
+      channel.release(source, sealed.compact);
+      for (const old of superseded) await this.#dropOffer(old.sid);
+      return null;
+    } catch (error) {
+      const failure = classifyHsmFailure(error);
+      if (rakb !== undefined) await this.#releaseQuietly(rakb);
+      return reject(failure.code, null, failure.detail);
+    }
+  }
+
+  /** Offers of older generations of the same keys. */
+  #offersFor(source: string, row: DestinationSession): readonly DestinationSession[] {
+    const ids = new Set(row.keys.map((key) => key.keyId));
+    const { journal } = this.#services;
+    return [...this.#offers.keys()].flatMap((sid) => {
+      const old = journal.destinationSession(sid);
+      return old !== undefined && old.state === 'OFFERED' && old.source === source && old.keys.some((key) => ids.has(key.keyId)) ? [old] : [];
+    });
+  }
+
+  /** MX for an intent that starts no session. */
+  async #refuseIntent(intent: MessageOf<'intent'>, id: string, refusal: Reject): Promise<void> {
+    const { journal, channel } = this.#services;
+    const source = intent.envelope.issuer;
+    const highWater = intent.body.keys.map((key) => journal.highWater(key.keyId, source)).reduce((a, b) => (a > b ? a : b), -1n);
+    try {
+      const sealed = await channel.seal(
+        'abort',
+        { destination: source, role: 'D', sid: null, prev: id, epoch: intent.envelope.epoch },
+        { intent: id, code: refusal.code, state: 'UNKNOWN', highWater: refusal.code === 'GEN' && highWater >= 0n ? highWater : null, rosters: [] },
+        this.#services.hsm(null),
+      );
+      channel.release(source, sealed.compact);
+    } catch (error) {
+      // The source sends its intent again and is told then.
+      classifyHsmFailure(error);
+    }
+  }
+
+  /** M2: wrapped material has come. */
+  async onTransfer(opened: OpenedMessage, transfer: MessageOf<'transfer'>): Promise<Reject | null> {
+    const { journal } = this.#services;
+    const known = journal.destinationSession(transfer.envelope.sid ?? '');
+    if (known === undefined) return reject('SID', 'sid', 'No such session.');
+    if (known.source !== transfer.envelope.issuer) return reject('DST', 'iss', 'The session is with another region.');
+    return this.#lock.run(known.intent, async () => {
+      const row = journal.destinationSession(known.sid) ?? known;
+      const step = stepDestination(row, { kind: 'transfer', messageId: opened.jws.messageId, prev: transfer.envelope.prev ?? '' });
+      // UNWRAPPING under this lock means that the commit of its end failed: the import is over, its agreement key is gone.
+      if (row.state === 'UNWRAPPING' && step.refusal === undefined) return this.#abort(row, 'RECOVERED');
+      if (row.state === 'ABORTED' && row.message === null) return this.#abort(row, 'UNKNOWN_SESSION');
+      if (step.work !== 'unwrap') return this.#apply(row, step);
+      const offer = this.#offers.get(row.sid);
+      if (offer === undefined) return this.#abort(row, 'RECOVERED');
+      const checked = checkTransfer(this.#services, offer, transfer);
+      if (isReject(checked)) {
+        await this.#abort(row, checked.code);
+        return checked;
+      }
+      this.#apply(row, step);
+      const unwrapping = step.row ?? row;
+      this.#offers.delete(row.sid);
+      try {
+        const imported = await importKeys(this.#services, offer, transfer, opened.jws, checked);
+        if (isReject(imported)) {
+          await this.#abort(unwrapping, imported.code);
+          return imported;
+        }
+        return await this.#install(unwrapping, { imported, contexts: checked.contexts, offer });
+      } catch (error) {
+        const failure = classifyHsmFailure(error);
+        await this.#abort(unwrapping, failure.code);
+        return reject(failure.code, null, failure.detail);
+      }
+    });
+  }
+
+  /** The commit point: the session, M3 and the replica in one transaction. */
+  async #install(row: DestinationSession, installation: Installation): Promise<Reject | null> {
+    const { journal } = this.#services;
+    const overtaken = row.keys.some((key) => journal.highWater(key.keyId, row.source) > key.generation);
+    if (overtaken) return this.#abort(row, 'SUPERSEDED');
+    const taken = row.keys.some((key) => this.#services.keys.standing(key.keyId, row.source).state === 'conflict');
+    if (taken) {
+      await this.#abort(row, 'CONFLICT');
+      return reject('CONFLICT', 'keys.keyId', 'The key id was taken by another key in the meantime.');
+    }
+    return this.#run(row, { kind: 'unwrapped', message: installation.imported.sealed.compact }, installation);
+  }
+
+  /** M4: the source knows. */
+  onClose(close: MessageOf<'close'>, confirmId: (compact: string) => string): Promise<Reject | null> {
+    const { journal } = this.#services;
+    const known = journal.destinationSession(close.envelope.sid ?? '');
+    if (known === undefined) return Promise.resolve(reject('SID', 'sid', 'No such session.'));
+    if (known.source !== close.envelope.issuer) return Promise.resolve(reject('DST', 'iss', 'The session is with another region.'));
+    return this.#lock.run(known.intent, async () => {
+      const row = journal.destinationSession(known.sid) ?? known;
+      return this.#run(row, { kind: 'close', prev: close.envelope.prev ?? '', confirm: row.message === null ? '' : confirmId(row.message) });
+    });
+  }
+
+  /** MX of the source, before it has sent anything. */
+  onAbort(abort: MessageOf<'abort'>): Promise<Reject | null> {
+    const { journal } = this.#services;
+    const known = journal.destinationSessionByIntent(abort.body.intent ?? '');
+    if (known === undefined) return Promise.resolve(reject('SID', 'intent', 'No such session.'));
+    if (known.source !== abort.envelope.issuer) return Promise.resolve(reject('DST', 'iss', 'The session is with another region.'));
+    return this.#lock.run(known.intent, async () => {
+      const row = journal.destinationSession(known.sid) ?? known;
+      const result = this.#run(row, { kind: 'peer-abort' });
+      await this.#dropOffer(row.sid);
+      return result;
+    });
+  }
+
+  /**
+   * MQ of the source about a session in doubt.
+   *
+   * A session that is not known can never be installed any more, because its row was committed before its offer left: a tombstone says so.
+   */
+  async onQuery(query: MessageOf<'query'>): Promise<Reject | null> {
+    const { journal, clock } = this.#services;
+    const { sid, issuer, epoch } = query.envelope;
+    const intent = query.body.intent;
+    const known = sid === null ? journal.destinationSessionByIntent(intent ?? '') : journal.destinationSession(sid);
+    if (known === undefined) {
+      if (sid === null || intent === null || decodeBase64Url(sid) === null) return this.#tellUnknown(query);
+      const tombstone: DestinationSession = {
+        sid,
+        state: 'OFFERED',
+        source: issuer,
+        intent,
+        epoch,
+        keys: [],
+        offer: null,
+        transfer: null,
+        message: null,
+        code: null,
+        closed: false,
+        createdMs: clock.nowMs(),
+      };
+      return this.#lock.run(intent, () => this.#abort(tombstone, 'UNKNOWN_SESSION'));
+    }
+    if (known.source !== issuer) return reject('DST', 'iss', 'The session is with another region.');
+    return this.#lock.run(known.intent, async () => {
+      const row = journal.destinationSession(known.sid) ?? known;
+      if (row.state === 'OFFERED' && !this.#offers.has(row.sid)) return this.#abort(row, 'RECOVERED');
+      if (row.state === 'ABORTED' && row.message === null) return this.#abort(row, 'UNKNOWN_SESSION');
+      return this.#run(row, { kind: 'query' });
+    });
+  }
+
+  /** MS: no such session here. */
+  async #tellUnknown(query: MessageOf<'query'>): Promise<null> {
+    const { channel } = this.#services;
+    const { issuer, sid, epoch } = query.envelope;
+    const body = { intent: query.body.intent, state: 'UNKNOWN' } as const;
+    const sealed = await channel.seal('status', { destination: issuer, role: 'D', sid, prev: null, epoch }, body, this.#services.hsm(sid));
+    channel.release(issuer, sealed.compact);
+    return null;
+  }
+
+  /** Ends offers that were not used in time, by the local monotonic clock. */
+  async tick(): Promise<void> {
+    const nowMs = this.#services.clock.monotonicMs();
+    for (const [sid, offer] of this.#offers) if (offer.expiresMs <= nowMs) await this.#abortOffer(sid, 'EXPIRED');
+  }
+
+  /** A signing key of a region was revoked: its offers end. */
+  async giveUpOffersOf(source: string): Promise<void> {
+    for (const [sid, offer] of this.#offers) if (offer.intent.envelope.issuer === source) await this.#abortOffer(sid, 'EPOCH_STALE');
+  }
+
+  async #abortOffer(sid: string, code: AbortCode): Promise<void> {
+    const { journal } = this.#services;
+    const known = journal.destinationSession(sid);
+    if (known === undefined) return this.#dropOffer(sid);
+    await this.#lock.run(known.intent, async () => {
+      const row = journal.destinationSession(sid) ?? known;
+      if (row.state === 'OFFERED') await this.#abort(row, code);
+    });
+  }
+
+  /** Destroys every agreement key that this process holds; its sessions end at the next start. */
+  async close(): Promise<void> {
+    for (const sid of [...this.#offers.keys()]) await this.#dropOffer(sid);
+  }
+
+  /** Writes the tombstone, tells the source, and destroys RAKB. */
+  async #abort(row: DestinationSession, code: AbortCode): Promise<null> {
+    const { channel } = this.#services;
+    let message: string | null = null;
+    try {
+      const sealed = await channel.seal(
+        'abort',
+        { destination: row.source, role: 'D', sid: row.sid, prev: row.transfer ?? row.offer, epoch: row.epoch },
+        { intent: row.intent, code, state: 'ABORTED', highWater: null, rosters: [] },
+        this.#services.hsm(row.sid),
+      );
+      message = sealed.compact;
+    } catch (error) {
+      // A token that does not sign now may sign later: the row stays as it is, and the next message or start ends it.
+      if (classifyHsmFailure(error).action !== 'stop' && code !== 'SELFTEST') {
+        await this.#dropOffer(row.sid);
+        return null;
+      }
+    }
+    this.#run(row, { kind: 'abort', code, message });
+    await this.#dropOffer(row.sid);
+    return null;
+  }
+
+  async #dropOffer(sid: string): Promise<void> {
+    const offer = this.#offers.get(sid);
+    this.#offers.delete(sid);
+    if (offer !== undefined) await this.#releaseQuietly(offer.rakb);
+  }
+
+  async #releaseQuietly(key: AgreementKey): Promise<void> {
+    try {
+      await this.#services.hsm(null).release(key);
+    } catch (error) {
+      const failure = classifyHsmFailure(error);
+      this.#services.channel.auditRefusal(reject(failure.code, null, failure.detail), {});
+    }
+  }
+
+  #run(row: DestinationSession, event: DestinationEvent, installation?: Installation): Reject | null {
+    return this.#apply(row, stepDestination(row, event), installation);
+  }
+
+  /** Commits a step, then releases its message. */
+  #apply(row: DestinationSession, step: DestinationStep, installation?: Installation): Reject | null {
+    const { journal, channel } = this.#services;
+    if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
+    if (step.row !== undefined) {
+      journal.transaction(() => this.#commit(row, step, installation));
+      this.#report(step.row);
+    }
+    if (step.send !== undefined) channel.release(row.source, step.send);
+    return null;
+  }
+
+  /** Inside a transaction. */
+  #commit(row: DestinationSession, step: DestinationStep, installation?: Installation): void {
+    const { journal, keys } = this.#services;
+    if (step.row === undefined) return;
+    journal.putDestinationSession(step.row);
+    if (step.commit === 'withdraw') {
+      // Only the newest session of a key speaks for the record that was announced.
+      for (const key of row.keys) if (journal.highWater(key.keyId, row.source) === key.generation) keys.withdraw(key.keyId);
+    }
+    if (step.commit !== 'install' || installation === undefined) return;
+    for (const [index, key] of row.keys.entries()) {
+      const context = installation.contexts[index];
+      const materials = installation.imported.materials[index];
+      const announced = installation.offer.intent.body.keys[index];
+      if (context === undefined || materials === undefined || announced === undefined) continue;
+      keys.install({
+        source: row.source,
+        generation: key.generation,
+        birthCertificate: announced.birthCertificate,
+        context,
+        materials,
+      });
+    }
+  }
+
+  #report(row: DestinationSession): void {
+    const { trace, audit, clock } = this.#services;
+    const keyIds = row.keys.map((key) => key.keyId);
+    trace.emit({
+      kind: 'session',
+      atMs: clock.nowMs(),
+      role: 'destination',
+      sid: row.sid,
+      intent: row.intent,
+      peer: row.source,
+      keyIds,
+      state: row.state,
+      code: row.code,
+    });
+    audit.record({
+      code: `REPL_${row.state}`,
+      sid: row.sid,
+      kid: null,
+      peer: row.source,
+      keyId: keyIds[0] ?? null,
+      field: null,
+      detail: row.code ?? '',
+      strategy: null,
+    });
+  }
+}

@@ -1,0 +1,138 @@
+import { toBase64Url } from '../bytes.js';
+import { metadataHash } from '../wire/fixed_info.js';
+import { refusalOfPoint } from '../wire/p384.js';
+import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
+import { chooseSuite, type ReplicationSuite } from '../wire/suite.js';
+import { decodeContext } from './context_codec.js';
+import { sessionFloor } from './export_job.js';
+import { verifyLineage, type Lineage } from './key_certificate.js';
+import type { KeyMetadataContext } from './key_context.js';
+import type { IntentKey, MessageOf } from './message.js';
+import type { AgreementKey } from './replication_hsm.js';
+import type { Services } from './services.js';
+
+/** The first octets of the materials already here must be those that are announced: a key's past never changes. */
+function extendsHistory(announced: readonly string[], held: readonly string[]): boolean {
+  return held.length <= announced.length && held.every((id, index) => id === announced[index]);
+}
+
+function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKey): Lineage {
+  const { book, journal, keys, partition } = services;
+  const source = intent.envelope.issuer;
+  const lineage = accepted(
+    verifyLineage({
+      partition,
+      keyId: key.keyId,
+      birthCertificate: key.birthCertificate,
+      handovers: key.handovers,
+      keys: book,
+    }),
+  );
+  if (lineage.primaryRegion !== source) refuse('ORIGIN', 'keys.keyId', `The key is ${lineage.primaryRegion}'s to send.`);
+  const known = journal.primary(key.keyId);
+  if (known?.frozen === true) refuse('FORK', 'keys.handovers', 'The key is frozen: its hand-overs have forked.');
+  if (known !== undefined && known.generation === lineage.primaryGeneration && known.region !== lineage.primaryRegion) {
+    journal.transaction(() => journal.putPrimary(key.keyId, { ...known, frozen: true }));
+    refuse('FORK', 'keys.handovers', 'Two hand-overs of one generation name different regions.');
+  }
+  if (known !== undefined && known.generation > lineage.primaryGeneration) {
+    refuse('ORIGIN', 'keys.handovers', 'The key was handed over to another region since.');
+  }
+  const standing = keys.standing(key.keyId, source);
+  if (standing.state === 'conflict') refuse('CONFLICT', 'keys.keyId', 'The key id is used here by another key.');
+  if (key.generation <= journal.highWater(key.keyId, source)) {
+    refuse('GEN', 'keys.gen', `Generation ${key.generation} is not newer than what was seen.`);
+  }
+  if (!extendsHistory(key.materialIds, standing.materialIds)) {
+    refuse('GEN', 'keys.materialIds', 'The announced materials are older than those that are here.');
+  }
+  return lineage;
+}
+
+/**
+ * Checks an intent, before the token is asked for anything.
+ *
+ * @returns the lineage of each key, or a refusal `EPOCH_STALE`, `FLOOR`, `ORIGIN`, `GEN`, `CONFLICT`, `FORK` or one of a certificate
+ */
+export function checkIntent(services: Services, intent: MessageOf<'intent'>): readonly Lineage[] | Reject {
+  return refusing(() => {
+    const { book, region } = services;
+    const { body, envelope } = intent;
+    if (envelope.epoch !== book.current?.epoch) refuse('EPOCH_STALE', 'epoch', 'A new session needs the newest roster.');
+    const floor = sessionFloor(book, envelope.epoch, envelope.issuer, region);
+    if (floor === undefined || body.floor !== floor) refuse('FLOOR', 'policyFloor', 'Not the floor that the roster says.');
+    accepted(chooseSuite(body.suites, services.hsm(null).suites, floor));
+    return body.keys.map((key) => checkKey(services, intent, key));
+  });
+}
+
+/** An offer whose RAKB is in the token; lost with the process. */
+export interface OpenOffer {
+  readonly rakb: AgreementKey;
+  readonly intent: MessageOf<'intent'>;
+  readonly lineages: readonly Lineage[];
+  /** Signing inputs of M0 and M1. */
+  readonly intentInput: string;
+  readonly offerInput: string;
+  /** Kid that signed M1. */
+  readonly kid: string;
+  readonly expiresMs: number;
+}
+
+/** What a transfer was found to carry. */
+export interface CheckedTransfer {
+  readonly suite: ReplicationSuite;
+  readonly contexts: readonly KeyMetadataContext[];
+}
+
+/**
+ * Checks a transfer against its session, before the token is asked for anything.
+ *
+ * @returns the suite and metadata, or a refusal `EPOCH`, `CONTEXT`, `SUITE_CHOICE`, `POINT`, `SELF_POINT`, `DATA_SUITE`, `UNWRAP` …
+ */
+export function checkTransfer(services: Services, offer: OpenOffer, transfer: MessageOf<'transfer'>): CheckedTransfer | Reject {
+  return refusing(() => {
+    const { body, envelope } = transfer;
+    const { intent } = offer;
+    const hsm = services.hsm(null);
+    if (envelope.epoch !== intent.envelope.epoch) refuse('EPOCH', 'epoch', 'Another roster epoch than the session.');
+    const floor = sessionFloor(services.book, envelope.epoch, envelope.issuer, services.region);
+    if (floor === undefined) return refuse('EPOCH', 'epoch', 'A region is not in the roster of the session.');
+    if (accepted(chooseSuite(intent.body.suites, hsm.suites, floor)) !== body.suite) {
+      refuse('SUITE_CHOICE', 'suite', 'Not the best suite that both regions have.');
+    }
+    const refusal = refusalOfPoint(body.point, 'raka.pt', offer.rakb.point);
+    if (refusal !== null) refuse(refusal.code, refusal.field, refusal.detail);
+    if (body.keys.length !== intent.body.keys.length) refuse('CONTEXT', 'keys', 'Not the keys that were announced.');
+    const contexts = body.keys.map((key, index) => {
+      const announced = intent.body.keys[index];
+      const birth = offer.lineages[index]?.birth;
+      if (announced === undefined || birth === undefined || key.keyId !== announced.keyId || key.generation !== announced.generation) {
+        return refuse('CONTEXT', 'keys', 'Not the keys that were announced.');
+      }
+      if (toBase64Url(metadataHash(key.context)) !== announced.metadataHash) {
+        refuse('CONTEXT', 'keys.ctx', 'Not the metadata that was announced.');
+      }
+      const context = accepted(decodeContext(key.context));
+      const agrees =
+        context.keyId === key.keyId &&
+        context.primaryRegion === envelope.issuer &&
+        context.keySpec === birth.keySpec &&
+        context.keyUsage === birth.keyUsage &&
+        context.origin === birth.origin &&
+        context.regions.includes(services.region) &&
+        (services.account === undefined || context.account === services.account);
+      if (!agrees) refuse('CONTEXT', 'keys.ctx', 'The metadata is not what was certified, or not for this region.');
+      const ids = announced.materialIds.join();
+      const named = context.materials.map((material) => material.materialId).join();
+      if (named !== ids || key.wrapped.map((material) => material.materialId).join() !== ids) {
+        refuse('CONTEXT', 'keys.wrapped', 'Not the materials that were announced.');
+      }
+      if (!hsm.dataSuites.includes(context.dataSuite)) {
+        refuse('DATA_SUITE', 'keys.ctx.dataSuite', `The token of this region cannot make message keys by ${context.dataSuite}.`);
+      }
+      return context;
+    });
+    return { suite: body.suite, contexts };
+  });
+}

@@ -1,0 +1,442 @@
+import { toBase64Url } from '../bytes.js';
+import { isReject, reject, type Reject } from '../wire/refusal.js';
+import { WIRE_LIMITS } from '../wire/limits.js';
+import type { OpenedMessage } from './channel.js';
+import { encodeContext } from './context_codec.js';
+import { checkOffer, confirmationHashOf, exportKeys, sessionFloor } from './export_job.js';
+import { classifyHsmFailure, HsmCheckError } from './hsm_failure.js';
+import type { ReplicationTask, SourceSession } from './journal.js';
+import { issueBirthCertificate, readOwnBirth } from './key_certificate.js';
+import { KeyedLock } from './keyed_lock.js';
+import { REPLICATION_LIMITS as LIMITS } from './limits.js';
+import { stepSource, type AbortCode, type SourceEvent, type SourceStep } from './machine.js';
+import type { MessageOf } from './message.js';
+import type { ExportableKey } from './ports.js';
+import { metadataHash } from '../wire/fixed_info.js';
+import type { Services } from './services.js';
+
+/** When a session's message is sent again. */
+interface Resend {
+  nextMs: number;
+  intervalMs: number;
+  count: number;
+}
+
+/** The role that sends keys. A session in doubt is ended by the destination alone. */
+export class SourceSide {
+  readonly #services: Services;
+  readonly #lock = new KeyedLock();
+  readonly #resends = new Map<string, Resend>();
+  /** Monotonic time before which a task that failed is not tried again. */
+  readonly #notBefore = new Map<string, number>();
+  readonly #exportAttempts = new Map<string, number>();
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** Notes that a key is to be replicated; joins the caller's transaction. */
+  begin(keyId: string, destination: string): void {
+    const { journal } = this.#services;
+    journal.transaction(() => {
+      const task = journal.task(keyId, destination);
+      journal.putTask({
+        keyId,
+        destination,
+        generation: task?.generation ?? 0n,
+        wanted: true,
+        intent: task?.intent ?? null,
+        attempts: 0,
+        failure: null,
+      });
+    });
+    this.#notBefore.delete(`${keyId} ${destination}`);
+  }
+
+  /** Sends again what was on its way when the process ended. */
+  recover(): void {
+    for (const row of this.#services.journal.openSourceSessions()) this.#run(row, { kind: 'resend' });
+  }
+
+  /** Starts the sessions that are wanted and may run now. */
+  async startWanted(): Promise<void> {
+    const { journal, clock } = this.#services;
+    const tasks = journal.openTasks();
+    const running = new Map<string, number>();
+    for (const task of tasks) if (task.intent !== null) running.set(task.destination, (running.get(task.destination) ?? 0) + 1);
+    for (const task of tasks) {
+      if (!task.wanted || task.intent !== null) continue;
+      const count = running.get(task.destination) ?? 0;
+      if (count >= LIMITS.exportsPerDestinationMax) continue;
+      if ((this.#notBefore.get(`${task.keyId} ${task.destination}`) ?? 0) > clock.monotonicMs()) continue;
+      running.set(task.destination, count + 1);
+      await this.#startSession(task);
+    }
+  }
+
+  async #startSession(task: ReplicationTask): Promise<void> {
+    const { journal, keys, book } = this.#services;
+    const key = keys.exportable(task.keyId, task.destination);
+    const epoch = book.current?.epoch;
+    if (key === undefined) return this.#failTask(task, 'the key cannot be replicated any more');
+    if (epoch === undefined || book.region(task.destination) === undefined) {
+      return this.#failTask(task, `region ${task.destination} is not in the roster`);
+    }
+    try {
+      await this.#announce(task, key, epoch);
+    } catch (error) {
+      const failure = classifyHsmFailure(error);
+      this.#services.channel.auditRefusal(reject(failure.code, null, failure.detail), { peer: task.destination, keyId: task.keyId });
+      if (failure.action === 'stop') return;
+      journal.transaction(() => journal.putTask({ ...task, attempts: task.attempts + 1 }));
+      this.#delay({ ...task, attempts: task.attempts + 1 });
+    }
+  }
+
+  async #announce(task: ReplicationTask, key: ExportableKey, epoch: bigint): Promise<void> {
+    const { journal, book, channel, region, clock } = this.#services;
+    const hsm = this.#services.hsm(null);
+    const context = encodeContext(key.context);
+    // ctx is base64url twice in M2; blobs and fixed members take about 160 octets a material and 3,000 in all.
+    const estimate = Math.ceil((context.length * 16) / 9) + key.materials.length * 320 + 3_000;
+    if (estimate > WIRE_LIMITS.messageOctetsMax || key.materials.length > LIMITS.materialsPerKeyMax) {
+      return this.#failTask(task, 'the metadata and materials of the key do not fit into one message of 64 KiB');
+    }
+    const floor = sessionFloor(book, epoch, region, task.destination);
+    if (floor === undefined) return this.#failTask(task, `region ${task.destination} is not in the roster`);
+    const nonce = toBase64Url(await hsm.random(32));
+    if (!journal.noteOnce(nonce)) throw new HsmCheckError('the random generator of the token repeats itself');
+    const generation = task.generation + 1n;
+    const materialIds = key.materials.map((material) => material.binding.materialId);
+    const sealed = await channel.seal(
+      'intent',
+      { destination: task.destination, role: 'S', sid: null, prev: null, epoch },
+      {
+        nonce,
+        keys: [
+          {
+            keyId: key.keyId,
+            birthCertificate: await this.#currentBirthCertificate(key.birthCertificate, epoch),
+            handovers: key.handovers ?? [],
+            generation,
+            metadataHash: toBase64Url(metadataHash(context)),
+            materialIds,
+          },
+        ],
+        suites: hsm.suites,
+        floor,
+      },
+      hsm,
+    );
+    const row: SourceSession = {
+      intent: sealed.messageId,
+      state: 'INTENT',
+      destination: task.destination,
+      epoch,
+      keys: [{ keyId: key.keyId, generation, materialIds, context }],
+      sid: null,
+      offer: null,
+      transfer: null,
+      confirmationHash: null,
+      message: sealed.compact,
+      code: null,
+      createdMs: clock.nowMs(),
+    };
+    const begun = journal.transaction(() => {
+      const now = journal.task(task.keyId, task.destination);
+      if (now === undefined || !now.wanted || now.intent !== null || now.generation !== task.generation) return false;
+      journal.putSourceSession(row);
+      journal.putTask({ ...now, generation, wanted: false, intent: row.intent });
+      return true;
+    });
+    if (!begun) return;
+    this.#report(row);
+    this.#schedule(row.intent);
+    channel.release(row.destination, sealed.compact);
+  }
+
+  /** A certificate whose RSK has left the roster is signed again by its origin: regions that join later know only newer keys. */
+  async #currentBirthCertificate(compact: string, epoch: bigint): Promise<string> {
+    const { book, channel, region } = this.#services;
+    const own = readOwnBirth(compact);
+    if (isReject(own) || own.birth.originRegion !== region || book.isActive(own.kid, epoch)) return compact;
+    const hsm = this.#services.hsm(null);
+    const issued = await issueBirthCertificate({ ...own.birth, createdEpoch: epoch }, channel.signingKid(epoch), (kid, octets) => hsm.sign(kid, octets));
+    return issued.birthCertificate;
+  }
+
+  #failTask(task: ReplicationTask, reason: string): void {
+    const { journal, keys } = this.#services;
+    journal.transaction(() => {
+      journal.putTask({ ...task, wanted: false, failure: reason });
+      keys.failed(task.keyId, task.destination, reason);
+    });
+  }
+
+  /** M1: the destination has made RAKB. */
+  async onOffer(opened: OpenedMessage, offer: MessageOf<'offer'>): Promise<Reject | null> {
+    const { journal } = this.#services;
+    const intent = offer.envelope.prev ?? '';
+    const known = journal.sourceSession(intent);
+    if (known === undefined) return reject('PREV', 'prev', 'Not an answer to an intent of this region.');
+    if (known.destination !== offer.envelope.issuer) return reject('DST', 'iss', 'The intent was for another region.');
+    return this.#lock.run(intent, async () => {
+      const row = journal.sourceSession(intent) ?? known;
+      const step = stepSource(row, { kind: 'offer', messageId: opened.jws.messageId });
+      if (step.work !== 'export') return this.#apply(row, step);
+      const suite = checkOffer(this.#services, row, offer);
+      if (isReject(suite)) {
+        await this.#giveUp(row, offer.envelope.sid, opened.jws.messageId, suite.code);
+        return suite;
+      }
+      return this.#export(row, opened, offer, suite);
+    });
+  }
+
+  async #export(row: SourceSession, opened: OpenedMessage, offer: MessageOf<'offer'>, suite: Parameters<typeof exportKeys>[4]): Promise<Reject | null> {
+    const sid = offer.envelope.sid ?? '';
+    for (;;) {
+      try {
+        const exported = await exportKeys(this.#services, row, offer, opened.jws, suite);
+        if (isReject(exported)) {
+          await this.#giveUp(row, sid, opened.jws.messageId, exported.code);
+          return exported;
+        }
+        this.#exportAttempts.delete(row.intent);
+        return this.#run(row, {
+          kind: 'exported',
+          sid,
+          offer: opened.jws.messageId,
+          transfer: exported.sealed.messageId,
+          confirmationHash: exported.confirmationHash,
+          message: exported.sealed.compact,
+        });
+      } catch (error) {
+        const failure = classifyHsmFailure(error);
+        const refusal = reject(failure.code, null, failure.detail);
+        if (failure.action === 'stop') return refusal;
+        const attempts = (this.#exportAttempts.get(row.intent) ?? 0) + 1;
+        this.#exportAttempts.set(row.intent, attempts);
+        // Nothing has left this region: after a lost token session the export is done again, with a new RAKA.
+        if (failure.action === 'restart' && attempts < LIMITS.exportAttemptsMax) continue;
+        this.#exportAttempts.delete(row.intent);
+        await this.#giveUp(row, sid, opened.jws.messageId, failure.code);
+        return refusal;
+      }
+    }
+  }
+
+  /** Ends a session in INTENT and tells the destination, if the token still signs. */
+  async #giveUp(row: SourceSession, sid: string | null, prev: string, code: AbortCode): Promise<void> {
+    const { channel } = this.#services;
+    let message: string | null = null;
+    try {
+      const sealed = await channel.seal(
+        'abort',
+        { destination: row.destination, role: 'S', sid, prev, epoch: row.epoch },
+        { intent: row.intent, code, state: 'ABORTED', highWater: null, rosters: [] },
+        this.#services.hsm(sid),
+      );
+      message = sealed.compact;
+    } catch (error) {
+      // Without the message the offer ends by its own lifetime.
+      classifyHsmFailure(error);
+    }
+    this.#run(row, { kind: 'export-failed', code, message });
+  }
+
+  /** M3: the destination has installed the keys. */
+  async onConfirm(opened: OpenedMessage, confirm: MessageOf<'confirm'>): Promise<Reject | null> {
+    const { journal, channel } = this.#services;
+    const known = journal.sourceSessionBySid(confirm.envelope.sid ?? '');
+    if (known === undefined) return reject('SID', 'sid', 'No such session.');
+    if (known.destination !== confirm.envelope.issuer) return reject('DST', 'iss', 'The session is with another region.');
+    return this.#lock.run(known.intent, async () => {
+      const row = journal.sourceSession(known.intent) ?? known;
+      if (confirm.envelope.epoch !== row.epoch) return reject('EPOCH', 'epoch', 'Another roster epoch than the session.');
+      const event = {
+        kind: 'confirm',
+        sid: confirm.envelope.sid ?? '',
+        prev: confirm.envelope.prev ?? '',
+        confirmationHash: confirmationHashOf(confirm.body.confirmation),
+        message: '',
+      } as const;
+      const preview = stepSource(row, event);
+      if (preview.row === undefined) return this.#apply(row, preview);
+      const same =
+        confirm.body.keys.length === row.keys.length &&
+        confirm.body.keys.every((key, index) => {
+          const sent = row.keys[index];
+          return key.keyId === sent?.keyId && key.generation === sent.generation && key.installed.join() === sent.materialIds.join();
+        });
+      if (!same) return reject('CONTEXT', 'keys', 'The destination has installed something else.');
+      const close = await channel.seal(
+        'close',
+        { destination: row.destination, role: 'S', sid: row.sid, prev: opened.jws.messageId, epoch: row.epoch },
+        {},
+        this.#services.hsm(row.sid),
+      );
+      return this.#run(row, { ...event, message: close.compact });
+    });
+  }
+
+  /** MX of the destination. */
+  onAbort(abort: MessageOf<'abort'>): Promise<Reject | null> {
+    const { journal } = this.#services;
+    const intent = abort.body.intent ?? '';
+    return this.#lock.run(intent, async () => {
+      const row = journal.sourceSession(intent);
+      if (row === undefined) return reject('PREV', 'intent', 'The abort is about no session of this region.');
+      if (row.destination !== abort.envelope.issuer) return reject('DST', 'iss', 'The session is with another region.');
+      const highWater = abort.body.highWater;
+      if (highWater !== null) this.#raiseGenerations(row, highWater);
+      return this.#run(row, { kind: 'abort', sid: abort.envelope.sid, code: abort.body.code });
+    });
+  }
+
+  /** The destination has seen later generations than this journal: this region was restored from an older copy. */
+  #raiseGenerations(row: SourceSession, highWater: bigint): void {
+    const { journal, channel } = this.#services;
+    journal.transaction(() => {
+      for (const key of row.keys) {
+        const task = journal.task(key.keyId, row.destination);
+        if (task !== undefined && task.generation < highWater) journal.putTask({ ...task, generation: highWater });
+      }
+    });
+    const detail = `Region ${row.destination} has seen generation ${highWater}: this region's journal is older than its messages.`;
+    channel.auditRefusal(reject('FORK', 'gen', detail), { peer: row.destination, sid: row.sid, keyId: row.keys[0]?.keyId ?? null });
+  }
+
+  /** MQ of the destination about a session here. */
+  stateOf(intent: string): SourceSession['state'] | 'UNKNOWN' {
+    return this.#services.journal.sourceSession(intent)?.state ?? 'UNKNOWN';
+  }
+
+  /** A signing key of a region was revoked: what was begun with it is given up and begun anew. */
+  giveUpSessionsWith(destination: string): void {
+    for (const row of this.#services.journal.openSourceSessions()) {
+      if (row.destination === destination) this.#run(row, { kind: 'give-up', code: 'EPOCH_STALE' });
+    }
+  }
+
+  /** Sends again what is due, and asks the destination about sessions in doubt. */
+  async tick(): Promise<void> {
+    const { clock, journal, channel, times } = this.#services;
+    const nowMs = clock.monotonicMs();
+    for (const [intent, resend] of this.#resends) {
+      if (resend.nextMs > nowMs) continue;
+      const row = journal.sourceSession(intent);
+      if (row === undefined || (row.state !== 'INTENT' && row.state !== 'SENT')) {
+        this.#resends.delete(intent);
+        continue;
+      }
+      resend.count += 1;
+      resend.intervalMs = Math.min(resend.intervalMs * 2, times.resendCapMs);
+      resend.nextMs = nowMs + resend.intervalMs;
+      this.#run(row, { kind: 'resend' });
+      if (row.state !== 'SENT' || resend.count < LIMITS.resendsBeforeQueryMax) continue;
+      try {
+        const query = await channel.seal(
+          'query',
+          { destination: row.destination, role: 'S', sid: row.sid, prev: row.transfer, epoch: row.epoch },
+          { intent },
+          this.#services.hsm(row.sid),
+        );
+        channel.release(row.destination, query.compact);
+      } catch (error) {
+        classifyHsmFailure(error);
+      }
+    }
+  }
+
+  #schedule(intent: string): void {
+    const { clock, times } = this.#services;
+    this.#resends.set(intent, { nextMs: clock.monotonicMs() + times.resendBaseMs, intervalMs: times.resendBaseMs, count: 0 });
+  }
+
+  #run(row: SourceSession, event: SourceEvent): Reject | null {
+    return this.#apply(row, stepSource(row, event));
+  }
+
+  /** Commits a step, then releases its message. */
+  #apply(row: SourceSession, step: SourceStep): Reject | null {
+    const { journal, channel } = this.#services;
+    if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
+    const next = step.row;
+    if (next !== undefined) {
+      journal.transaction(() => {
+        journal.putSourceSession(next);
+        if (step.commit !== undefined) this.#commitKeys(next, step.commit);
+      });
+      this.#report(next);
+      if (next.state === 'SENT') this.#schedule(next.intent);
+      if (next.state === 'DONE' || next.state === 'ABORTED') {
+        this.#resends.delete(next.intent);
+        this.#services.wake();
+      }
+    } else if (step.send !== undefined && !this.#resends.has(row.intent) && (row.state === 'INTENT' || row.state === 'SENT')) {
+      this.#schedule(row.intent);
+    }
+    if (step.send !== undefined) channel.release(row.destination, step.send);
+    return null;
+  }
+
+  #commitKeys(row: SourceSession, commit: 'confirmed' | 'failed' | 'again'): void {
+    const { journal, keys } = this.#services;
+    for (const key of row.keys) {
+      const task = journal.task(key.keyId, row.destination);
+      if (task === undefined || task.intent !== row.intent) continue;
+      switch (commit) {
+        case 'confirmed':
+          journal.putTask({ ...task, intent: null, attempts: 0, failure: null });
+          keys.confirmed(key.keyId, row.destination, key.generation);
+          break;
+        case 'failed': {
+          const reason = `${row.code ?? 'ABORTED'}: replication to ${row.destination} was refused`;
+          journal.putTask({ ...task, intent: null, failure: reason });
+          keys.failed(key.keyId, row.destination, reason);
+          break;
+        }
+        case 'again': {
+          const again = { ...task, intent: null, wanted: true, attempts: task.attempts + 1 };
+          journal.putTask(again);
+          this.#delay(again);
+          break;
+        }
+      }
+    }
+  }
+
+  /** The first new attempt is at once; then the waits double. */
+  #delay(task: ReplicationTask): void {
+    const { clock, times } = this.#services;
+    const waitMs = task.attempts <= 1 ? 0 : Math.min(times.resendBaseMs * 2 ** Math.min(task.attempts - 2, 30), times.resendCapMs);
+    this.#notBefore.set(`${task.keyId} ${task.destination}`, clock.monotonicMs() + waitMs);
+  }
+
+  #report(row: SourceSession): void {
+    const { trace, audit, clock } = this.#services;
+    const keyIds = row.keys.map((key) => key.keyId);
+    trace.emit({
+      kind: 'session',
+      atMs: clock.nowMs(),
+      role: 'source',
+      sid: row.sid,
+      intent: row.intent,
+      peer: row.destination,
+      keyIds,
+      state: row.state,
+      code: row.code,
+    });
+    audit.record({
+      code: `REPL_${row.state}`,
+      sid: row.sid,
+      kid: null,
+      peer: row.destination,
+      keyId: keyIds[0] ?? null,
+      field: null,
+      detail: row.code ?? '',
+      strategy: null,
+    });
+  }
+}
