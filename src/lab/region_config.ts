@@ -19,7 +19,8 @@ const pinSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('empty') }),
 ]);
 
-const token = z.strictObject({
+/** Form of a {@link TokenConfig} in JSON. */
+export const tokenConfigForm = z.strictObject({
   /** `softhsm2`, `nss`, or the path of a PKCS#11 library. */
   module: z.string().min(1),
   /**
@@ -39,11 +40,11 @@ const regionConfig = z.strictObject({
   partition: z.string().regex(/^[a-z0-9-]{1,32}$/u),
   account: z.string().regex(/^\d{12}$/u),
   listen: address,
-  token,
+  token: tokenConfigForm,
   proxyUrl: z.url(),
   /** Directory of the region: database, profile, `admin.sock`; exists, mode 0700. */
   directory: z.string().min(1),
-  /** The newest roster, compact JWS; made by the partition authority. Absent before enrolment. */
+  /** All rosters of the partition, one compact JWS a line, oldest first; made by the partition authority. Absent before enrolment. */
   rosterFile: z.string().min(1),
   /** Thumbprint of the partition authority's key, handed over out of band. */
   authorityKid: z.string().regex(/^[\w-]{64}$/u),
@@ -55,7 +56,7 @@ const regionConfig = z.strictObject({
 });
 
 /** Which token a program uses, and how it opens it. No PIN is ever in it. */
-export type TokenConfig = Readonly<z.infer<typeof token>>;
+export type TokenConfig = Readonly<z.infer<typeof tokenConfigForm>>;
 
 /** Everything that one region is started with: `config.json` in its directory, mode 0600. Paths are absolute. */
 export type RegionConfig = Readonly<z.infer<typeof regionConfig>>;
@@ -78,7 +79,7 @@ export function readRegionConfig(file: string): RegionConfig {
 
 /** Reads a token's configuration, a file of its own or the `token` member of a region's. */
 export function readTokenConfig(file: string): TokenConfig {
-  return parseJsonFile(file, token);
+  return parseJsonFile(file, tokenConfigForm);
 }
 
 /**
