@@ -2,6 +2,7 @@ import type { DataSuite } from '../wire/ciphertext_blob.js';
 import type { ReplicationSuite } from '../wire/suite.js';
 import { enforcementWords, factWords } from './fact_words.js';
 import type { TokenProfile } from './profile.js';
+import { mechanismName } from './names.js';
 import { strategies, type Strategy, type StrategyJob } from './strategy.js';
 
 /** What became of one strategy: the job's first that the token can do is chosen, later ones are available. */
@@ -104,6 +105,29 @@ export function missingForCommonSuite(a: TokenProfile, b: TokenProfile): readonl
   );
   const size = (gap: SuiteGap): number => gap.missingOnA.length + gap.missingOnB.length;
   return gaps.toSorted((one, other) => size(one) - size(other));
+}
+
+/** A replication suite that a token cannot carry, and the mechanisms that it would need for it. */
+export interface MissingSuite {
+  readonly suite: ReplicationSuite;
+  /** `CKM_` and `CKD_` names; never empty. */
+  readonly mechanisms: readonly string[];
+}
+
+/** For each replication suite that a token cannot carry: the mechanisms that it has not been seen to do. */
+export function missingSuites(profile: TokenProfile): readonly MissingSuite[] {
+  const works = Object.values(profile.facts).filter((fact) => fact.works);
+  const proven = new Set(works.flatMap(({ mechanism }) => (mechanism === null ? [] : [mechanismName(mechanism)])));
+  if (profile.facts.ecdh1Null48.works || profile.facts.ecdh1NullAes256.works) proven.add('CKD_NULL');
+  const carried = chooseStrategies(profile).suites;
+  return strategies.flatMap((strategy): readonly MissingSuite[] => {
+    if (strategy.suite === undefined || carried.includes(strategy.suite)) return [];
+    const ofNeeds = strategy.needs
+      .map((name) => profile.facts[name])
+      .flatMap(({ works: isDone, mechanism }) => (isDone || mechanism === null ? [] : [mechanismName(mechanism)]));
+    const named = [...strategy.mechanisms, ...ofNeeds].filter((name) => !proven.has(name));
+    return [{ suite: strategy.suite, mechanisms: named.length > 0 ? [...new Set(named)] : strategy.mechanisms }];
+  });
 }
 
 /** One row of the table that shows a profile. */
