@@ -63,7 +63,8 @@ export class TokenModule {
   readonly native: NativeModule;
   readonly #library: PKCS11;
   readonly #graphene: GrapheneModule;
-  #settings: ModuleSettings | undefined;
+  #settings: ModuleSettings = {};
+  #isInitialised = false;
   #isClosed = false;
   #generation = 0;
   readonly #users = new Set<object>();
@@ -129,7 +130,7 @@ export class TokenModule {
 
   /** Whether this object initialised the module and has not finalised it since. */
   get isInitialised(): boolean {
-    return this.#settings !== undefined;
+    return this.#isInitialised;
   }
 
   /**
@@ -139,6 +140,8 @@ export class TokenModule {
    */
   initialise(settings: ModuleSettings = {}): void {
     this.#assertOpen();
+    // Also kept where it fails: a device that is away now may come back to the same settings.
+    this.#settings = settings;
     for (const [name, value] of Object.entries(settings.environment ?? {})) process.env[name] = value;
     try {
       callModule('C_Initialize', () =>
@@ -151,21 +154,20 @@ export class TokenModule {
     } catch (error) {
       if (!(error instanceof TokenError) || error.rv !== CKR.CKR_CRYPTOKI_ALREADY_INITIALIZED) throw error;
     }
-    this.#settings = settings;
+    this.#isInitialised = true;
     this.#generation += 1;
   }
 
   /** `C_Finalize` and `C_Initialize` with the settings of the first time: what is left to do when a device was taken away. */
   reinitialise(): void {
-    const settings = this.#settings ?? {};
     this.finalise();
-    this.initialise(settings);
+    this.initialise(this.#settings);
   }
 
   /** `C_Finalize`. Executors on this module must have been closed. A module that is not initialised is left alone. */
   finalise(): void {
     this.#assertOpen();
-    this.#settings = undefined;
+    this.#isInitialised = false;
     try {
       callModule('C_Finalize', () => this.#library.C_Finalize());
     } catch (error) {

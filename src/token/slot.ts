@@ -108,6 +108,6 @@ export class Slot {
         flags: mechanism.flags,
       });
     }
-    return mechanisms.sort((a, b) => a.type - b.type);
+    return mechanisms.toSorted((a, b) => a.type - b.type);
   }
 }

@@ -14,7 +14,7 @@ export interface ScratchToken {
   readonly kind: SoftwareTokenKind;
   /** Everything of this token lies below it; removed by `dispose`. */
   readonly directory: string;
-  /** A copy of the library: its own instance of the module, so that several scratch tokens live side by side in one process. */
+  /** A copy of the library, or of the shim in front of it: its own instance of the module, so that several live side by side. */
   readonly modulePath: string;
   /** What `C_Initialize` needs, here or in another process. */
   readonly settings: ModuleSettings;
@@ -55,6 +55,17 @@ export async function makeScratchToken(
   const library = findModule(kind);
   const modulePath = join(directory, basename(library));
   copyFileSync(library, modulePath);
+  return initialiseScratchToken({ kind, label, directory, modulePath });
+}
+
+/** Makes the token of a {@link ScratchToken} with a module that lies in its directory already. */
+export async function initialiseScratchToken(place: {
+  readonly kind: SoftwareTokenKind;
+  readonly label: string;
+  readonly directory: string;
+  readonly modulePath: string;
+}): Promise<ScratchToken> {
+  const { kind, label, directory, modulePath } = place;
   const settings = prepareTokenDirectory(kind, join(directory, 'token'), label);
   const userPinFile = join(directory, 'user.pin');
   const soPinFile = kind === 'nss' ? null : join(directory, 'so.pin');

@@ -16,6 +16,20 @@ import { rejection } from '../support/failure.js';
 
 const block = new Uint8Array(16);
 
+/** Runs jobs until one works, as a caller that repeats retryable failures does. */
+async function untilItWorks(work: () => Promise<unknown>): Promise<readonly TokenError[]> {
+  const failures: TokenError[] = [];
+  for (;;) {
+    try {
+      await work();
+      return failures;
+    } catch (error) {
+      if (!(error instanceof TokenError) || !error.retryable || failures.length >= 20) throw error;
+      failures.push(error);
+    }
+  }
+}
+
 for (const kind of tokenKinds()) {
   describe(`an open ${kind} token`, function () {
     this.timeout(20_000);
@@ -52,20 +66,6 @@ for (const kind of tokenKinds()) {
       return token.executor.run(job);
     };
     const closeAllSessions = (): void => intruder.C_CloseAllSessions(token.slot.handle);
-
-    /** Runs jobs until one works, as a caller that repeats retryable failures does. */
-    const untilItWorks = async (work: () => Promise<unknown>): Promise<readonly TokenError[]> => {
-      const failures: TokenError[] = [];
-      for (;;) {
-        try {
-          await work();
-          return failures;
-        } catch (error) {
-          if (!(error instanceof TokenError) || !error.retryable || failures.length >= 20) throw error;
-          failures.push(error);
-        }
-      }
-    };
 
     it('logs in again by itself when its sessions were closed', async () => {
       await makeKey();

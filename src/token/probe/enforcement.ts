@@ -270,6 +270,10 @@ async function probeLoosening(context: ProbeContext): Promise<void> {
   }
 }
 
+function generate(job: Job, usage: 'derive' | 'none'): ObjectRef {
+  return job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates({ usage })).privateKey;
+}
+
 async function probeAgreementPolicy(context: ProbeContext): Promise<void> {
   const peerPoint = createECDH('secp384r1').generateKeys();
   const offCurve = Buffer.from(peerPoint);
@@ -278,8 +282,6 @@ async function probeAgreementPolicy(context: ProbeContext): Promise<void> {
   const octets = context.works('ecdh1Null48') ? 48 : 32;
   const derive = (job: Job, key: ObjectRef, point: Uint8Array): Output<'rv'> =>
     attempted(job, () => job.deriveKey(ecdh1(CKD_NULL, null, point), key, derivedTemplate(octets)));
-  const generate = (job: Job, usage: 'derive' | 'none'): ObjectRef =>
-    job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates({ usage })).privateKey;
 
   await refusesStep(context, 'deriveFalse', 'C_DeriveKey', (job) => {
     const [right, wrong] = [generate(job, 'derive'), generate(job, 'none')];
