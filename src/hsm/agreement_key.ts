@@ -52,6 +52,7 @@ export interface Agreement extends AgreementInputs {
 }
 
 interface AgreedHandles {
+  readonly direction: 'wrap' | 'unwrap';
   readonly rwk: ObjectHandle;
   readonly kck: ObjectHandle;
 }
@@ -186,7 +187,7 @@ export class AgreementKeys {
       throw error;
     }
     const keys: AgreedKeys = { suite };
-    this.#agreedHandles.set(keys, { rwk, kck });
+    this.#agreedHandles.set(keys, { direction: agreement.direction, rwk, kck });
     return keys;
   }
 
@@ -198,12 +199,14 @@ export class AgreementKeys {
   }
 
   /**
-   * The RWK of an agreement.
+   * The RWK of an agreement, for the one use that it was made for.
    *
-   * @throws {@link HsmError} `ERR_HSM_KEY_NOT_FOUND` after {@link release}
+   * @throws {@link HsmError} `ERR_HSM_KEY_NOT_FOUND` after {@link release}; `ERR_HSM_POLICY_REFUSED` for the other use
    */
-  wrappingKeyOf(keys: AgreedKeys): ObjectHandle {
-    return this.#handlesOf(keys).rwk;
+  wrappingKeyOf(keys: AgreedKeys, use: 'wrap' | 'unwrap'): ObjectHandle {
+    const { direction, rwk } = this.#handlesOf(keys);
+    if (direction === use) return rwk;
+    throw new HsmError('ERR_HSM_POLICY_REFUSED', `this session's RWK may ${direction} and not ${use}`);
   }
 
   /**

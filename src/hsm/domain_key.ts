@@ -4,7 +4,7 @@ import type { HsmCapabilities } from './capability.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import type { KeyShape } from './key_shape.js';
-import { findTokenKeys, KEY_LABELS, Remembered, type TokenKey } from './token_keys.js';
+import { findForUse, findTokenKeys, KEY_LABELS, Remembered, type TokenKey } from './token_keys.js';
 
 /** The shape of a domain key: AES-256, wraps and unwraps, never leaves the token. */
 export function domainKeyShape(id: Uint8Array, label: string, capabilities: HsmCapabilities): KeyShape {
@@ -21,10 +21,16 @@ export function domainKeyShape(id: Uint8Array, label: string, capabilities: HsmC
 
 /** The domain keys of a region: the newest wraps, all of them unwrap. */
 export class DomainKeys {
+  readonly #jobs: HsmJobs;
   readonly #keys: Remembered<readonly TokenKey[]>;
 
-  constructor(jobs: HsmJobs) {
-    this.#keys = new Remembered(jobs, () => findTokenKeys(jobs, CKO_SECRET_KEY, KEY_LABELS.domainKey));
+  constructor(jobs: HsmJobs, capabilities: HsmCapabilities) {
+    this.#jobs = jobs;
+    this.#keys = new Remembered(jobs, () =>
+      findForUse(jobs, capabilities, KEY_LABELS.domainKey, (id) =>
+        domainKeyShape(id, KEY_LABELS.domainKey, capabilities),
+      ),
+    );
   }
 
   /**
@@ -48,7 +54,8 @@ export class DomainKeys {
     const found = (await this.#keys.get()).find((key) => key.idHex === idHex);
     if (found !== undefined) return found.handle;
     // Another process may have rotated the domain key since this one looked.
-    this.#keys.forget();
+    const present = await findTokenKeys(this.#jobs, CKO_SECRET_KEY, KEY_LABELS.domainKey);
+    if (present.some((key) => key.idHex === idHex)) this.#keys.forget();
     const again = (await this.#keys.get()).find((key) => key.idHex === idHex);
     if (again !== undefined) return again.handle;
     throw new HsmError('ERR_HSM_KEY_NOT_FOUND', `the token holds no domain key ${idHex}`, {
@@ -59,10 +66,5 @@ export class DomainKeys {
   /** Ids of all domain keys, the active one first. */
   async ids(): Promise<readonly string[]> {
     return (await this.#keys.get()).map((key) => key.idHex);
-  }
-
-  /** Looks into the token again before the next use. */
-  forget(): void {
-    this.#keys.forget();
   }
 }

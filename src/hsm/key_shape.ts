@@ -145,12 +145,29 @@ export function assertShape(
   assertAttributes(attributes, [...expectations(shape, capabilities), ...length]);
 }
 
+/** Whether a token made what it was asked for. */
+export function isShape(
+  attributes: ReadonlyMap<number, AttributeValue>,
+  shape: KeyShape,
+  capabilities: HsmCapabilities,
+): boolean {
+  return differences(attributes, expectations(shape, capabilities)).length === 0;
+}
+
 /**
  * Compares attributes with a template. A secret whose `CKA_VALUE` can be read differs in any case.
  *
  * @throws {@link HsmError} `ERR_HSM_TYPE`, naming the attributes that differ
  */
 export function assertAttributes(attributes: ReadonlyMap<number, AttributeValue>, asked: Template): void {
+  const differing = differences(attributes, asked);
+  if (differing.length === 0) return;
+  throw new HsmError('ERR_HSM_TYPE', `the token made another key than it was asked for: ${differing.join(', ')}`, {
+    details: { attributes: differing },
+  });
+}
+
+function differences(attributes: ReadonlyMap<number, AttributeValue>, asked: Template): readonly string[] {
   const differing: string[] = [];
   for (const { type, value } of asked) {
     const answer = attributes.get(type);
@@ -159,8 +176,5 @@ export function assertAttributes(attributes: ReadonlyMap<number, AttributeValue>
     if (!isUntoldLength && (answer === undefined || !isAsAsked(answer, value))) differing.push(attributeName(type));
   }
   if (attributes.get(CKA_VALUE)?.state === 'readable-secret') differing.push('CKA_VALUE');
-  if (differing.length === 0) return;
-  throw new HsmError('ERR_HSM_TYPE', `the token made another key than it was asked for: ${differing.join(', ')}`, {
-    details: { attributes: differing },
-  });
+  return differing;
 }

@@ -1,12 +1,13 @@
 import { equalOctets } from '../bytes.js';
-import { CKK_GENERIC_SECRET, CKM_SHA384_HMAC, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { CKK_GENERIC_SECRET, CKM_SHA384_HMAC } from '../token/cryptoki.js';
 import { Job } from '../token/job.js';
 import { encodeMaterialRecord } from '../wire/material_record.js';
+import type { HsmCapabilities } from './capability.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import type { KeyShape } from './key_shape.js';
 import type { MaterialBinding, StoredMaterial } from './material.js';
-import { findTokenKeys, KEY_LABELS, Remembered, type TokenKey } from './token_keys.js';
+import { findForUse, KEY_LABELS, Remembered, type TokenKey } from './token_keys.js';
 
 /** The shape of a record key: an HMAC secret of 48 octets that signs and verifies and never leaves the token. */
 export function recordKeyShape(id: Uint8Array, label: string): KeyShape {
@@ -34,19 +35,16 @@ export class RecordKey {
   readonly #jobs: HsmJobs;
   readonly #keys: Remembered<readonly TokenKey[]>;
 
-  constructor(jobs: HsmJobs) {
+  constructor(jobs: HsmJobs, capabilities: HsmCapabilities) {
     this.#jobs = jobs;
-    this.#keys = new Remembered(jobs, () => findTokenKeys(jobs, CKO_SECRET_KEY, KEY_LABELS.recordKey));
+    this.#keys = new Remembered(jobs, () =>
+      findForUse(jobs, capabilities, KEY_LABELS.recordKey, (id) => recordKeyShape(id, KEY_LABELS.recordKey)),
+    );
   }
 
   /** Ids of all record keys, the active one first. */
   async ids(): Promise<readonly string[]> {
     return (await this.#keys.get()).map((key) => key.idHex);
-  }
-
-  /** Looks into the token again before the next use. */
-  forget(): void {
-    this.#keys.forget();
   }
 
   /** Completes a stored backing key with the MAC over its record. */

@@ -88,7 +88,7 @@ export class RegionHsm {
       ...options.capabilities,
       enforcesWrapWithTrusted: options.capabilities.enforcesWrapWithTrusted && isDomainKeyTrusted,
     };
-    this.#recordKey = new RecordKey(jobs);
+    this.#recordKey = new RecordKey(jobs, options.capabilities);
     this.#storage = new WrappedStorage({
       jobs,
       capabilities: this.#capabilities,
@@ -108,11 +108,15 @@ export class RegionHsm {
    *
    * @throws {@link HsmError} `ERR_HSM_KEY_NOT_FOUND` in a token without our keys; `ERR_HSM_SELF_TEST`
    */
-  static async open(options: RegionHsmOptions): Promise<RegionHsm> {
+  static open(options: RegionHsmOptions): Promise<RegionHsm> {
     const jobs = new HsmJobs(options.runner, new HsmHealth());
+    return jobs.healing(() => RegionHsm.#openOn(jobs, options));
+  }
+
+  static async #openOn(jobs: HsmJobs, options: RegionHsmOptions): Promise<RegionHsm> {
     const selfTest = new SelfTest(jobs, options.capabilities);
     await selfTest.withoutKeys();
-    const domainKeys = new DomainKeys(jobs);
+    const domainKeys = new DomainKeys(jobs, options.capabilities);
     const isTrusted = await isTrustedKey(jobs, domainKeys);
     const hsm = new RegionHsm(jobs, domainKeys, options, isTrusted, selfTest);
     if ((await hsm.#recordKey.ids()).length === 0 || (await hsm.#signingKeys.list()).length === 0) {
@@ -221,7 +225,7 @@ export class RegionHsm {
 
   /** Wraps one backing key under RWK; refuses material of a single-Region key. */
   async wrap(keys: AgreedKeys, material: StoredMaterial): Promise<WrappedMaterial> {
-    const blob = await this.#storage.exportUnder(this.#agreementKeys.wrappingKeyOf(keys), material);
+    const blob = await this.#storage.exportUnder(this.#agreementKeys.wrappingKeyOf(keys, 'wrap'), material);
     const { materialId } = material.binding;
     return { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, blob };
   }
@@ -242,7 +246,7 @@ export class RegionHsm {
     if (!binding.multiRegion) {
       throw new HsmError('ERR_HSM_POLICY_REFUSED', 'only material of a multi-Region key comes from another region');
     }
-    return this.#storage.importUnder(this.#agreementKeys.wrappingKeyOf(keys), wrapped.blob, binding);
+    return this.#storage.importUnder(this.#agreementKeys.wrappingKeyOf(keys, 'unwrap'), wrapped.blob, binding);
   }
 
   /** Destroys the objects and checks that they are gone. Never fails for objects that a lost session has already taken. */

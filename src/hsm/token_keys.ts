@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { concat, toHex, u32be, utf8 } from '../bytes.js';
 import { LIMITS } from '../limits.js';
-import { CKA_CLASS, CKA_ID, CKA_LABEL, CKA_TOKEN } from '../token/cryptoki.js';
+import { CKA_CLASS, CKA_ID, CKA_LABEL, CKA_TOKEN, CKA_TRUSTED, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { TokenError } from '../token/errors.js';
 import { Job } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
+import type { HsmCapabilities } from './capability.js';
+import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
+import { isShape, readBack, type KeyShape } from './key_shape.js';
+
+const NOTHING = new Uint8Array();
 
 /** Labels of the token objects that Keyferry makes. */
 export const KEY_LABELS = {
@@ -67,6 +73,53 @@ export async function findTokenKeys(
     keys.push({ handle, id, idHex: toHex(id) });
   }
   return keys.toSorted((a, b) => (a.idHex < b.idHex ? 1 : -1));
+}
+
+/**
+ * Finds secret keys and works with session copies of them, where the token makes such copies with all their restrictions.
+ *
+ * A token may have to read and decrypt a token object at each use: softoken needs 30 ms for that when two of them take turns.
+ * The copies go with their sessions, as every session object does.
+ *
+ * @param shapeOf - what a key with this `CKA_ID` must be
+ */
+export async function findForUse(
+  jobs: HsmJobs,
+  capabilities: HsmCapabilities,
+  label: string,
+  shapeOf: (id: Uint8Array) => KeyShape,
+): Promise<readonly TokenKey[]> {
+  const keys = await findTokenKeys(jobs, CKO_SECRET_KEY, label);
+  return Promise.all(
+    keys.map(async (key) => ({ ...key, handle: await sessionCopyOf(jobs, capabilities, key, shapeOf(key.id)) })),
+  );
+}
+
+/** The session copy of a token key, or the key itself where the token makes none that is restricted in the same way. */
+async function sessionCopyOf(
+  jobs: HsmJobs,
+  capabilities: HsmCapabilities,
+  key: TokenKey,
+  tokenShape: KeyShape,
+): Promise<ObjectHandle> {
+  const shape = { ...tokenShape, onToken: false };
+  const job = new Job('copy token key', tokenShape.label);
+  const copy = job.copyObject(key.handle, template([CKA_TOKEN, false]));
+  const attributes = readBack(job, copy, shape, capabilities);
+  const trust = [job.getAttributes(key.handle, [CKA_TRUSTED]), job.getAttributes(copy, [CKA_TRUSTED])];
+  const kept = job.keep(copy);
+  try {
+    const result = await jobs.run(job);
+    const handle = result.object(kept);
+    const [own, copied] = trust.map((output) => toHex(result.attributes(output).get(CKA_TRUSTED)?.octets ?? NOTHING));
+    if (own === copied && isShape(result.attributes(attributes), shape, capabilities)) return handle;
+    await jobs.destroy(handle, 'destroy token key copy');
+    return key.handle;
+  } catch (error) {
+    // Not every token copies; one that does not is used as it is.
+    if (error instanceof HsmError && error.cause instanceof TokenError && error.cause.severity === 'call') return key.handle;
+    throw error;
+  }
 }
 
 /** Finds once what an epoch's handles name, and again after the handles died. */
