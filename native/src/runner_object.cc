@@ -5,7 +5,8 @@ namespace keyferry {
 namespace {
 
 constexpr CK_ULONG kWrappedRoom = 4096;
-constexpr CK_ULONG kAttributeRoom = 1024;
+// Room behind a value, for a token that writes more than it said.
+constexpr CK_ULONG kAttributeSlack = 64;
 constexpr CK_ULONG kRoomMax = CK_ULONG{1} << 28;
 constexpr CK_ULONG kHandlesAtOnce = 512;
 
@@ -159,45 +160,39 @@ bool Runner::is_public_class(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, St
 }
 
 // Reads one attribute. The octets of a secret go to locked memory, where nothing but their presence is looked at.
+// HAZARD: C_GetAttributeValue of NSS 3.87 writes a value whatever the room it is given: the length is asked for first.
 Status Runner::attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, bool secret, AttributeState& state,
                                Octets& value) {
-  CK_ULONG room = kAttributeRoom;
-  for (bool grown = false;; grown = true) {
-    uint8_t* octets = secret ? secret_arena_.take(room) : arena_.take_array<uint8_t>(room);
+  CK_FUNCTION_LIST_PTR functions = module_->functions();
+  value = Octets{nullptr, 0};
+  state = AttributeState::kUnavailable;
+  CK_ATTRIBUTE attribute{type, nullptr, 0};
+  CK_RV rv = functions->C_GetAttributeValue(session_, handle, &attribute, 1);
+  ++calls_;
+  const CK_ULONG length = attribute.ulValueLen;
+  uint8_t* octets = nullptr;
+  if (rv == CKR_OK && length != CK_UNAVAILABLE_INFORMATION) {
+    if (length > kRoomMax) return failed(Call::kGetAttributeValue, CKR_GENERAL_ERROR);
+    octets = secret ? secret_arena_.take(length + kAttributeSlack) : arena_.take_array<uint8_t>(length + kAttributeSlack);
     if (octets == nullptr) return Status::kNoMemory;
     // HAZARD: an array attribute is written through pointers that the token finds in this memory: none may be there.
-    memset(octets, 0, room);
-    CK_ATTRIBUTE attribute{type, octets, room};
-    const CK_RV rv = module_->functions()->C_GetAttributeValue(session_, handle, &attribute, 1);
-    if (rv == CKR_BUFFER_TOO_SMALL && !grown) {
-      CK_ATTRIBUTE query{type, nullptr, 0};
-      ++calls_;
-      // Also where the room was too large: NSS softoken wants exactly a CK_ULONG for the numbers of a token object.
-      if (module_->functions()->C_GetAttributeValue(session_, handle, &query, 1) == CKR_OK &&
-          query.ulValueLen != room && query.ulValueLen <= kRoomMax) {
-        room = query.ulValueLen;
-        continue;
-      }
-    }
+    memset(octets, 0, length + kAttributeSlack);
+    attribute.pValue = octets;
+    rv = functions->C_GetAttributeValue(session_, handle, &attribute, 1);
     ++calls_;
-    value = Octets{nullptr, 0};
-    if (rv == CKR_ATTRIBUTE_SENSITIVE) {
-      state = AttributeState::kSensitive;
-    } else if (rv == CKR_ATTRIBUTE_TYPE_INVALID ||
-               (rv == CKR_OK && attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION)) {
-      state = AttributeState::kUnavailable;
-    } else if (rv != CKR_OK) {
-      return failed(Call::kGetAttributeValue, rv);
-    } else if (attribute.ulValueLen > room) {
-      return failed(Call::kGetAttributeValue, CKR_GENERAL_ERROR);
-    } else if (secret) {
-      state = attribute.ulValueLen == 0 ? AttributeState::kUnavailable : AttributeState::kReadableSecret;
-    } else {
-      state = AttributeState::kValue;
-      value = Octets{octets, attribute.ulValueLen};
-    }
-    return Status::kOk;
   }
+  if (rv == CKR_ATTRIBUTE_SENSITIVE) state = AttributeState::kSensitive;
+  if (rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID) return Status::kOk;
+  if (rv != CKR_OK) return failed(Call::kGetAttributeValue, rv);
+  if (octets == nullptr || attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION) return Status::kOk;
+  if (attribute.ulValueLen > length) return failed(Call::kGetAttributeValue, CKR_GENERAL_ERROR);
+  if (!secret) {
+    state = AttributeState::kValue;
+    value = Octets{octets, attribute.ulValueLen};
+  } else if (attribute.ulValueLen > 0) {
+    state = AttributeState::kReadableSecret;
+  }
+  return Status::kOk;
 }
 
 // One output: the number of attributes, then type, state, length and octets of each.
