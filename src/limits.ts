@@ -40,8 +40,8 @@ export const LIMITS = {
   awsDrainTimeoutMs: 5_000,
   /** How far the time of a signed request may be from ours, milliseconds. @source AWS general reference */
   awsSignatureSkewMs: 5 * 60 * 1000,
-  /** Signing keys that are kept: one per access key and day. */
-  awsSigningKeysMax: 1000,
+  /** Signers that are remembered, with their signing keys: one per access key, day and list of signed headers. */
+  awsSignersMax: 1000,
   /** Headers that one request may sign. */
   awsSignedHeadersMax: 64,
 } as const;

@@ -29,7 +29,13 @@ export function authorizationFor(request: RequestToSign): string {
     'POST',
     '/',
     '',
-    ...signed.map((name) => `${name}:${(lower.get(name) ?? '').trim().split(/ +/).join(' ')}`),
+    ...signed.map(
+      (name) =>
+        `${name}:${(lower.get(name) ?? '')
+          .trim()
+          .split(/[ \t]+/)
+          .join(' ')}`,
+    ),
     '',
     signed.join(';'),
     sha256(request.body ?? ''),

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../limits.js';
 import { AwsError } from './exceptions.js';
 import type { Decoded, EnumShape, IntegerShape, Shape, StructureShape, TextShape } from './shape.js';
@@ -34,9 +35,11 @@ export function decodeRequest<S extends StructureShape>(shape: S, body: Uint8Arr
 }
 
 function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> {
+  if (!isUtf8(body)) throw serialization('The request body is not valid UTF-8.');
   let value: unknown;
   try {
-    value = body.length === 0 ? {} : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    value =
+      body.length === 0 ? {} : JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8'));
   } catch {
     throw serialization('The request body is not valid JSON.');
   }

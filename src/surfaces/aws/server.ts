@@ -163,7 +163,12 @@ class Endpoint {
     if (body === null) {
       throw new AwsError('SerializationException', `The request body is longer than ${LIMITS.awsBodyBytesMax} bytes.`);
     }
-    const credential = this.#verifier.verify({ method: 'POST', rawHeaders: request.rawHeaders, body });
+    const credential = this.#verifier.verify({
+      method: 'POST',
+      headers: request.headers,
+      rawHeaders: request.rawHeaders,
+      body,
+    });
     const caller = this.#callers.get(credential.accessKeyId);
     if (caller === undefined) throw new Error('a verified credential has no principal');
     known.principal = caller.principal;

@@ -6,8 +6,11 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 const SERVICE = 'kms';
 const TERMINATOR = 'aws4_request';
 
-const AUTHORIZATION =
-  /^AWS4-HMAC-SHA256 +Credential=([^\s,/]+)\/(\d{8})\/([^\s,/]+)\/([^\s,/]+)\/([^\s,/]+) *, *SignedHeaders=([a-z0-9;-]+) *, *Signature=([0-9a-f]{64})$/;
+const CLAIM =
+  /^AWS4-HMAC-SHA256 +Credential=([^\s,/]+)\/(\d{8})\/([^\s,/]+)\/([^\s,/]+)\/([^\s,/]+) *, *SignedHeaders=([a-z0-9;-]+) *, *Signature=$/;
+const SIGNATURE_DIGITS = 64;
+const SIGNATURE = /^[0-9a-f]{64}$/;
+const RUN_OF_BLANKS = / {2}|\t/;
 const BASIC_TIME = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
 
 /** A credential that requests can be signed with. */
@@ -25,19 +28,24 @@ export interface Credential {
 /** A request as it came, before anything of it is believed. */
 export interface SignedRequest {
   readonly method: string;
-  /** Names and values in turns, as they came: Node's `rawHeaders`. */
+  /** By lower-case name, as Node parses them: of some names that come twice only one value is here. */
+  readonly headers: Headers;
+  /** Names and values in turns, as they came. */
   readonly rawHeaders: readonly string[];
   readonly body: Uint8Array;
 }
 
-interface Parts {
-  readonly accessKeyId: string;
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** What an `Authorization` header says of its signer, checked. */
+interface Signer {
+  readonly credential: Credential;
+  /** `YYYYMMDD`. */
   readonly date: string;
-  readonly region: string;
-  readonly service: string;
-  readonly terminator: string;
+  readonly scope: string;
   readonly signedHeaders: string;
-  readonly signature: string;
+  readonly signedNames: readonly string[];
+  readonly key: KeyObject;
 }
 
 /**
@@ -49,7 +57,8 @@ export class SignatureVerifier {
   readonly #region: string;
   readonly #credentials: ReadonlyMap<string, Credential>;
   readonly #nowMs: () => number;
-  readonly #signingKeys = new Map<string, KeyObject>();
+  readonly #signers = new Map<string, Signer>();
+  #lastTime: RequestTime | undefined;
 
   /**
    * @param options.region - the region whose endpoint this is
@@ -72,54 +81,94 @@ export class SignatureVerifier {
    * @throws {@link AwsError} one of the authentication errors; never says more than which part is wrong
    */
   verify(request: SignedRequest): Credential {
-    const headers = collectHeaders(request.rawHeaders);
-    const parts = parseAuthorization(headers.get('authorization'));
-    const credential = this.#credentials.get(parts.accessKeyId);
-    if (credential === undefined) throw unrecognized();
-    this.#requireScope(parts);
-    const signedNames = requireSignedHeaders(parts.signedHeaders, headers);
-    const time = requireTime(headers);
-    if (time.text.slice(0, 8) !== parts.date) {
+    const headers = withoutLoss(request);
+    const { signer, signature } = this.#signerOf(valueOf(headers, 'authorization'));
+    requireSigned(signer.signedNames, headers);
+    const time = this.#timeOf(headers);
+    if (!time.text.startsWith(signer.date)) {
       throw invalidSignature(
         'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.',
       );
     }
     this.#requireFresh(time);
-    const canonicalRequest = canonicalize(request, signedNames, headers);
-    const scope = `${parts.date}/${this.#region}/${SERVICE}/${TERMINATOR}`;
-    const stringToSign = `${ALGORITHM}\n${time.text}\n${scope}\n${hash('sha256', canonicalRequest, 'hex')}`;
-    const expected = createHmac('sha256', this.#signingKey(credential, parts.date)).update(stringToSign).digest();
-    if (!timingSafeEqual(expected, Buffer.from(parts.signature, 'hex'))) {
+    const canonicalRequest = canonicalize(request, signer, headers);
+    const stringToSign = `${ALGORITHM}\n${time.text}\n${signer.scope}\n${hash('sha256', canonicalRequest, 'hex')}`;
+    const expected = createHmac('sha256', signer.key).update(stringToSign).digest();
+    if (!timingSafeEqual(expected, Buffer.from(signature, 'hex'))) {
       throw invalidSignature(
         'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
       );
     }
-    this.#requireSession(credential, headers.get('x-amz-security-token'));
-    return credential;
+    this.#requireSession(signer.credential, valueOf(headers, 'x-amz-security-token'));
+    return signer.credential;
   }
 
-  #requireScope(parts: Parts): void {
-    if (parts.region !== this.#region) {
-      throw invalidSignature(`Credential should be scoped to a valid region, not '${parts.region}'.`);
+  /**
+   * Who claims to have signed, and how. All of an `Authorization` header but the signature is the same in every request that a
+   * client makes on one day, so what it says is remembered with the signing key.
+   */
+  #signerOf(authorization: string | undefined): { readonly signer: Signer; readonly signature: string } {
+    if (authorization === undefined || authorization === '') {
+      throw new AwsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
     }
-    if (parts.service !== SERVICE) {
-      throw invalidSignature(`Credential should be scoped to correct service: '${SERVICE}'.`);
+    const at = authorization.length - SIGNATURE_DIGITS;
+    const claim = authorization.slice(0, Math.max(at, 0));
+    const signature = authorization.slice(Math.max(at, 0));
+    if (!SIGNATURE.test(signature)) throw incomplete();
+    const remembered = this.#signers.get(claim);
+    if (remembered !== undefined) return { signer: remembered, signature };
+    const signer = this.#checkClaim(claim);
+    if (this.#signers.size >= LIMITS.awsSignersMax) this.#signers.clear();
+    this.#signers.set(claim, signer);
+    return { signer, signature };
+  }
+
+  #checkClaim(claim: string): Signer {
+    const parts = CLAIM.exec(claim);
+    if (parts === null) throw incomplete();
+    const [, accessKeyId = '', date = '', region = '', service = '', terminator = '', signedHeaders = ''] = parts;
+    const credential = this.#credentials.get(accessKeyId);
+    if (credential === undefined) throw unrecognized();
+    if (region !== this.#region) {
+      throw invalidSignature(`Credential should be scoped to a valid region, not '${region}'.`);
     }
-    if (parts.terminator !== TERMINATOR) {
+    if (service !== SERVICE) throw invalidSignature(`Credential should be scoped to correct service: '${SERVICE}'.`);
+    if (terminator !== TERMINATOR) {
       throw invalidSignature(`Credential should be scoped with a valid terminator: '${TERMINATOR}'.`);
     }
+    const ofDate = mac(createSecretKey(`AWS4${credential.secretAccessKey}`, 'utf8'), date);
+    return {
+      credential,
+      date,
+      scope: `${date}/${region}/${service}/${terminator}`,
+      signedHeaders,
+      signedNames: parseSignedHeaders(signedHeaders),
+      key: mac(mac(mac(ofDate, region), service), terminator),
+    };
   }
 
-  #requireFresh(time: { readonly ms: number; readonly text: string }): void {
+  /** The time of the request; that of the last one is remembered, since requests of one second say the same. */
+  #timeOf(headers: Headers): RequestTime {
+    const given = valueOf(headers, 'x-amz-date') ?? valueOf(headers, 'date');
+    if (this.#lastTime !== undefined && this.#lastTime.given === given) return this.#lastTime;
+    const time = requireTime(given);
+    this.#lastTime = time;
+    return time;
+  }
+
+  #requireFresh(time: RequestTime): void {
     const nowMs = this.#nowMs();
-    const now = basicTime(nowMs);
     if (time.ms < nowMs - LIMITS.awsSignatureSkewMs) {
       const limit = basicTime(nowMs - LIMITS.awsSignatureSkewMs);
-      throw invalidSignature(`Signature expired: ${time.text} is now earlier than ${limit} (${now} - 5 min.)`);
+      throw invalidSignature(
+        `Signature expired: ${time.text} is now earlier than ${limit} (${basicTime(nowMs)} - 5 min.)`,
+      );
     }
     if (time.ms > nowMs + LIMITS.awsSignatureSkewMs) {
       const limit = basicTime(nowMs + LIMITS.awsSignatureSkewMs);
-      throw invalidSignature(`Signature not yet current: ${time.text} is still later than ${limit} (${now} + 5 min.)`);
+      throw invalidSignature(
+        `Signature not yet current: ${time.text} is still later than ${limit} (${basicTime(nowMs)} + 5 min.)`,
+      );
     }
   }
 
@@ -134,96 +183,86 @@ export class SignatureVerifier {
       throw new AwsError('ExpiredTokenException', 'The security token included in the request is expired');
     }
   }
-
-  #signingKey(credential: Credential, date: string): KeyObject {
-    const name = `${date}/${credential.accessKeyId}`;
-    const remembered = this.#signingKeys.get(name);
-    if (remembered !== undefined) return remembered;
-    const ofDate = mac(createSecretKey(`AWS4${credential.secretAccessKey}`, 'utf8'), date);
-    const key = mac(mac(mac(ofDate, this.#region), SERVICE), TERMINATOR);
-    if (this.#signingKeys.size >= LIMITS.awsSigningKeysMax) this.#signingKeys.clear();
-    this.#signingKeys.set(name, key);
-    return key;
-  }
 }
 
 function mac(key: KeyObject, text: string): KeyObject {
   return createSecretKey(createHmac('sha256', key).update(text).digest());
 }
 
-/** Headers by lower-case name; a name that comes twice keeps both values, so that it cannot pass for either. */
-function collectHeaders(rawHeaders: readonly string[]): Map<string, string> {
-  const headers = new Map<string, string>();
+/** Headers of which nothing was dropped: a name that comes twice keeps both values, so that it cannot pass for either. */
+function withoutLoss(request: SignedRequest): Headers {
+  const { headers, rawHeaders } = request;
+  if (Object.keys(headers).length * 2 === rawHeaders.length) return headers;
+  const collected: Record<string, string> = Object.create(null);
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase() ?? '';
     const value = rawHeaders[index + 1] ?? '';
-    const earlier = headers.get(name);
-    headers.set(name, earlier === undefined ? value : `${earlier},${value}`);
+    const earlier = collected[name];
+    collected[name] = earlier === undefined ? value : `${earlier},${value}`;
   }
-  return headers;
+  return collected;
 }
 
-function parseAuthorization(header: string | undefined): Parts {
-  if (header === undefined || header === '') {
-    throw new AwsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
-  }
-  const parts = AUTHORIZATION.exec(header);
-  if (parts === null) {
-    throw new AwsError(
-      'IncompleteSignatureException',
-      'The Authorization header must be AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature.',
-    );
-  }
-  const [
-    ,
-    accessKeyId = '',
-    date = '',
-    region = '',
-    service = '',
-    terminator = '',
-    signedHeaders = '',
-    signature = '',
-  ] = parts;
-  return { accessKeyId, date, region, service, terminator, signedHeaders, signature };
+function valueOf(headers: Headers, name: string): string | undefined {
+  if (!Object.hasOwn(headers, name)) return undefined;
+  const value = headers[name];
+  return typeof value === 'string' ? value : value?.join(',');
 }
 
-/** The names of the signed headers, after checking that nothing that decides the request's meaning is left unsigned. */
-function requireSignedHeaders(list: string, headers: ReadonlyMap<string, string>): readonly string[] {
+function parseSignedHeaders(list: string): readonly string[] {
   const names = list.split(';');
   if (names.length > LIMITS.awsSignedHeadersMax) throw invalidSignature('Too many headers are signed.');
-  for (const [index, name] of names.entries()) {
-    if (!headers.has(name)) throw invalidSignature(`The signed header '${name}' is not in the request.`);
-    const earlier = names[index - 1];
-    if (earlier !== undefined && earlier >= name) throw invalidSignature('SignedHeaders are not sorted.');
+  if (names.some((name, index) => index > 0 && (names[index - 1] ?? '') >= name)) {
+    throw invalidSignature('SignedHeaders are not sorted.');
   }
   if (!names.includes('host')) {
     throw invalidSignature("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
   }
-  const dateName = headers.has('x-amz-date') ? 'x-amz-date' : 'date';
-  const required = [dateName, 'x-amz-target', ...(headers.has('x-amz-security-token') ? ['x-amz-security-token'] : [])];
-  for (const name of required) {
-    if (headers.has(name) && !names.includes(name)) {
-      throw invalidSignature(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
-    }
-  }
   return names;
 }
 
-/** The time of the request: `x-amz-date`, else `date`, in either of its forms. */
-function requireTime(headers: ReadonlyMap<string, string>): { readonly ms: number; readonly text: string } {
-  const given = headers.get('x-amz-date') ?? headers.get('date');
+/** Headers that decide what a request means, and that have to be signed where they are there. */
+const MEANINGFUL = ['x-amz-target', 'x-amz-date', 'x-amz-security-token'] as const;
+
+/** Checks that every signed header is there, and that nothing that decides the request's meaning is left unsigned. */
+function requireSigned(names: readonly string[], headers: Headers): void {
+  for (const name of names) {
+    if (!Object.hasOwn(headers, name)) throw invalidSignature(`The signed header '${name}' is not in the request.`);
+  }
+  for (const name of MEANINGFUL) {
+    if (Object.hasOwn(headers, name) && !names.includes(name)) throw unsigned(name);
+  }
+  if (!Object.hasOwn(headers, 'x-amz-date') && Object.hasOwn(headers, 'date') && !names.includes('date')) {
+    throw unsigned('date');
+  }
+}
+
+function unsigned(name: string): AwsError {
+  return invalidSignature(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
+}
+
+interface RequestTime {
+  /** The header's value. */
+  readonly given: string;
+  /** The same as the string to sign has it: `YYYYMMDDTHHMMSSZ`. */
+  readonly text: string;
+  readonly ms: number;
+}
+
+/** The time of a request: the value of `x-amz-date`, else of `date`, in either of their forms. */
+function requireTime(given: string | undefined): RequestTime {
   if (given === undefined) {
     throw new AwsError(
       'IncompleteSignatureException',
       "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
     );
   }
-  const basic = BASIC_TIME.exec(given);
-  const ms = basic === null ? Date.parse(given) : Date.parse(given.replace(BASIC_TIME, '$1-$2-$3T$4:$5:$6Z'));
+  const isBasic = BASIC_TIME.test(given);
+  const ms = Date.parse(isBasic ? given.replace(BASIC_TIME, '$1-$2-$3T$4:$5:$6Z') : given);
   if (!Number.isFinite(ms)) {
     throw new AwsError('IncompleteSignatureException', 'The time of the request is not a valid date.');
   }
-  return { ms, text: basicTime(ms) };
+  return { given, text: isBasic ? given : basicTime(ms), ms };
 }
 
 /** `YYYYMMDDTHHMMSSZ`. */
@@ -231,21 +270,29 @@ function basicTime(ms: number): string {
   return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, '');
 }
 
-function canonicalize(
-  request: SignedRequest,
-  signedNames: readonly string[],
-  headers: ReadonlyMap<string, string>,
-): string {
+function canonicalize(request: SignedRequest, signer: Signer, headers: Headers): string {
   let canonicalHeaders = '';
-  for (const name of signedNames)
-    canonicalHeaders += `${name}:${(headers.get(name) ?? '').trim().replace(/ {2,}/g, ' ')}\n`;
+  for (const name of signer.signedNames) canonicalHeaders += `${name}:${trimAll(valueOf(headers, name) ?? '')}\n`;
   const bodyHash = hash('sha256', request.body, 'hex');
-  return `${request.method}\n/\n\n${canonicalHeaders}\n${signedNames.join(';')}\n${bodyHash}`;
+  return `${request.method}\n/\n\n${canonicalHeaders}\n${signer.signedHeaders}\n${bodyHash}`;
+}
+
+/** No blanks at the ends, and one space for each run of them: signers take tabs for spaces. */
+function trimAll(value: string): string {
+  const trimmed = value.trim();
+  return RUN_OF_BLANKS.test(trimmed) ? trimmed.replace(/[ \t]+/g, ' ') : trimmed;
 }
 
 function equalTexts(a: string, b: string): boolean {
   const left = Buffer.from(hash('sha256', a, 'hex'));
   return timingSafeEqual(left, Buffer.from(hash('sha256', b, 'hex')));
+}
+
+function incomplete(): AwsError {
+  return new AwsError(
+    'IncompleteSignatureException',
+    'The Authorization header must be AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature.',
+  );
 }
 
 function unrecognized(): AwsError {

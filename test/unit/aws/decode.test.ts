@@ -170,7 +170,7 @@ describe('Decoding a request', () => {
 
   it('refuses octets that are not UTF-8', () => {
     const body = Buffer.concat([Buffer.from('{"KeyId":"'), Buffer.of(0xff), Buffer.from('"}')]);
-    expect(() => decodeRequest(SHAPE, body)).to.throw('not valid JSON');
+    expect(() => decodeRequest(SHAPE, body)).to.throw('not valid UTF-8');
   });
 
   it('never repeats a sensitive value, whatever is wrong with it', () => {

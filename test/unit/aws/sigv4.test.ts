@@ -35,7 +35,14 @@ function made(
 ): SignedRequest {
   const toSign = { time: TIME, headers: HEADERS, body: '{}', ...sign };
   const headers = { ...(send.headers ?? toSign.headers), Authorization: authorizationFor(toSign) };
-  return { method: 'POST', rawHeaders: Object.entries(headers).flat(), body: Buffer.from(send.body ?? toSign.body) };
+  return sent(Object.entries(headers), send.body ?? toSign.body);
+}
+
+/** A request as Node would hand it over: of names that come twice, the first value only. */
+function sent(headers: readonly (readonly [string, string])[], body: string): SignedRequest {
+  const parsed: Record<string, string> = {};
+  for (const [name, value] of headers) parsed[name.toLowerCase()] ??= value;
+  return { method: 'POST', headers: parsed, rawHeaders: headers.flat(), body: Buffer.from(body) };
 }
 
 function refusal(request: SignedRequest, nowMs = NOW): { readonly code: string; readonly message: string } {
@@ -61,7 +68,7 @@ describe('Signature Version 4', () => {
     client.middlewareStack.add(
       () => async (args) => {
         const { headers, body } = args.request as { headers: Record<string, string>; body: string };
-        captured = { method: 'POST', rawHeaders: Object.entries(headers).flat(), body: Buffer.from(body) };
+        captured = sent(Object.entries(headers), body);
         throw new Error('nothing is sent');
       },
       { step: 'deserialize', priority: 'low' },
@@ -86,8 +93,8 @@ describe('Signature Version 4', () => {
     expect(verifierAt(NOW).verify(made({ headers })).accessKeyId).to.equal('AKID');
   });
 
-  it('takes runs of spaces in a header for one, as signers do', () => {
-    const headers = { ...HEADERS, 'User-Agent': '  a   b  c ' };
+  it('takes runs of blanks in a header for one space, as signers do', () => {
+    const headers = { ...HEADERS, 'User-Agent': '  a \t  b  c ' };
     expect(verifierAt(NOW).verify(made({ headers })).accessKeyId).to.equal('AKID');
   });
 
@@ -126,10 +133,28 @@ describe('Signature Version 4', () => {
     });
   }
 
-  it('refuses a target that comes twice, once of them unsigned', () => {
-    const request = made();
-    const rawHeaders = [...request.rawHeaders, 'x-amz-target', 'TrentService.ScheduleKeyDeletion'];
-    expect(refusal({ ...request, rawHeaders }).code).to.equal('InvalidSignatureException');
+  it('refuses a target that comes twice, once of them unsigned, first or last', () => {
+    const signed = Object.entries({
+      ...HEADERS,
+      Authorization: authorizationFor({ time: TIME, headers: HEADERS, body: '{}' }),
+    });
+    const unsigned = ['x-amz-target', 'TrentService.ScheduleKeyDeletion'] as const;
+    expect(refusal(sent([...signed, unsigned], '{}')).code).to.equal('InvalidSignatureException');
+    expect(refusal(sent([unsigned, ...signed], '{}')).code).to.equal('InvalidSignatureException');
+  });
+
+  it('does not take members of every object for headers', () => {
+    const signed = [...Object.keys(HEADERS), 'constructor'];
+    expect(refusal(made({ signed })).message).to.equal("The signed header 'constructor' is not in the request.");
+  });
+
+  it('accepts headers that come twice and are not signed', () => {
+    const signed = Object.entries({
+      ...HEADERS,
+      Authorization: authorizationFor({ time: TIME, headers: HEADERS, body: '{}' }),
+    });
+    const request = sent([...signed, ['x-forwarded-for', 'a'], ['X-Forwarded-For', 'b']], '{}');
+    expect(verifierAt(NOW).verify(request).accessKeyId).to.equal('AKID');
   });
 
   const scopes: readonly [string, Partial<RequestToSign>, string][] = [
@@ -159,9 +184,14 @@ describe('Signature Version 4', () => {
 
   it('refuses a signed header that is not there, and names out of order', () => {
     expect(refusal(made({ signed: [...Object.keys(HEADERS), 'x-missing'] })).message).to.contain("'x-missing'");
-    const request = made();
-    const disordered = request.rawHeaders.map((value) => value.replace('content-type;host', 'host;content-type'));
-    expect(refusal({ ...request, rawHeaders: disordered }).message).to.contain('not sorted');
+    const disordered = Object.entries({
+      ...HEADERS,
+      Authorization: authorizationFor({ time: TIME, headers: HEADERS }).replace(
+        'content-type;host',
+        'host;content-type',
+      ),
+    });
+    expect(refusal(sent(disordered, '{}')).message).to.contain('not sorted');
   });
 
   it('refuses more signed headers than anybody needs', () => {
@@ -176,14 +206,10 @@ describe('Signature Version 4', () => {
     });
   });
 
-  const bare = (authorization: string | undefined): SignedRequest => ({
-    method: 'POST',
-    rawHeaders: Object.entries({
-      ...HEADERS,
-      ...(authorization !== undefined && { Authorization: authorization }),
-    }).flat(),
-    body: Buffer.from('{}'),
-  });
+  const bare = (authorization: string | undefined): SignedRequest => {
+    const headers = { ...HEADERS, ...(authorization !== undefined && { Authorization: authorization }) };
+    return sent(Object.entries(headers), '{}');
+  };
 
   it('misses a signature', () => {
     for (const authorization of [undefined, '']) {
