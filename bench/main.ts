@@ -6,10 +6,16 @@ import { IN_FLIGHT, measureJobs, type Effort, type JobMeasurement } from './job_
 import { costTable, jobTable } from './job_report.js';
 import { machineFacts } from './machine.js';
 import { PLAIN_JOBS, type PlainJobName } from './plain_jobs.js';
+import { measureReplication, type ReplicationEffort, type ReplicationMeasurement } from './replication_bench.js';
+import { replicationJobsTable, replicationTable } from './replication_report.js';
+
+const REPLICATION = 'replication';
+/** Replications that are in flight: one after another, and as many as a source runs towards one destination. */
+const REPLICATIONS_IN_FLIGHT = [1, 8];
 
 const USAGE = `usage: bench [--quick] [--only JOB] [--token KIND] [--rounds N] [--seconds S] [--json FILE]
   --quick       three short rounds: a look, not a measurement
-  --only JOB    ${PLAIN_JOBS.join(', ')}; may be given several times
+  --only JOB    ${[...PLAIN_JOBS, REPLICATION].join(', ')}; may be given several times
   --token KIND  softhsm2 or nss; both where it is left out
   --rounds N    times that every contender runs
   --seconds S   length of one run
@@ -20,6 +26,8 @@ interface Settings {
   readonly tokens: readonly SoftwareTokenKind[];
   readonly jobs: readonly PlainJobName[];
   readonly effort: Effort;
+  /** Null where replications are not measured. */
+  readonly replication: ReplicationEffort | null;
   readonly json: string | undefined;
 }
 
@@ -46,8 +54,9 @@ function readSettings(args: readonly string[]): Settings | null {
   });
   if (values.help) return null;
   const wanted = values.only ?? [];
-  const unknown = wanted.find((name) => !PLAIN_JOBS.some((job) => job === name));
-  if (unknown !== undefined) throw new UsageError(`there is no job ${unknown}: ${PLAIN_JOBS.join(', ')}`);
+  const known: readonly string[] = [...PLAIN_JOBS, REPLICATION];
+  const unknown = wanted.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new UsageError(`there is no job ${unknown}: ${known.join(', ')}`);
   const tokens = tokenKinds().filter((kind) => values.token === undefined || values.token === kind);
   if (tokens.length === 0) throw new UsageError(`there is no token ${values.token ?? ''}: ${tokenKinds().join(', ')}`);
   return {
@@ -57,6 +66,10 @@ function readSettings(args: readonly string[]): Settings | null {
       rounds: Math.ceil(positive(values.rounds, values.quick ? 3 : 7, 'rounds')),
       seconds: positive(values.seconds, values.quick ? 0.25 : 0.75, 'seconds'),
     },
+    replication:
+      wanted.length > 0 && !wanted.includes(REPLICATION)
+        ? null
+        : { keys: values.quick ? 16 : 40, rounds: Math.ceil(positive(values.rounds, values.quick ? 1 : 5, 'rounds')) },
     json: values.json,
   };
 }
@@ -69,21 +82,15 @@ function endProgress(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const settings = readSettings(args);
-  if (settings === null) {
-    process.stdout.write(USAGE);
-    return;
-  }
-  const machine = machineFacts();
-  const { rounds, seconds } = settings.effort;
-  const jobs: JobMeasurement[] = [];
-  for (const token of settings.tokens)
-    jobs.push(...(await measureJobs(token, settings.jobs, settings.effort, progress)));
-  endProgress();
+/** Every pair of tokens that differs for the protocol: which of them is the source, and which the destination. */
+function pairsOf(tokens: readonly SoftwareTokenKind[]): readonly (readonly [SoftwareTokenKind, SoftwareTokenKind])[] {
+  return tokens.flatMap((source) => tokens.map((destination) => [source, destination] as const));
+}
+
+function jobSection(jobs: readonly JobMeasurement[], { rounds, seconds }: Effort): readonly string[] {
+  if (jobs.length === 0) return [];
   const fingerprints = new Map(jobs.map(({ token, fingerprint }) => [token, fingerprint]));
-  const out = [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}`,
+  return [
     ...[...fingerprints].map(([token, fingerprint]) => `${token}: ${fingerprint}`),
     `${IN_FLIGHT} jobs in flight; medians of ${rounds} interleaved runs of ${seconds} s, ± half the distance of the quartiles;`,
     '"of C" is the median of each round\'s rate by that of the faster C loop in the same round',
@@ -91,15 +98,62 @@ async function main(args: readonly string[]): Promise<void> {
     jobTable(jobs),
     '',
     'Where the time of one operation goes (of the run with the median rate)',
+    '',
     costTable(jobs),
     '',
   ];
+}
+
+function replicationSection(replications: readonly ReplicationMeasurement[], keys: number): readonly string[] {
+  if (replications.length === 0) return [];
+  return [
+    `Replications: medians of rounds of ${keys} keys; per cent are of the wall time;`,
+    '"own cost" is all but jobs in the tokens and signature verification',
+    '',
+    replicationTable(replications),
+    '',
+    ...replications
+      .filter(({ inFlight }) => inFlight === 1)
+      .flatMap((measurement) => [
+        `${measurement.pair.join(' to ')}, ${measurement.suite}: ${measurement.messages} messages of ` +
+          `${Math.round(measurement.octets)} octets together, ${measurement.verifications} verifications in software, ` +
+          `${measurement.transactions} accesses to databases`,
+        replicationJobsTable(measurement),
+        '',
+      ]),
+  ];
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const settings = readSettings(args);
+  if (settings === null) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const machine = machineFacts();
+  const jobs: JobMeasurement[] = [];
+  if (settings.jobs.length > 0) {
+    for (const token of settings.tokens) {
+      jobs.push(...(await measureJobs(token, settings.jobs, settings.effort, progress)));
+    }
+  }
+  const replications: ReplicationMeasurement[] = [];
+  if (settings.replication !== null) {
+    for (const pair of pairsOf(settings.tokens)) {
+      replications.push(...(await measureReplication(pair, REPLICATIONS_IN_FLIGHT, settings.replication, progress)));
+    }
+  }
+  endProgress();
+  const out = [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}`,
+    ...jobSection(jobs, settings.effort),
+    ...replicationSection(replications, settings.replication?.keys ?? 0),
+  ];
   process.stdout.write(out.join('\n'));
   if (settings.json !== undefined) {
-    writeFileSync(
-      settings.json,
-      `${JSON.stringify({ machine, effort: settings.effort, inFlight: IN_FLIGHT, jobs }, null, 2)}\n`,
-    );
+    const { effort, replication } = settings;
+    const all = { machine, effort, replicationEffort: replication, inFlight: IN_FLIGHT, jobs, replications };
+    writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`);
   }
 }
 
