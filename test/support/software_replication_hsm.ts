@@ -115,6 +115,11 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
     this.#sessionKeys.clear();
   }
 
+  /** Ephemeral objects that are held now. */
+  get heldObjects(): number {
+    return this.#agreementKeys.size + this.#sessionKeys.size;
+  }
+
   /** Makes a backing key and returns it as it rests in a database. */
   createMaterial(binding: Omit<MaterialBinding, 'materialId'>): StoredMaterial {
     const octets = randomBytes(32);
@@ -221,6 +226,6 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
   }
 
   async ephemeralCount(): Promise<number> {
-    return this.#agreementKeys.size + this.#sessionKeys.size;
+    return this.heldObjects;
   }
 }
