@@ -61,7 +61,10 @@ export class PartitionAuthority {
     if (existsSync(file)) {
       const { partition } = parseJsonFile(file, settingsForm);
       if (partition !== init.partition) {
-        throw new ConfigError('ERR_CONFIG_STATE', `${init.directory} holds the authority of partition ${partition}, not ${init.partition}`);
+        throw new ConfigError(
+          'ERR_CONFIG_STATE',
+          `${init.directory} holds the authority of partition ${partition}, not ${init.partition}`,
+        );
       }
       return PartitionAuthority.open(init.directory, open);
     }
@@ -79,13 +82,19 @@ export class PartitionAuthority {
   static async open(directory: string, open: OpenAuthoritySigner): Promise<PartitionAuthority> {
     const file = join(directory, 'authority.json');
     if (!existsSync(file)) {
-      throw new ConfigError('ERR_CONFIG_STATE', `${directory} holds no partition authority; make one with: keyferry authority init`);
+      throw new ConfigError(
+        'ERR_CONFIG_STATE',
+        `${directory} holds no partition authority; make one with: keyferry authority init`,
+      );
     }
     const { partition, kid, token } = parseJsonFile(file, settingsForm);
     const signer = await open(token, join(directory, 'profile.json'));
     if (signer.key.kid !== kid) {
       await signer.close();
-      throw new ConfigError('ERR_CONFIG_STATE', `The token holds the authority key ${signer.key.kid}, and ${file} names ${kid}`);
+      throw new ConfigError(
+        'ERR_CONFIG_STATE',
+        `The token holds the authority key ${signer.key.kid}, and ${file} names ${kid}`,
+      );
     }
     return new PartitionAuthority(directory, partition, signer);
   }
@@ -164,14 +173,21 @@ export class PartitionAuthority {
   #verify(region: string, compact: string): Enrolment {
     const file = this.#challengeFile(region);
     if (!existsSync(file)) {
-      throw new ConfigError('ERR_CONFIG_STATE', `No challenge is out for ${region}; give one with: keyferry authority challenge ${region}`);
+      throw new ConfigError(
+        'ERR_CONFIG_STATE',
+        `No challenge is out for ${region}; give one with: keyferry authority challenge ${region}`,
+      );
     }
     const challenge = Buffer.from(readFileSync(file, 'utf8'), 'base64url');
     const enrolment = verifyEnrolment({ compact: compact.trim(), partition: this.partition, challenge });
     if (isReject(enrolment)) {
-      throw new ConfigError('ERR_CONFIG_STATE', `The enrolment request of ${region} is refused: ${enrolment.code}: ${enrolment.detail}`, {
-        details: { region, code: enrolment.code },
-      });
+      throw new ConfigError(
+        'ERR_CONFIG_STATE',
+        `The enrolment request of ${region} is refused: ${enrolment.code}: ${enrolment.detail}`,
+        {
+          details: { region, code: enrolment.code },
+        },
+      );
     }
     if (enrolment.region !== region) {
       throw new ConfigError('ERR_CONFIG_STATE', `The enrolment request is of ${enrolment.region}, not of ${region}`);
@@ -190,14 +206,21 @@ export class PartitionAuthority {
  *
  * @throws {@link ConfigError} `ERR_CONFIG_STATE` for one that is not the authority's
  */
-export function readRosters(directory: string, authority: { readonly partition: string; readonly kid: string }): Roster[] {
+export function readRosters(
+  directory: string,
+  authority: { readonly partition: string; readonly kid: string },
+): Roster[] {
   const file = join(directory, ROSTERS_FILE);
   if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').split('\n').filter((line) => line !== '');
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   return lines.map((compact, index) => {
     const roster = parseRoster({ compact, partition: authority.partition, authorityKid: authority.kid });
     if (isReject(roster)) {
-      throw new ConfigError('ERR_CONFIG_STATE', `${file}:${index + 1}: ${roster.code}: ${roster.detail}`, { details: { file, line: index + 1 } });
+      throw new ConfigError('ERR_CONFIG_STATE', `${file}:${index + 1}: ${roster.code}: ${roster.detail}`, {
+        details: { file, line: index + 1 },
+      });
     }
     return roster;
   });

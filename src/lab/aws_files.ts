@@ -52,7 +52,12 @@ export function writeAwsFiles(
   );
   writePrivateFile(
     directory.awsCredentialsFile,
-    [`[${AWS_PROFILE}]`, `aws_access_key_id = ${key.accessKeyId}`, `aws_secret_access_key = ${key.secretAccessKey}`, ''].join('\n'),
+    [
+      `[${AWS_PROFILE}]`,
+      `aws_access_key_id = ${key.accessKeyId}`,
+      `aws_secret_access_key = ${key.secretAccessKey}`,
+      '',
+    ].join('\n'),
   );
 }
 

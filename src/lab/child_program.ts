@@ -74,10 +74,14 @@ export async function programFailure(
     });
   }
   const tail = await lastLines(directory.log(name));
-  return new LabError('ERR_LAB_PROGRAM', [`${name} ${said.how}; its log ends with:`, ...tail.map((line) => `  ${line}`)].join('\n'), {
-    details: { program: name, log: directory.log(name) },
-    remedy: `read ${directory.log(name)}`,
-  });
+  return new LabError(
+    'ERR_LAB_PROGRAM',
+    [`${name} ${said.how}; its log ends with:`, ...tail.map((line) => `  ${line}`)].join('\n'),
+    {
+      details: { program: name, log: directory.log(name) },
+      remedy: `read ${directory.log(name)}`,
+    },
+  );
 }
 
 async function lastLines(file: string): Promise<readonly string[]> {

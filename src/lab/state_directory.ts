@@ -1,4 +1,15 @@
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync, fsyncSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+  fsyncSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
@@ -102,12 +113,23 @@ export class StateDirectory {
     for (const name of regions) {
       const path = this.adminSocket(name);
       if (Buffer.byteLength(path) >= SOCKET_PATH_OCTETS_MAX) {
-        throw new ConfigError('ERR_CONFIG_STATE', `${path} is too long for a socket; choose a directory with a shorter path`, {
-          details: { path, octetsMax: SOCKET_PATH_OCTETS_MAX - 1 },
-        });
+        throw new ConfigError(
+          'ERR_CONFIG_STATE',
+          `${path} is too long for a socket; choose a directory with a shorter path`,
+          {
+            details: { path, octetsMax: SOCKET_PATH_OCTETS_MAX - 1 },
+          },
+        );
       }
     }
-    for (const path of [this.root, this.authority, this.proxy, dirname(this.awsConfigFile), dirname(this.log('x')), ...regions.map((name) => this.region(name))]) {
+    for (const path of [
+      this.root,
+      this.authority,
+      this.proxy,
+      dirname(this.awsConfigFile),
+      dirname(this.log('x')),
+      ...regions.map((name) => this.region(name)),
+    ]) {
       makePrivateDirectory(path);
     }
   }
@@ -140,14 +162,20 @@ export class StateDirectory {
       }
       const holder = this.lockHolder();
       if (holder !== undefined) {
-        throw new ConfigError('ERR_CONFIG_STATE', `A lab is running in ${this.root} (process ${holder}); stop it with: keyferry down`, {
-          details: { directory: this.root, pid: holder },
-        });
+        throw new ConfigError(
+          'ERR_CONFIG_STATE',
+          `A lab is running in ${this.root} (process ${holder}); stop it with: keyferry down`,
+          {
+            details: { directory: this.root, pid: holder },
+          },
+        );
       }
       // Whoever held it ended without letting go.
       rmSync(this.lockFile, { force: true });
     }
-    throw new ConfigError('ERR_CONFIG_STATE', `${this.lockFile} cannot be taken`, { details: { directory: this.root } });
+    throw new ConfigError('ERR_CONFIG_STATE', `${this.lockFile} cannot be taken`, {
+      details: { directory: this.root },
+    });
   }
 
   /** The process that has the directory; undefined where none that still runs. */

@@ -17,7 +17,13 @@ export interface SupervisorTimes {
   readonly stopMsMax: number;
 }
 
-const TIMES: SupervisorTimes = { readyMsMax: 60_000, restartMs: 200, restartMsMax: 10_000, stableMs: 30_000, stopMsMax: 10_000 };
+const TIMES: SupervisorTimes = {
+  readyMsMax: 60_000,
+  restartMs: 200,
+  restartMsMax: 10_000,
+  stableMs: 30_000,
+  stopMsMax: 10_000,
+};
 
 interface Supervised {
   readonly spec: ProgramSpec;
@@ -37,7 +43,10 @@ export class Supervisor {
   readonly #watches = new Set<Promise<void>>();
 
   /** @param onChange - called whenever {@link Supervisor.states} has changed */
-  constructor(directory: StateDirectory, options: { readonly onChange: () => void; readonly times?: Partial<SupervisorTimes> }) {
+  constructor(
+    directory: StateDirectory,
+    options: { readonly onChange: () => void; readonly times?: Partial<SupervisorTimes> },
+  ) {
     this.#directory = directory;
     this.#onChange = options.onChange;
     this.#times = { ...TIMES, ...options.times };
@@ -51,7 +60,13 @@ export class Supervisor {
    */
   async start(spec: ProgramSpec): Promise<string> {
     if (this.#stop.signal.aborted) throw new LabError('ERR_LAB_PROGRAM', 'The lab is stopping');
-    const program: Supervised = { spec, child: startChild(this.#directory, spec), url: '', state: 'starting', restarts: 0 };
+    const program: Supervised = {
+      spec,
+      child: startChild(this.#directory, spec),
+      url: '',
+      state: 'starting',
+      restarts: 0,
+    };
     this.#programs.set(spec.name, program);
     this.#onChange();
     const failure = await this.#untilReady(program);
@@ -89,7 +104,9 @@ export class Supervisor {
 
   async #untilReady(program: Supervised): Promise<LabError | undefined> {
     const late = new AbortController();
-    const timeout = sleep(this.#times.readyMsMax, 'late' as const, { signal: late.signal }).catch(() => 'late' as const);
+    const timeout = sleep(this.#times.readyMsMax, 'late' as const, { signal: late.signal }).catch(
+      () => 'late' as const,
+    );
     const message = await Promise.race([program.child.firstMessage, timeout]);
     late.abort();
     const { name } = program.spec;
@@ -106,7 +123,10 @@ export class Supervisor {
       return undefined;
     }
     const { status, signal } = await program.child.ended;
-    return programFailure(this.#directory, name, { message, how: signal === null ? `ended with status ${status}` : `was ended by ${signal}` });
+    return programFailure(this.#directory, name, {
+      message,
+      how: signal === null ? `ended with status ${status}` : `was ended by ${signal}`,
+    });
   }
 
   /** Starts a program again for as long as it dies, until the lab stops or starting it cannot help. */

@@ -14,7 +14,12 @@ const EVENTS_MAX = 500;
 
 const rosters = z.strictObject({ rosters: z.array(z.string()).min(1).max(10_000) });
 const challenge = z.strictObject({ challenge: z.string().regex(/^[\w-]{43}$/u) });
-const advance = z.strictObject({ milliseconds: z.int().positive().max(100 * 365 * 86_400_000) });
+const advance = z.strictObject({
+  milliseconds: z
+    .int()
+    .positive()
+    .max(100 * 365 * 86_400_000),
+});
 
 /** A request to the admin socket that is not of the agreed form. */
 class FormError extends Error {}
@@ -68,7 +73,8 @@ async function readEvents(admin: RegionAdmin, url: URL, signal: AbortSignal): Pr
   const after = wholeNumber(query.get('after'), { min: 0, max: Number.MAX_SAFE_INTEGER, absent: 0 });
   const waitMs = wholeNumber(query.get('wait'), { min: 0, max: WAIT_MS_MAX, absent: 0 });
   const max = wholeNumber(query.get('max'), { min: 1, max: EVENTS_MAX, absent: EVENTS_MAX });
-  if (after === undefined || waitMs === undefined || max === undefined) throw new FormError('after, wait and max are whole numbers');
+  if (after === undefined || waitMs === undefined || max === undefined)
+    throw new FormError('after, wait and max are whole numbers');
   return admin.events.read({ after, waitMs, max, signal });
 }
 

@@ -1,0 +1,118 @@
+import { formatListenAddress } from '../listen.js';
+import { claimAddresses } from './addresses.js';
+import { labAccessKey, writeAwsFiles } from './aws_files.js';
+import type { Lab } from './lab_file.js';
+import { identityOf } from './process_identity.js';
+import { assertSameLab, provisionLab, type ShowStep } from './provisioning.js';
+import type { LabState, StateDirectory } from './state_directory.js';
+import { Supervisor, type SupervisorTimes } from './supervisor.js';
+
+/** What `keyferry up --json` prints when all is ready. */
+export interface LabSummary {
+  /** URL of the front door. */
+  readonly endpoint: string;
+  /** URL of each region's own endpoint. */
+  readonly regions: Readonly<Record<string, string>>;
+  readonly awsConfigFile: string;
+  readonly awsCredentialsFile: string;
+}
+
+/** A lab whose programs all answered. */
+export interface RunningLab {
+  readonly summary: LabSummary;
+  /** Stops every program; removes nothing that lasts. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs a lab: looks whether it can, provisions what is missing, and starts the proxy, the regions and the front door.
+ *
+ * @throws {@link ConfigError} `ERR_CONFIG_PORT_BUSY` or `ERR_CONFIG_STATE` before anything is started; {@link LabError} where a program fails
+ */
+export async function runLab(
+  directory: StateDirectory,
+  lab: Lab,
+  options: { readonly showStep: ShowStep; readonly times?: Partial<SupervisorTimes> },
+): Promise<RunningLab> {
+  const names = Object.keys(lab.regions);
+  directory.make(names);
+  const unlock = directory.lock();
+  try {
+    const addresses = await claimAddresses(lab);
+    assertSameLab(directory, lab);
+    await provisionLab(directory, lab, { addresses, showStep: options.showStep });
+
+    const endpoint = `http://${formatListenAddress(addresses.endpoint)}`;
+    const startedMs = Date.now();
+    const supervisor: Supervisor = new Supervisor(directory, {
+      onChange: () => directory.writeState(stateOf(lab, { endpoint, startedMs, programs: supervisor.states() })),
+      ...(options.times === undefined ? {} : { times: options.times }),
+    });
+    const stop = async (): Promise<void> => {
+      await supervisor.stop();
+      unlock();
+    };
+    try {
+      await options.showStep(`starting ${names.join(', ')}, the proxy and the front door`, () =>
+        Promise.all([
+          supervisor.start({
+            name: 'proxy',
+            args: ['proxy', '--listen', formatListenAddress(addresses.proxy), '--directory', directory.proxy],
+          }),
+          ...names.map((name) =>
+            supervisor.start({ name: `region ${name}`, args: ['region', '--config', directory.regionConfig(name)] }),
+          ),
+          supervisor.start({
+            name: 'front-door',
+            args: [
+              'front-door',
+              '--listen',
+              formatListenAddress(addresses.endpoint),
+              ...names.flatMap((name) => [
+                '--region',
+                `${name}=http://${formatListenAddress(addresses.regions[name] ?? addresses.endpoint)}`,
+              ]),
+            ],
+          }),
+        ]),
+      );
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    writeAwsFiles(directory, { key: labAccessKey(directory, lab), endpoint, region: names[0] ?? '' });
+    return {
+      summary: summaryOf(directory, stateOf(lab, { endpoint, startedMs, programs: supervisor.states() })),
+      stop,
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** What `up` prints and `env` needs, from the state that it wrote. */
+export function summaryOf(directory: StateDirectory, state: LabState): LabSummary {
+  return {
+    endpoint: state.endpoint,
+    regions: Object.fromEntries(state.regions.map((name) => [name, state.programs[`region ${name}`]?.url ?? ''])),
+    awsConfigFile: directory.awsConfigFile,
+    awsCredentialsFile: directory.awsCredentialsFile,
+  };
+}
+
+function stateOf(
+  lab: Lab,
+  run: { readonly endpoint: string; readonly startedMs: number; readonly programs: LabState['programs'] },
+): LabState {
+  return {
+    supervisor: identityOf(process.pid) ?? { pid: process.pid, started: '' },
+    startedMs: run.startedMs,
+    partition: lab.partition,
+    account: lab.account,
+    profile: lab.profile,
+    endpoint: run.endpoint,
+    programs: { ...run.programs },
+    regions: Object.keys(lab.regions),
+  };
+}
