@@ -47,28 +47,32 @@ export async function makeFixtureHsm(kind: FixtureToken): Promise<FixtureHsm> {
   return { hsm: token.hsm, close: () => token.close() };
 }
 
+/** What replication in a fixture is built over. */
+export interface ReplicatorParts {
+  readonly home: KeyHome;
+  readonly database: Database;
+  readonly store: SqliteKeyStore;
+  readonly clock: SystemClock;
+}
+
 /**
  * Builds a region and serves it.
  *
- * @param options.replicator - replication, where the test is about it; else requests to replicate are only recorded
+ * @param options.replicator - makes replication, where the test is about it; else requests to replicate are only recorded
  */
 export async function makeRegionFixture(options: {
   readonly hsm: KeyHsm;
   readonly name?: string;
-  readonly replicator?: Replicator;
+  readonly replicator?: (parts: ReplicatorParts) => Replicator;
 }): Promise<RegionFixture> {
   const name = options.name ?? 'us-east-1';
   const directory = await mkdtemp(join(tmpdir(), 'keyferry-region-'));
   const home: KeyHome = { partition: 'aws', region: name, account: ACCOUNT };
   const database = Database.open(join(directory, 'region.db'));
   const clock = new SystemClock();
-  const region: KmsRegion = {
-    home,
-    store: new SqliteKeyStore(database, home),
-    hsm: options.hsm,
-    replicator: options.replicator ?? recordingReplicator(options.hsm),
-    clock,
-  };
+  const store = new SqliteKeyStore(database, home);
+  const replicator = options.replicator?.({ home, database, store, clock }) ?? recordingReplicator(options.hsm);
+  const region: KmsRegion = { home, store, hsm: options.hsm, replicator, clock };
   const outcomes: RequestOutcome[] = [];
   const server = await serveAws(
     {

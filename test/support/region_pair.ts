@@ -1,0 +1,165 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
+import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
+import { ReplicationAgent } from '../../src/replication/agent.js';
+import { issueRoster } from '../../src/replication/authority.js';
+import {
+  CHALLENGE_OCTETS,
+  requestEnrolment,
+  verifyEnrolment,
+  type Enrolment,
+} from '../../src/replication/enrolment.js';
+import type { Transport } from '../../src/replication/ports.js';
+import { openRosterBook } from '../../src/replication/roster_book.js';
+import { thumbprint, type PublicJwk } from '../../src/wire/p384.js';
+import { isReject } from '../../src/wire/refusal.js';
+import { makeRegionFixture, type RegionFixture } from './region_fixture.js';
+import { makeRegionToken, type RegionToken } from './region_token.js';
+import type { SoftwareTokenKind } from './token_directory.js';
+
+const PARTITION = 'aws';
+
+/** One region of a pair: its endpoint, its replication agent, and what that refused. */
+export interface PairedRegion extends RegionFixture {
+  readonly agent: ReplicationAgent;
+  readonly refusals: string[];
+}
+
+/** Two regions in this process with real tokens, agents and databases. Messages pass while `connected` is true. */
+export interface RegionPair {
+  readonly first: PairedRegion;
+  readonly second: PairedRegion;
+  /** Cuts the network or mends it; what was sent while it was cut is lost. */
+  connect(connected: boolean): void;
+  close(): Promise<void>;
+}
+
+/** Makes two regions with tokens of these kinds, enrols both, and starts their agents. */
+export async function makeRegionPair(
+  first: { readonly name: string; readonly kind: SoftwareTokenKind },
+  second: { readonly name: string; readonly kind: SoftwareTokenKind },
+): Promise<RegionPair> {
+  const authority = softwareAuthority();
+  const members = [
+    { name: first.name, token: await makeRegionToken(first.kind) },
+    { name: second.name, token: await makeRegionToken(second.kind) },
+  ] as const;
+  const enrolments = [await enrol(members[0]), await enrol(members[1])];
+  const roster = await issueRoster({
+    previous: null,
+    partition: PARTITION,
+    authority: authority.jwk,
+    changes: enrolments.map((enrolment) => ({ change: 'enrol', enrolment, suiteFloor: 'CBCDERIVE-A256KWP' })),
+    sign: authority.sign,
+  });
+  const network = new PairNetwork();
+  const open = (member: Member): Promise<PairedRegion> =>
+    openRegion(member, { network, roster: roster.compact, authorityKid: thumbprint(authority.jwk) });
+  const regions = [await open(members[0]), await open(members[1])] as const;
+  return {
+    first: regions[0],
+    second: regions[1],
+    connect: (connected) => {
+      network.connected = connected;
+    },
+    close: async () => {
+      for (const { agent } of regions) await agent.stop();
+      for (const region of regions) await region.close();
+      for (const { token } of members) await token.close();
+    },
+  };
+}
+
+interface Member {
+  readonly name: string;
+  readonly token: RegionToken;
+}
+
+async function openRegion(
+  member: Member,
+  partition: { readonly network: PairNetwork; readonly roster: string; readonly authorityKid: string },
+): Promise<PairedRegion> {
+  const refusals: string[] = [];
+  const made: { agent?: ReplicationAgent } = {};
+  const fixture = await makeRegionFixture({
+    name: member.name,
+    hsm: member.token.hsm,
+    replicator: ({ home, database, store, clock }) => {
+      const journal = new SqliteJournal(database);
+      const roster = openRosterBook({ journal, partition: PARTITION, authorityKid: partition.authorityKid });
+      const applied = roster.apply(partition.roster);
+      if (isReject(applied)) throw new Error(`the roster is refused: ${applied.code}: ${applied.detail}`);
+      made.agent = new ReplicationAgent({
+        region: member.name,
+        partition: PARTITION,
+        account: home.account,
+        hsm: member.token.hsm,
+        journal,
+        keys: new StoredReplicatedKeys({ home, store, clock }),
+        roster,
+        transport: partition.network.end(member.name),
+        clock,
+        times: { resendBaseMs: 100 },
+        tickMs: 50,
+        audit: {
+          record: ({ code, detail }) => {
+            if (!code.startsWith('REPL_')) refusals.push(`${code}: ${detail}`);
+          },
+        },
+      });
+      return made.agent;
+    },
+  });
+  const { agent } = made;
+  if (agent === undefined) throw new Error('the fixture made no agent');
+  await agent.start();
+  return { ...fixture, agent, refusals };
+}
+
+/** Hands messages over in a later turn of the event loop, while it is connected. */
+class PairNetwork {
+  connected = true;
+  readonly #receivers = new Map<string, (octets: Uint8Array) => Promise<void>>();
+
+  end(region: string): Transport {
+    return {
+      send: async (destination, octets) => {
+        if (!this.connected) return;
+        setImmediate(() => void this.#receivers.get(destination)?.(octets));
+      },
+      listen: (receive) => {
+        this.#receivers.set(region, receive);
+      },
+      close: async () => {
+        this.#receivers.delete(region);
+      },
+    };
+  }
+}
+
+function softwareAuthority(): {
+  readonly jwk: PublicJwk;
+  readonly sign: (kid: string, octets: Uint8Array) => Promise<Uint8Array>;
+} {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  return {
+    jwk: { kty: 'EC', crv: 'P-384', x, y },
+    sign: async (_kid, octets) => sign('sha384', octets, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
+  };
+}
+
+async function enrol({ name, token }: Member): Promise<Enrolment> {
+  const challenge = randomBytes(CHALLENGE_OCTETS);
+  const { hsm } = token;
+  const [key] = await hsm.signingKeys();
+  if (key === undefined) throw new Error(`${name} has no signing key`);
+  const { suites, dataSuites, fingerprint } = hsm;
+  const compact = await requestEnrolment(
+    { partition: PARTITION, region: name, jwk: key.jwk, challenge, suites, dataSuites, fingerprint, missing: [] },
+    (kid, octets) => hsm.sign(kid, octets),
+  );
+  const enrolment = verifyEnrolment({ compact, partition: PARTITION, challenge });
+  if (isReject(enrolment)) throw new Error(`${name} cannot be enrolled: ${enrolment.code}: ${enrolment.detail}`);
+  return enrolment;
+}
