@@ -61,7 +61,10 @@ const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 export async function profileOf(token: ScratchToken): Promise<TokenProfile> {
   const { executor, close } = await openScratch(token);
   try {
-    return await probeToken({ module: token.module, slot: token.module.findToken({ slotId: token.slotId }), executor }, clock);
+    return await probeToken(
+      { module: token.module, slot: token.module.findToken({ slotId: token.slotId }), executor },
+      clock,
+    );
   } finally {
     await close();
   }
