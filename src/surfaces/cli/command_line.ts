@@ -56,7 +56,7 @@ export function buildCommandLine(context: CommandContext): Command {
 
 /** Errors of the command line become exceptions, with the help of the command that was meant. */
 function strict(target: Command): void {
-  target.exitOverride().showHelpAfterError('(add --help for more)').showSuggestionAfterError();
+  target.exitOverride().enablePositionalOptions().showHelpAfterError('(add --help for more)').showSuggestionAfterError();
   for (const each of target.commands) strict(each);
 }
 

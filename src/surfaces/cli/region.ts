@@ -34,9 +34,7 @@ export function regionCommand({ programs }: CommandContext): Command {
     .requiredOption('--config <file>', 'configuration of the region (JSON)')
     .requiredOption('--challenge <text>', 'challenge of the partition authority for this region')
     .option('--output <file>', 'write the enrolment request there instead');
-  act<RegionInitOptions>(init, async ({ output }) => {
-    // With a parent that has --config too, the option may have been read by either of them.
-    const options = init.optsWithGlobals<RegionInitOptions>();
+  act<RegionInitOptions>(init, async ({ output, options }) => {
     const config = readRegionConfig(options.config);
     const made = await output.step(`provisioning the token of ${config.region}`, () =>
       programs.provisionRegion(config, options.challenge),
