@@ -47,6 +47,6 @@ function prepareNss(directory: string, label: string): ModuleSettings {
   const database = join(directory, 'database');
   mkdirSync(database, { recursive: true, mode: PRIVATE_DIRECTORY });
   return {
-    libraryParameters: `configdir='sql:${database}' certPrefix='' keyPrefix='' secmod='secmod.db' dbTokenDescription='${label}' flags=optimizeSpace`,
+    libraryParameters: `configdir='sql:${database}' certPrefix='' keyPrefix='' secmod='secmod.db' dbTokenDescription='${label}'`,
   };
 }

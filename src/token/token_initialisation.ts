@@ -55,6 +55,17 @@ export async function initialiseToken(module: TokenModule, initialisation: Token
       details: { label: token.label, reason: 'the token is initialised already and may hold keys' },
     });
   }
+  if (
+    module
+      .slots()
+      .some((other) => other.slotId !== slotId && other.token().isInitialised && other.token().label === label)
+  ) {
+    throw new TokenError('ERR_TOKEN_CALL', {
+      call: 'C_InitToken',
+      rv: CKR.CKR_ACTION_PROHIBITED,
+      details: { label, reason: 'another token of the module has this label already' },
+    });
+  }
   if (Buffer.byteLength(label, 'utf8') > LABEL_BYTES_MAX) {
     throw new TokenError('ERR_TOKEN_CALL', {
       call: 'C_InitToken',

@@ -14,6 +14,14 @@ import { tokenKinds } from '../support/token_directory.js';
 
 const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 
+/** Makes a private key and uses it. */
+function encrypt(token: OpenToken): Promise<unknown> {
+  const job = new Job('encrypt', 'test');
+  const key = new ProbeContext(token.executor).knownKey(job, knownKey, { keyType: 'aes', usage: ['encrypt'] });
+  job.encrypt(plain(CKM_AES_ECB), key, new Uint8Array(16));
+  return token.executor.run(job);
+}
+
 for (const kind of tokenKinds()) {
   describe(`a failing ${kind} token`, function () {
     this.timeout(30_000);
@@ -38,13 +46,6 @@ for (const kind of tokenKinds()) {
       });
       return token;
     };
-    const encrypt = (opened: OpenToken): Promise<unknown> => {
-      const job = new Job('encrypt', 'test');
-      const key = new ProbeContext(opened.executor).knownKey(job, knownKey, { keyType: 'aes', usage: ['encrypt'] });
-      job.encrypt(plain(CKM_AES_ECB), key, new Uint8Array(16));
-      return opened.executor.run(job);
-    };
-
     it('is asked for a refused PIN once, however often it is opened', async () => {
       faulty.setFaults('C_Login * return 0xA0');
       const before = faulty.callCount('C_Login');

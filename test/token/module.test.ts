@@ -8,6 +8,7 @@ import { ConfigError } from '../../src/errors.js';
 import { TokenError } from '../../src/token/errors.js';
 import { TokenModule } from '../../src/token/module.js';
 import { findModule } from '../../src/token/module_path.js';
+import type { Slot } from '../../src/token/slot.js';
 import { initialiseToken } from '../../src/token/token_initialisation.js';
 import { prepareTokenDirectory } from '../../src/token/token_directory.js';
 import { makeScratchToken, tokenKinds, type ScratchToken } from '../support/token_directory.js';
@@ -121,6 +122,54 @@ for (const kind of tokenKinds()) {
     });
   });
 }
+
+describe('a SoftHSM2 module with a free slot', function () {
+  let scratch: ScratchToken;
+  let freeSlotId: number;
+  before(async function () {
+    if (!tokenKinds().includes('softhsm2')) return this.skip();
+    scratch = await makeScratchToken('softhsm2');
+    const free = scratch.module.slots().find((slot) => !slot.token().isInitialised);
+    if (free === undefined) throw new Error('SoftHSM2 offers no free slot');
+    freeSlotId = free.slotId;
+  });
+  after(() => scratch?.dispose());
+
+  const initialise = (label: string): Promise<Slot> => {
+    const { userPin, soPin } = scratch;
+    return initialiseToken(scratch.module, { slotId: freeSlotId, label, userPin, soPin });
+  };
+
+  it('refuses a label of more than 32 octets', async () => {
+    expect((await rejection(TokenError, initialise('ä'.repeat(17)))).rvName).to.equal('CKR_ARGUMENTS_BAD');
+  });
+
+  it('initialises no token while another one is open, which would lose its sessions', async () => {
+    const user = {};
+    scratch.module.addUser(user);
+    try {
+      expect((await rejection(TokenError, initialise('second'))).rvName).to.equal('CKR_SESSION_EXISTS');
+    } finally {
+      scratch.module.removeUser(user);
+    }
+  });
+
+  it('takes a second token, and the first one stays as it is', async () => {
+    const second = await initialise('second');
+    expect(second.token()).to.include({ label: 'second', isUserPinSet: true });
+    const first = scratch.module.findToken({ label: scratch.label });
+    expect(first.slotId).to.equal(scratch.slotId).and.to.not.equal(second.slotId);
+    expect(first.token().isUserPinSet).to.equal(true);
+  });
+
+  it('refuses a label that another token has, and a selection that two tokens match', async () => {
+    freeSlotId = scratch.module.slots().find((slot) => !slot.token().isInitialised)?.slotId ?? -1;
+    expect((await rejection(TokenError, initialise('second'))).rvName).to.equal('CKR_ACTION_PROHIBITED');
+    const ambiguous = thrown(TokenError, () => scratch.module.findToken({}));
+    expect(ambiguous.code).to.equal('ERR_TOKEN_NOT_PRESENT');
+    expect(ambiguous.details['matching']).to.equal(3);
+  });
+});
 
 describe('a token directory', () => {
   it('is refused where its path could change the meaning of the module’s configuration', () => {
