@@ -157,9 +157,9 @@ uint32_t Executor::submit(const uint8_t* programs, size_t length, uint32_t count
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     queued_ += taken;
-    const bool more_short = !fresh[0].empty() && running_[0] < limits_.short_threads_max;
-    const uint32_t more_long = fresh[1].size() + fresh[2].size();
-    to_wake = std::min(idle_threads_, (more_short ? 1 : 0) + more_long);
+    const uint32_t short_free = limits_.short_threads_max - std::min(running_[0], limits_.short_threads_max);
+    const uint32_t more_short = std::min(fresh[0].size(), short_free);
+    to_wake = std::min(idle_threads_, more_short + fresh[1].size() + fresh[2].size());
     for (uint32_t weight = 0; weight < kWeights; ++weight) queues_[weight].append(fresh[weight]);
   }
   for (uint32_t i = 0; i < to_wake; ++i) work_there_.notify_one();
@@ -220,7 +220,9 @@ bool Executor::take(Batch& batch, bool after_short) {
   const bool long_is_due = longer != nullptr && after_short && now_ns() - longer->queued_ns > kLongWaitNs;
   if (can_short && !long_is_due) {
     batch.weight = Weight::kShort;
-    while (!short_jobs.empty() && batch.slots.size() < kShortJobsAtOnce) batch.slots.push_back(short_jobs.pop_front());
+    const uint32_t share = (short_jobs.size() + limits_.short_threads_max - 1) / limits_.short_threads_max;
+    const uint32_t at_once = std::min(share, kShortJobsAtOnce);
+    while (batch.slots.size() < at_once) batch.slots.push_back(short_jobs.pop_front());
   } else if (longer != nullptr) {
     batch.weight = longer->weight;
     batch.slots.push_back(queues_[static_cast<uint32_t>(longer->weight)].pop_front());

@@ -31,6 +31,7 @@ bool parse_action(const std::string& word, Action& action, bool& has_argument) {
       {"flip", Action::kFlip, false},           {"silent", Action::kSilent, false},
       {"kill", Action::kKill, false},           {"kill-after", Action::kKillAfter, false},
       {"delay", Action::kDelay, true},          {"no-mechanism", Action::kNoMechanism, true},
+      {"room", Action::kRoom, true},            {"room-end", Action::kRoomEnd, true},
   };
   for (const auto& known : kActions) {
     if (word != known.word) continue;
@@ -57,7 +58,9 @@ Rule parse(const std::string& line) {
   }
   if (has_argument) {
     if (!(words >> argument)) refuse(line);
-    rule.argument = strtoul(argument.c_str(), &end, rule.action == Action::kDelay ? 10 : 16);
+    const bool decimal =
+        rule.action == Action::kDelay || rule.action == Action::kRoom || rule.action == Action::kRoomEnd;
+    rule.argument = strtoul(argument.c_str(), &end, decimal ? 10 : 16);
     if (*end != '\0') refuse(line);
   }
   if (words >> rest) refuse(line);
@@ -126,6 +129,11 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
           break;
         case Action::kKillAfter:
           faults.kill_after = true;
+          break;
+        case Action::kRoom:
+        case Action::kRoomEnd:
+          faults.room = rule.argument;
+          faults.room_ends = rule.action == Action::kRoomEnd;
           break;
         case Action::kDelay:
           delay += rule.argument;

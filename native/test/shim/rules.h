@@ -12,9 +12,11 @@
 //     silent              answers CKR_OK without calling the module
 //     kill, kill-after    SIGKILL for the process, before or after the call
 //     delay <ms>          waits before the call
+//     room <octets>       answers CKR_BUFFER_TOO_SMALL to less room than this, without calling the module
+//     room-end <octets>   the same, after ending the operation in the module
 //     no-mechanism <CKM>  hides a mechanism and answers CKR_MECHANISM_INVALID for it
 //
-// Numbers are hexadecimal with or without 0x, milliseconds and nth decimal.
+// Numbers are hexadecimal with or without 0x; milliseconds, octets and nth are decimal.
 #pragma once
 
 #include <mutex>
@@ -25,7 +27,7 @@
 
 namespace keyferry_shim {
 
-enum class Action { kReturn, kCallReturn, kFlip, kSilent, kKill, kKillAfter, kDelay, kNoMechanism };
+enum class Action { kReturn, kCallReturn, kFlip, kSilent, kKill, kKillAfter, kDelay, kRoom, kRoomEnd, kNoMechanism };
 
 struct Rule {
   std::string function;
@@ -42,6 +44,8 @@ struct Faults {
   CK_RV rv = CKR_OK;
   bool flip = false;
   bool kill_after = false;
+  CK_ULONG room = 0;        // octets that the output must have room for
+  bool room_ends = false;   // the operation, where there is less
 };
 
 // The rules of the file that KEYFERRY_SHIM_RULES names, read again when it changes.

@@ -132,6 +132,37 @@ void flip_output(const char* name, Arguments& arguments) {
   }
 }
 
+// Whether a call has less room for its output than `octets`; tells it then how much it takes.
+template <typename Arguments>
+bool lacks_room(Arguments& arguments, CK_ULONG octets) {
+  constexpr size_t kCount = std::tuple_size_v<Arguments>;
+  if constexpr (kCount >= 2) {
+    using Octets = std::tuple_element_t<kCount - 2, Arguments>;
+    using Length = std::tuple_element_t<kCount - 1, Arguments>;
+    if constexpr (std::is_same_v<Octets, CK_BYTE_PTR> && std::is_same_v<Length, CK_ULONG_PTR>) {
+      CK_ULONG_PTR length = std::get<kCount - 1>(arguments);
+      if (*length >= octets) return false;
+      *length = octets;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Gives a call another place for its output.
+template <typename Arguments>
+void set_output(Arguments& arguments, CK_BYTE_PTR octets, CK_ULONG_PTR length) {
+  constexpr size_t kCount = std::tuple_size_v<Arguments>;
+  if constexpr (kCount >= 2) {
+    using Octets = std::tuple_element_t<kCount - 2, Arguments>;
+    using Length = std::tuple_element_t<kCount - 1, Arguments>;
+    if constexpr (std::is_same_v<Octets, CK_BYTE_PTR> && std::is_same_v<Length, CK_ULONG_PTR>) {
+      std::get<kCount - 2>(arguments) = octets;
+      std::get<kCount - 1>(arguments) = length;
+    }
+  }
+}
+
 // Flips a bit of what a function is given, where what it makes cannot be touched.
 template <typename Function, typename Arguments>
 void flip_input(Arguments& arguments, std::vector<CK_BYTE>& copy) {
@@ -167,6 +198,18 @@ struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
     }
     std::tuple<Arguments...> arguments(given...);
     std::vector<CK_BYTE> copy;
+    if (faults.room_ends) {
+      std::tuple<Arguments...> discarded(arguments);
+      if (lacks_room(arguments, faults.room)) {
+        std::vector<CK_BYTE> output(faults.room);
+        CK_ULONG length = output.size();
+        set_output(discarded, output.data(), &length);
+        std::apply(module_functions->*kMember, discarded);
+        return CKR_BUFFER_TOO_SMALL;
+      }
+    } else if (faults.room > 0 && lacks_room(arguments, faults.room)) {
+      return CKR_BUFFER_TOO_SMALL;
+    }
     if (faults.flip) flip_input<Function>(arguments, copy);
     CK_RV rv = std::apply(module_functions->*kMember, arguments);
     if (faults.flip && rv == CKR_OK) flip_output<Function>(kName, arguments);
