@@ -9,7 +9,7 @@ import { TokenModule, type TokenSelector } from './token/module.js';
 import { generatePinFile, type PinSource } from './token/native.js';
 import { OpenToken } from './token/open_token.js';
 import { probeToken, tokenIdentity } from './token/probe/probe.js';
-import { encodeProfile, identityChanges, parseProfile, type TokenProfile } from './token/profile.js';
+import { encodeProfile, identityChanges, parseProfile, withFact, type TokenProfile } from './token/profile.js';
 import { prepareTokenDirectory } from './token/token_directory.js';
 import { initialiseToken } from './token/token_initialisation.js';
 
@@ -73,7 +73,7 @@ export async function provisionToken(
       purpose === 'region'
         ? await provisionRegion(access, capabilities)
         : await provisionAuthority(access, capabilities);
-    return { report, profile };
+    return { report, profile: noteTrustedKey(report, profile, profileFile) };
   } finally {
     module.close();
   }
@@ -145,11 +145,28 @@ async function currentProfile(token: OpenToken, file: string): Promise<TokenProf
     if (identityChanges(stored.identity, tokenIdentity(token.module, token.slot)).length === 0) return stored;
   }
   const profile = await probe(token);
+  storeProfile(profile, file);
+  return profile;
+}
+
+function storeProfile(profile: TokenProfile, file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: PRIVATE_DIRECTORY });
   const fresh = join(dirname(file), '.profile.json.new');
   writeFileSync(fresh, encodeProfile(profile), { mode: PRIVATE_FILE });
   renameSync(fresh, file);
-  return profile;
+}
+
+/** Only provisioning asks the security officer for a trusted key, so only there it shows whether the token makes one. */
+function noteTrustedKey(report: ProvisionReport, profile: TokenProfile, file: string): TokenProfile {
+  const { trustedDomainKey } = report;
+  if (trustedDomainKey === null) return profile;
+  const noted = withFact(profile, 'trustedKeyBySo', {
+    works: trustedDomainKey,
+    mechanism: null,
+    answer: trustedDomainKey ? 'the domain key is trusted' : 'the security officer could not make a trusted key',
+  });
+  storeProfile(noted, file);
+  return noted;
 }
 
 /** Initialises the token in a directory of ours, unless that has been done. */
