@@ -35,11 +35,13 @@ void must(const char* what, CK_RV rv) {
   if (rv != CKR_OK) stop(what, rv);
 }
 
-double now() {
+double seconds_of(clockid_t clock) {
   struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
+
+double now() { return seconds_of(CLOCK_MONOTONIC); }
 
 CK_BBOOL yes = CK_TRUE;
 CK_BBOOL no = CK_FALSE;
@@ -247,6 +249,8 @@ struct Thread {
   pthread_barrier_t* start;
   Loop loop;
   double ops_per_second;
+  double cpu_seconds;
+  unsigned long done;
 };
 
 void* thread_main(void* argument) {
@@ -257,6 +261,7 @@ void* thread_main(void* argument) {
   for (unsigned i = 0; i < thread->kind->at_once; ++i) thread->kind->run(thread->loop);
   pthread_barrier_wait(thread->start);
   const double start = now();
+  const double cpu_start = seconds_of(CLOCK_THREAD_CPUTIME_ID);
   unsigned long done = 0;
   double elapsed = 0;
   do {
@@ -264,6 +269,8 @@ void* thread_main(void* argument) {
     done += thread->kind->at_once;
     elapsed = now() - start;
   } while (elapsed < thread->seconds);
+  thread->cpu_seconds = seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
+  thread->done = done;
   thread->ops_per_second = static_cast<double>(done) / elapsed;
   return nullptr;
 }
@@ -320,12 +327,17 @@ int main(int argc, char** argv) {
     pthread_create(&thread.thread, nullptr, thread_main, &thread);
   }
   double total = 0;
+  double cpu_seconds = 0;
+  double done = 0;
   for (Thread& thread : threads) {
     pthread_join(thread.thread, nullptr);
     total += thread.ops_per_second;
+    cpu_seconds += thread.cpu_seconds;
+    done += static_cast<double>(thread.done);
   }
-  printf("{\"job\":\"%s\",\"threads\":%d,\"seconds\":%s,\"opsPerSecond\":%.1f,\"microsecondsPerJob\":%.3f}\n", kind->name,
-         thread_count, argv[6], total, 1e6 * thread_count / total);
+  printf("{\"job\":\"%s\",\"threads\":%d,\"seconds\":%s,\"opsPerSecond\":%.1f,\"microsecondsPerJob\":%.3f,"
+         "\"cpuMicrosecondsPerJob\":%.3f}\n",
+         kind->name, thread_count, argv[6], total, 1e6 * thread_count / total, 1e6 * cpu_seconds / done);
   p11->C_Finalize(nullptr);
   return 0;
 }
