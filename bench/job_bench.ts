@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { makeRegionToken } from '../test/support/region_token.js';
 import type { SoftwareTokenKind } from '../test/support/token_directory.js';
-import { CLoop } from './c_loop.js';
+import { CLoop, type CLoopResult } from './c_loop.js';
 import { loadFor, type LoadResult } from './load.js';
 import { preparePlainJob, type PlainJobName } from './plain_jobs.js';
 import { prepareRegionOperation } from './region_operations.js';
@@ -34,7 +34,12 @@ export interface JobMeasurement {
   readonly token: SoftwareTokenKind;
   readonly fingerprint: string;
   readonly job: PlainJobName;
-  readonly c: readonly { readonly threads: number; readonly perSecond: Summary }[];
+  readonly c: readonly {
+    readonly threads: number;
+    readonly perSecond: Summary;
+    /** CPU time of one job, microseconds. */
+    readonly cpuMicroseconds: Summary;
+  }[];
   /** Threads with which the C loop is fastest: what everything is compared with. */
   readonly limitThreads: number;
   /** The same calls through the executor. */
@@ -58,14 +63,14 @@ export async function measureJobs(
     for (const job of jobs) {
       const plain = await preparePlainJob(job, region.executor, { keyWrapPad: region.capabilities.keyWrapPad });
       const operation = await prepareRegionOperation(job, region.hsm);
-      const cRates = new Map<number, number[]>(C_THREADS.map((threads) => [threads, []]));
+      const cRuns = new Map<number, CLoopResult[]>(C_THREADS.map((threads) => [threads, []]));
       const plainRuns: LoadResult[] = [];
       const operationRuns: LoadResult[] = [];
       const load = (operate: () => Promise<unknown>): Promise<LoadResult> =>
         loadFor(operate, { inFlight: IN_FLIGHT, seconds: effort.seconds, executor: region.executor });
       const contenders: (() => Promise<unknown>)[] = [
         ...C_THREADS.flatMap((threads) => [
-          async () => cRates.get(threads)?.push(await loop.perSecond(job, { seconds: effort.seconds, threads })),
+          async () => cRuns.get(threads)?.push(await loop.run(job, { seconds: effort.seconds, threads })),
           ...(threads === 1 ? [async () => plainRuns.push(await load(plain))] : []),
         ]),
         ...(operation === null ? [] : [async () => operationRuns.push(await load(operation.operate))]),
@@ -74,19 +79,18 @@ export async function measureJobs(
         progress(`${token}: ${job}, round ${round + 1} of ${effort.rounds}`);
         for (const contender of contenders) await contender();
       }
-      const c = C_THREADS.map((threads) => ({ threads, rates: cRates.get(threads) ?? [] })).map(
-        ({ threads, rates }) => ({
-          threads,
-          rates,
-          perSecond: summarize(rates),
-        }),
-      );
+      const c = C_THREADS.map((threads) => {
+        const runs = cRuns.get(threads) ?? [];
+        const rates = runs.map(({ perSecond }) => perSecond);
+        const cpuMicroseconds = summarize(runs.map(({ cpuMicrosecondsPerJob }) => cpuMicrosecondsPerJob));
+        return { threads, rates, perSecond: summarize(rates), cpuMicroseconds };
+      });
       const limit = c.reduce((best, each) => (each.perSecond.median > best.perSecond.median ? each : best));
       measurements.push({
         token,
         fingerprint: region.hsm.fingerprint,
         job,
-        c: c.map(({ threads, perSecond }) => ({ threads, perSecond })),
+        c: c.map(({ threads, perSecond, cpuMicroseconds }) => ({ threads, perSecond, cpuMicroseconds })),
         limitThreads: limit.threads,
         executor: contenderOf(plainRuns, limit.rates),
         region: operation === null ? null : { ...contenderOf(operationRuns, limit.rates), does: operation.does },

@@ -42,28 +42,31 @@ export function costTable(measurements: readonly JobMeasurement[]): string {
     left('job'),
     left('by'),
     right('calls'),
-    right('C µs'),
-    right('token µs'),
+    right('C CPU µs'),
+    right('token CPU µs'),
+    right('of C'),
+    right('JS CPU µs'),
+    right('token wall µs'),
     right('wall µs'),
-    right('CPU µs'),
     right('token busy'),
-    right('JS busy'),
     right('p50 ms'),
     right('p99 ms'),
   ];
-  const row = (measurement: JobMeasurement, by: string, { typical }: Contender): readonly string[] => {
-    const limit = measurement.c.find(({ threads }) => threads === measurement.limitThreads);
+  const row = ({ token, job, c }: JobMeasurement, by: string, { typical }: Contender): readonly string[] => {
+    // With one thread nothing in the module is contended.
+    const cpu = c.find(({ threads }) => threads === 1)?.cpuMicroseconds.median ?? 0;
     return [
-      measurement.token,
-      measurement.job,
+      token,
+      job,
       by,
       number(typical.callsPerOperation),
-      limit === undefined ? '-' : number((1e6 * limit.threads) / limit.perSecond.median),
+      number(cpu),
+      number(typical.tokenCpuMicrosecondsPerOperation),
+      (cpu / typical.tokenCpuMicrosecondsPerOperation).toFixed(2),
+      number(typical.mainCpuMicrosecondsPerOperation),
       number(typical.tokenMicrosecondsPerOperation),
       number(1e6 / typical.perSecond),
-      number(typical.cpuMicrosecondsPerOperation),
       percent(typical.tokenBusy),
-      percent(typical.eventLoopBusy),
       number(typical.latencyMicroseconds.p50 / 1000),
       number(typical.latencyMicroseconds.p99 / 1000),
     ];

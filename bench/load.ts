@@ -1,5 +1,6 @@
 import type { Executor, ExecutorStats } from '../src/token/executor.js';
 import { quantile } from './statistics.js';
+import { threadCpu } from './thread_cpu.js';
 
 /** Latencies that one window keeps; further ones overwrite the oldest. */
 const LATENCIES_MAX = 65_536;
@@ -13,8 +14,10 @@ export interface LoadResult {
   readonly callsPerOperation: number;
   /** Time in jobs on the token's threads for one operation, microseconds; of several threads the sum. */
   readonly tokenMicrosecondsPerOperation: number;
-  /** CPU time of the whole process for one operation, microseconds. */
-  readonly cpuMicrosecondsPerOperation: number;
+  /** CPU time of the token's threads for one operation, microseconds. */
+  readonly tokenCpuMicrosecondsPerOperation: number;
+  /** CPU time of the JavaScript thread for one operation, microseconds. */
+  readonly mainCpuMicrosecondsPerOperation: number;
   /** Share of the window in which some token thread was in a job; above 1 where two were at once. */
   readonly tokenBusy: number;
   /** Share of the window in which the event loop ran JavaScript. */
@@ -33,7 +36,7 @@ export async function loadFor(
   const latencies = new Float64Array(LATENCIES_MAX);
   let operations = 0;
   const before = options.executor.stats();
-  const cpuBefore = process.cpuUsage();
+  const cpuBefore = threadCpu();
   const loopBefore = performance.eventLoopUtilization();
   const startMs = performance.now();
   const endMs = startMs + options.seconds * 1000;
@@ -48,7 +51,7 @@ export async function loadFor(
   };
   await Promise.all(Array.from({ length: options.inFlight }, keepBusy));
   const elapsedMs = performance.now() - startMs;
-  const cpu = process.cpuUsage(cpuBefore);
+  const cpu = threadCpu();
   const loop = performance.eventLoopUtilization(loopBefore);
   const spent = difference(before, options.executor.stats());
   const sorted = latencies.slice(0, Math.min(operations, LATENCIES_MAX)).sort();
@@ -57,7 +60,8 @@ export async function loadFor(
     latencyMicroseconds: { p50: quantile(sorted, 0.5) * 1000, p99: quantile(sorted, 0.99) * 1000 },
     callsPerOperation: spent.calls / operations,
     tokenMicrosecondsPerOperation: spent.tokenMicroseconds / operations,
-    cpuMicrosecondsPerOperation: (cpu.user + cpu.system) / operations,
+    tokenCpuMicrosecondsPerOperation: (cpu.token - cpuBefore.token) / operations,
+    mainCpuMicrosecondsPerOperation: (cpu.main - cpuBefore.main) / operations,
     tokenBusy: spent.tokenMicroseconds / 1000 / elapsedMs,
     eventLoopBusy: loop.utilization,
   };
