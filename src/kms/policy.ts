@@ -105,13 +105,32 @@ function names(principal: string, caller: { readonly principal: string; readonly
   );
 }
 
-/** Whether an action pattern (`*` and `?` as wildcards, case ignored) covers an action. */
+/** Whether an action pattern (`*` and `?` as wildcards, case ignored) covers an action; without backtracking over more than one star. */
 function covers(pattern: string, action: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${source}$`, 'is').test(action);
+  const wanted = pattern.toLowerCase();
+  const text = action.toLowerCase();
+  let at = 0;
+  let star = -1;
+  let resumeAt = 0;
+  let index = 0;
+  while (index < text.length) {
+    if (wanted[at] === '*') {
+      star = at;
+      resumeAt = index;
+      at += 1;
+    } else if (wanted[at] === '?' || wanted[at] === text[index]) {
+      at += 1;
+      index += 1;
+    } else if (star >= 0) {
+      at = star + 1;
+      resumeAt += 1;
+      index = resumeAt;
+    } else {
+      return false;
+    }
+  }
+  while (wanted[at] === '*') at += 1;
+  return at === wanted.length;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -185,6 +185,7 @@ describe('CreateKey', () => {
       ['the account by number', policy(allow({ AWS: ['111122223333'] }, ['kms:Encrypt', 'kms:PutKeyPolicy']))],
       ['everybody', policy(allow('*', '*'))],
       ['a pattern of actions', policy(allow({ AWS: '*' }, 'KMS:Put?eyPol*'))],
+      ['a pattern with several stars', policy(allow({ AWS: '*' }, '*:*Key*ol*y**'))],
     ] as const) {
       it(`accepts a policy that lets the caller change it through ${what}`, async () => {
         expect((await create({ Policy: text })).KeyMetadata.KeyState).to.equal('Enabled');
@@ -194,6 +195,10 @@ describe('CreateKey', () => {
     for (const [what, text] of [
       ['somebody else', policy(allow({ AWS: 'arn:aws:iam::111122223333:user/bob' }, 'kms:*'))],
       ['another action', policy(allow({ AWS: ROOT }, 'kms:Encrypt'))],
+      [
+        'patterns of other actions',
+        policy(allow({ AWS: ROOT }, ['kms:Put*s', 'kms:?PutKeyPolicy', 'kms:PutKeyPolicy?', 'kms.*'])),
+      ],
       ['a service', policy(allow({ Service: 'x.amazonaws.com' }, 'kms:*'))],
       [
         'what a Deny takes back',

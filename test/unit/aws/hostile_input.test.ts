@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { parseKeyReference } from '../../../src/kms/key_id.js';
+import { KmsError } from '../../../src/kms/errors.js';
+import { requireValidPolicy } from '../../../src/kms/policy.js';
+import { AwsError } from '../../../src/surfaces/aws/exceptions.js';
+import { OPERATIONS } from '../../../src/surfaces/aws/operations.js';
+import { SignatureVerifier } from '../../../src/surfaces/aws/sigv4.js';
+import { makeSoftwareRegion } from '../../support/software_region.js';
+
+/** Whether work was refused in the words of the service, or succeeded: anything else is a defect. */
+async function staysWithinWords(work: () => unknown): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (error instanceof AwsError || error instanceof KmsError) return true;
+    throw error;
+  }
+}
+
+describe('Hostile input', function () {
+  this.timeout(10_000);
+
+  it('of any JSON to any operation is refused in the words of the service', async () => {
+    const fixture = makeSoftwareRegion();
+    const names = ['KeyId', 'Plaintext', 'CiphertextBlob', 'EncryptionContext', 'Tags', 'Policy', 'ReplicaRegion'];
+    const more = ['DestinationKeyId', 'NumberOfBytes', 'Limit', 'Marker', 'DryRun', 'GrantTokens', 'KeySpec'];
+    const member = fc.oneof(fc.constantFrom(...names, ...more), fc.string());
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.base64String(),
+      fc.integer({ min: -1, max: 2000 }),
+      fc.constant('alias/x'),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...OPERATIONS.keys()), fc.dictionary(member, value), async (name, request) => {
+        const run = OPERATIONS.get(name);
+        if (run === undefined) throw new Error(`${name} is gone`);
+        return staysWithinWords(() => run(fixture.call, Buffer.from(JSON.stringify(request))));
+      }),
+      { numRuns: 1500 },
+    );
+    fixture.close();
+  });
+
+  it('of any octets as a body is refused in the words of the service', async () => {
+    const fixture = makeSoftwareRegion();
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...OPERATIONS.values()), fc.uint8Array({ maxLength: 64 }), (run, body) =>
+        staysWithinWords(() => run(fixture.call, body)),
+      ),
+      { numRuns: 500 },
+    );
+    fixture.close();
+  });
+
+  it('as headers never passes for a signature', () => {
+    const credentials = [{ accessKeyId: 'AKID', secretAccessKey: 'secret', principal: 'arn:aws:iam::1:root' }];
+    const verifier = new SignatureVerifier({ region: 'us-east-1', credentials, nowMs: () => 0 });
+    const claim = fc
+      .tuple(fc.stringMatching(/^[0-9]{8}$/), fc.stringMatching(/^[a-z;-]{1,20}$/), fc.stringMatching(/^[0-9a-f]{64}$/))
+      .map(
+        ([date, list, signature]) =>
+          `AWS4-HMAC-SHA256 Credential=AKID/${date}/us-east-1/kms/aws4_request, SignedHeaders=${list}, Signature=${signature}`,
+      );
+    const name = fc.oneof(fc.constantFrom('host', 'x-amz-date', 'date', 'x-amz-target', '__proto__'), fc.string());
+    const header = fc.tuple(name, fc.string());
+    fc.assert(
+      fc.property(fc.array(header), fc.oneof(claim, fc.string()), (others, authorization) => {
+        const headers: Record<string, string> = { authorization };
+        for (const [key, value] of others) headers[key] = value;
+        const rawHeaders = [...others.flat(), 'authorization', authorization];
+        const request = { method: 'POST', headers, rawHeaders, body: Buffer.alloc(0) };
+        expect(() => verifier.verify(request)).to.throw(AwsError);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('as a key identifier or a key policy is refused or taken, and nothing else', async () => {
+    const home = { partition: 'aws', region: 'us-east-1', account: '111122223333' };
+    const caller = { principal: 'arn:aws:iam::111122223333:root', account: '111122223333', bypassLockoutCheck: false };
+    const part = fc.constantFrom('arn', 'aws', 'kms', 'us-east-1', '111122223333', 'key/x', 'alias/x', '', ':');
+    const identifier = fc.oneof(
+      fc.string(),
+      fc.array(part).map((parts) => parts.join(':')),
+    );
+    const statement = fc.dictionary(fc.constantFrom('Effect', 'Principal', 'Action', 'Condition'), fc.jsonValue());
+    const policy = fc.oneof(
+      fc.json(),
+      fc.record({ Statement: statement }).map((document) => JSON.stringify(document)),
+    );
+    await fc.assert(
+      fc.asyncProperty(identifier, policy, async (text, document) => {
+        await staysWithinWords(() => parseKeyReference(text, home, 'key-or-alias'));
+        return staysWithinWords(() => requireValidPolicy(document, caller));
+      }),
+      { numRuns: 1500 },
+    );
+  });
+});
