@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseKeyReference } from '../../../src/kms/key_id.js';
 import { KmsError } from '../../../src/kms/errors.js';
 import { requireValidPolicy } from '../../../src/kms/policy.js';
