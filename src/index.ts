@@ -1,0 +1,21 @@
+// The public API: a region, its parts, and what they are configured with.
+export { startRegion, provisionRegion } from './compose.js';
+export { openConfiguredToken, probeConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
+export { readRegionConfig, type RegionConfig, type RunningRegion, type TokenConfig } from './lab/region_config.js';
+export { parseLabFile, defaultLab, type Lab } from './lab/lab_file.js';
+export { KeyferryError, ConfigError, type ErrorDetails } from './errors.js';
+export type { Clock } from './clock.js';
+export { TokenModule, type ModuleSettings, type TokenSelector } from './token/module.js';
+export { OpenToken, type TokenOpening } from './token/open_token.js';
+export { Executor, type ExecutorOptions, type ExecutorStats } from './token/executor.js';
+export { Job, type JobResult } from './token/job.js';
+export { TokenError, type TokenErrorCode } from './token/errors.js';
+export { probeToken } from './token/probe/probe.js';
+export { encodeProfile, parseProfile, type TokenProfile } from './token/profile.js';
+export { chooseStrategies, commonSuites, describeProfile, missingForCommonSuite } from './token/strategy_choice.js';
+export { RegionHsm, type RegionHsmOptions } from './hsm/region_hsm.js';
+export { HsmError } from './hsm/errors.js';
+export { ReplicationAgent, type ReplicationAgentParts, type ReplicationStatus } from './replication/agent.js';
+export { ReplicationError } from './replication/errors.js';
+export type { Transport, ReplicatedKeys, ReplicationAudit } from './replication/ports.js';
+export type { Journal } from './replication/journal.js';
