@@ -58,7 +58,13 @@ interface AgreedHandles {
 }
 
 function agreementKeyShape(label: Uint8Array): KeyShape {
-  return { keyType: CKK_EC, uses: ['derive'], label: EPHEMERAL_LABEL, id: label, allowedMechanisms: [CKM_ECDH1_DERIVE] };
+  return {
+    keyType: CKK_EC,
+    uses: ['derive'],
+    label: EPHEMERAL_LABEL,
+    id: label,
+    allowedMechanisms: [CKM_ECDH1_DERIVE],
+  };
 }
 
 function publicTemplate(label: Uint8Array): Template {
@@ -171,7 +177,10 @@ export class AgreementKeys {
     this.#assertSuite(suite);
     const handle = await this.#resolve(key);
     const agreed = [
-      { shape: wrappingKeyShape(key.label, agreement.direction, this.#capabilities), fixedInfo: agreement.fixedInfo.rwk },
+      {
+        shape: wrappingKeyShape(key.label, agreement.direction, this.#capabilities),
+        fixedInfo: agreement.fixedInfo.rwk,
+      },
       { shape: confirmationKeyShape(key.label), fixedInfo: agreement.fixedInfo.kck },
     ];
     const job = new Job('agree', suite);
@@ -181,7 +190,11 @@ export class AgreementKeys {
     const [rwk, kck] = kept.map((output) => result.object(output));
     if (rwk === undefined || kck === undefined) throw new TypeError('an agreement makes two keys');
     try {
-      this.#assertOutputs(result, outputs, agreed.map(({ shape }) => shape));
+      this.#assertOutputs(
+        result,
+        outputs,
+        agreed.map(({ shape }) => shape),
+      );
     } catch (error) {
       for (const handle of [rwk, kck]) await this.#jobs.destroy(handle, 'destroy ephemeral key');
       throw error;
@@ -248,7 +261,8 @@ export class AgreementKeys {
 
   #assertSuite(suite: ReplicationSuite): void {
     if (this.#capabilities.suites.includes(suite)) return;
-    const reason = this.#capabilities.missing.find((missing) => missing.strategy === suite)?.reason ?? 'not in its profile';
+    const reason =
+      this.#capabilities.missing.find((missing) => missing.strategy === suite)?.reason ?? 'not in its profile';
     throw new HsmError('ERR_HSM_STRATEGY', `the token cannot do ${suite}: ${reason}`, { details: { suite, reason } });
   }
 

@@ -71,7 +71,12 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
     enforcesWrapWithTrusted: enforcement.wrapWithTrusted.enforced === true,
     enforcesExtractable: enforcement.extractableFalse.enforced === true,
     unwrapLength: rules.unwrapValueLength ?? 'refused',
-    fingerprint: [identity.manufacturer, identity.model, `library ${identity.libraryVersion}`, `firmware ${identity.firmwareVersion}`]
+    fingerprint: [
+      identity.manufacturer,
+      identity.model,
+      `library ${identity.libraryVersion}`,
+      `firmware ${identity.firmwareVersion}`,
+    ]
       .map((part) => part.trim())
       .join(' / '),
     missing: missingOf(choice),

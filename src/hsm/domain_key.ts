@@ -1,5 +1,6 @@
-import { CKK_AES, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { CKA_UNWRAP_TEMPLATE, CKA_WRAP_WITH_TRUSTED, CKK_AES, CKO_SECRET_KEY } from '../token/cryptoki.js';
 import type { ObjectHandle } from '../token/object.js';
+import { template, type Template } from '../token/template.js';
 import type { HsmCapabilities } from './capability.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
@@ -19,18 +20,41 @@ export function domainKeyShape(id: Uint8Array, label: string, capabilities: HsmC
   };
 }
 
-/** The domain keys of a region: the newest wraps, all of them unwrap. */
+/** Labels of the two domain keys. */
+export const DOMAIN_KEY_LABELS = [KEY_LABELS.domainKey, KEY_LABELS.singleRegionDomainKey] as const;
+
+/** The label of one of the two. */
+export type DomainKeyLabel = (typeof DOMAIN_KEY_LABELS)[number];
+
+/**
+ * What every key must be that a single-Region domain key unwraps, where the token enforces it: a key that only a trusted key can wrap,
+ * and no key that is agreed with another region is trusted.
+ *
+ * @source PKCS#11 v2.40 section 4.9 (CKA_UNWRAP_TEMPLATE)
+ */
+export const SINGLE_REGION_UNWRAP_TEMPLATE: Template = template([
+  CKA_UNWRAP_TEMPLATE,
+  { template: template([CKA_WRAP_WITH_TRUSTED, true]) },
+]);
+
+/**
+ * The domain keys of a region: one for material of multi-Region keys, which may leave under the key of an agreement, and one for
+ * that of single-Region keys, which may not. Of each the newest wraps, and all of them unwrap.
+ */
 export class DomainKeys {
   readonly #jobs: HsmJobs;
-  readonly #keys: Remembered<readonly TokenKey[]>;
+  readonly #keys: Readonly<Record<DomainKeyLabel, Remembered<readonly TokenKey[]>>>;
 
   constructor(jobs: HsmJobs, capabilities: HsmCapabilities) {
     this.#jobs = jobs;
-    this.#keys = new Remembered(jobs, () =>
-      findForUse(jobs, capabilities, KEY_LABELS.domainKey, (id) =>
-        domainKeyShape(id, KEY_LABELS.domainKey, capabilities),
-      ),
-    );
+    const remembered = (label: DomainKeyLabel): Remembered<readonly TokenKey[]> =>
+      new Remembered(jobs, () =>
+        findForUse(jobs, capabilities, label, (id) => domainKeyShape(id, label, capabilities)),
+      );
+    this.#keys = {
+      [KEY_LABELS.domainKey]: remembered(KEY_LABELS.domainKey),
+      [KEY_LABELS.singleRegionDomainKey]: remembered(KEY_LABELS.singleRegionDomainKey),
+    };
   }
 
   /**
@@ -38,10 +62,10 @@ export class DomainKeys {
    *
    * @throws {@link HsmError} `ERR_HSM_KEY_NOT_FOUND` in a token that was not provisioned
    */
-  async active(): Promise<TokenKey> {
-    const [newest] = await this.#keys.get();
+  async active(label: DomainKeyLabel): Promise<TokenKey> {
+    const [newest] = await this.#keys[label].get();
     if (newest !== undefined) return newest;
-    throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the token holds no domain key: provision it first');
+    throw new HsmError('ERR_HSM_KEY_NOT_FOUND', `the token holds no ${label}: provision it first`);
   }
 
   /**
@@ -50,21 +74,27 @@ export class DomainKeys {
    * @param idHex - its `CKA_ID`
    * @throws {@link HsmError} `ERR_HSM_KEY_NOT_FOUND`
    */
-  async byId(idHex: string): Promise<ObjectHandle> {
-    const found = (await this.#keys.get()).find((key) => key.idHex === idHex);
+  async byId(label: DomainKeyLabel, idHex: string): Promise<ObjectHandle> {
+    const keys = this.#keys[label];
+    const found = (await keys.get()).find((key) => key.idHex === idHex);
     if (found !== undefined) return found.handle;
     // Another process may have rotated the domain key since this one looked.
-    const present = await findTokenKeys(this.#jobs, CKO_SECRET_KEY, KEY_LABELS.domainKey);
-    if (present.some((key) => key.idHex === idHex)) this.#keys.forget();
-    const again = (await this.#keys.get()).find((key) => key.idHex === idHex);
+    const present = await findTokenKeys(this.#jobs, CKO_SECRET_KEY, label);
+    if (present.some((key) => key.idHex === idHex)) keys.forget();
+    const again = (await keys.get()).find((key) => key.idHex === idHex);
     if (again !== undefined) return again.handle;
-    throw new HsmError('ERR_HSM_KEY_NOT_FOUND', `the token holds no domain key ${idHex}`, {
-      details: { domainKeyId: idHex },
+    throw new HsmError('ERR_HSM_KEY_NOT_FOUND', `the token holds no ${label} ${idHex}`, {
+      details: { domainKeyId: idHex, label },
     });
   }
 
-  /** Ids of all domain keys, the active one first. */
-  async ids(): Promise<readonly string[]> {
-    return (await this.#keys.get()).map((key) => key.idHex);
+  /** Ids of all domain keys of a label, the active one first. */
+  async ids(label: DomainKeyLabel): Promise<readonly string[]> {
+    return (await this.#keys[label].get()).map((key) => key.idHex);
   }
+}
+
+/** The label of the domain key under which material rests. */
+export function domainKeyLabelOf(binding: { readonly multiRegion: boolean }): DomainKeyLabel {
+  return binding.multiRegion ? KEY_LABELS.domainKey : KEY_LABELS.singleRegionDomainKey;
 }

@@ -39,8 +39,14 @@ export class HsmJobs {
       return await this.#runner.run(job);
     } catch (error) {
       if (error instanceof TokenError && error.code === 'ERR_TOKEN_NOT_DESTROYED') this.health.notDestroyed();
+      // A handle that is gone while its epoch lives: no new epoch will tell anybody to forget it.
+      if (error instanceof TokenError && error.code === 'ERR_TOKEN_CALL' && saysObjectIsGone(error.rv)) this.#forget();
       throw hsmErrorFrom(error);
     }
+  }
+
+  #forget(): void {
+    for (const forget of this.#onLost) forget();
   }
 
   /**
@@ -49,13 +55,13 @@ export class HsmJobs {
    * @param attempt - finds or loads the handles that it uses by itself, so that a later attempt has fresh ones
    */
   async healing<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    for (let attemptsLeft = LIMITS.hsmSessionLossAttempts; ; ) {
+    for (let attemptsLeft = LIMITS.hsmSessionLossAttempts; ;) {
       try {
         return await attempt();
       } catch (error) {
         attemptsLeft -= 1;
         if (!(error instanceof HsmError) || error.code !== 'ERR_HSM_SESSION_LOST' || attemptsLeft === 0) throw error;
-        for (const forget of this.#onLost) forget();
+        this.#forget();
       }
     }
   }

@@ -126,7 +126,7 @@ function isAsAsked(answer: AttributeValue, asked: TemplateValue): boolean {
   if (typeof asked === 'number') return answer.octets.length === 8 && ulongs(answer.octets)[0] === asked;
   if (asked instanceof Uint8Array) return toHex(answer.octets) === toHex(asked);
   if (!('template' in asked)) {
-    return [...ulongs(answer.octets)].sort().join() === [...asked].sort().join();
+    return ulongs(answer.octets).toSorted().join() === asked.toSorted().join();
   }
   return false;
 }

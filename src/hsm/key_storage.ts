@@ -9,7 +9,6 @@ export interface LoadedKey {
   release(): void;
 }
 
-
 /** Where backing keys rest: in the database, wrapped under the domain key, or in the token. */
 export interface KeyStorage {
   /** Makes a new backing key in the token; the binding gets its key material id from it. */
@@ -38,4 +37,3 @@ export interface KeyStorage {
   /** Takes every backing key that nobody is using out of the token. */
   unloadAll(): Promise<void>;
 }
-

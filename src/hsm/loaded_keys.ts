@@ -95,20 +95,22 @@ export class LoadedKeys {
     }
     const handle = this.#load(material);
     const entry: Entry = { material, handle, loaded: undefined, leases: 0, isEvicted: false };
-    handle.then(
-      (loaded) => {
-        entry.loaded = loaded;
-      },
-      () => {
-        if (this.#entries.get(materialId) === entry) this.#entries.delete(materialId);
-      },
-    );
+    void this.#settle(materialId, entry);
     this.#entries.set(materialId, entry);
     for (const [oldestId, oldest] of this.#entries) {
       if (this.#entries.size <= this.#countMax) break;
       this.#evict(oldestId, oldest);
     }
     return entry;
+  }
+
+  /** A key that could not be loaded is no key that is loaded; whoever asked for it is told by the promise. */
+  async #settle(materialId: string, entry: Entry): Promise<void> {
+    try {
+      entry.loaded = await entry.handle;
+    } catch {
+      if (this.#entries.get(materialId) === entry) this.#entries.delete(materialId);
+    }
   }
 
   #evictAll(): void {

@@ -96,7 +96,10 @@ function messageKeyTemplate(use: 'encrypt' | 'decrypt'): Template {
 }
 
 /** Templates of message keys: session objects of one use that live for one job. */
-export const messageKeyTemplates = { encrypt: messageKeyTemplate('encrypt'), decrypt: messageKeyTemplate('decrypt') } as const;
+export const messageKeyTemplates = {
+  encrypt: messageKeyTemplate('encrypt'),
+  decrypt: messageKeyTemplate('decrypt'),
+} as const;
 
 /** Reads everything back that the template of a message key asks for. */
 export function readMessageKey(job: Job, key: ObjectOperand): Output<'attributes'> {

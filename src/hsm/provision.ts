@@ -13,16 +13,16 @@ import {
 import { TokenError } from '../token/errors.js';
 import { Job } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
-import { template } from '../token/template.js';
+import { template, type Template } from '../token/template.js';
 import type { HsmCapabilities } from './capability.js';
-import { domainKeyShape } from './domain_key.js';
+import { DOMAIN_KEY_LABELS, domainKeyShape, SINGLE_REGION_UNWRAP_TEMPLATE, type DomainKeyLabel } from './domain_key.js';
 import { HsmError } from './errors.js';
 import { HsmHealth } from './health.js';
 import { HsmJobs, type JobRunner } from './job_runner.js';
 import { assertShape, readBack, templateOf, type KeyShape } from './key_shape.js';
 import { recordKeyShape } from './record_key.js';
 import { SigningKeys } from './signing_key.js';
-import { findTokenKeys, KEY_LABELS, nextKeyId, pendingLabel, type KeyLabel } from './token_keys.js';
+import { clearLabel, findTokenKeys, KEY_LABELS, nextKeyId, pendingLabel, type KeyLabel } from './token_keys.js';
 
 /** Who may be logged in to a token while it is provisioned. A token knows one at a time. */
 export interface ProvisionAccess {
@@ -35,33 +35,39 @@ export interface ProvisionAccess {
 export interface ProvisionReport {
   /** Labels of the keys that were made now; empty where nothing was missing. */
   readonly made: readonly KeyLabel[];
-  /** Whether the security officer could make the domain key trusted; null where that was not tried. */
+  /** Whether the security officer could make the single-Region domain key trusted; null where that was not tried. */
   readonly trustedDomainKey: boolean | null;
 }
 
-/** The label of a domain key that the security officer made and that lies in clear on some tokens' disks until it was copied. */
-const CLEAR_DOMAIN_KEY = 'keyferry:clear:domain-key';
+const CLEAR_LABEL = clearLabel(KEY_LABELS.singleRegionDomainKey);
 const NO_PARAMETER = { kind: 'none' } as const;
 
 /**
- * Makes the keys that a region's token is missing: domain key, record key and a first replication signing key.
+ * Makes the keys that a region's token is missing: the two domain keys, the record key and a first replication signing key.
  *
  * Does nothing where all are there. Each key carries a provisional label until it was tested, so that whatever an interrupted run
  * left is recognised by the next one, destroyed and made again.
  *
  * @throws {@link HsmError} `ERR_HSM_SELF_TEST` if a new key does not work
  */
-export async function provisionRegion(access: ProvisionAccess, capabilities: HsmCapabilities): Promise<ProvisionReport> {
+export async function provisionRegion(
+  access: ProvisionAccess,
+  capabilities: HsmCapabilities,
+): Promise<ProvisionReport> {
   const made: KeyLabel[] = [];
   let trustedDomainKey: boolean | null = null;
-  const isDomainKeyMissing = await access.asUser(async (runner) => {
+  const missing = await access.asUser(async (runner) => {
     const jobs = new HsmJobs(runner, new HsmHealth());
     await sweep(jobs);
-    return (await findTokenKeys(jobs, CKO_SECRET_KEY, KEY_LABELS.domainKey)).length === 0;
+    const labels: DomainKeyLabel[] = [];
+    for (const label of DOMAIN_KEY_LABELS) {
+      if ((await findTokenKeys(jobs, CKO_SECRET_KEY, label)).length === 0) labels.push(label);
+    }
+    return labels;
   });
-  if (isDomainKeyMissing) {
-    trustedDomainKey = await addDomainKey(access, capabilities);
-    made.push(KEY_LABELS.domainKey);
+  for (const label of missing) {
+    trustedDomainKey = (await addDomainKey(access, capabilities, label)) ?? trustedDomainKey;
+    made.push(label);
   }
   await access.asUser(async (runner) => {
     const jobs = new HsmJobs(runner, new HsmHealth());
@@ -98,44 +104,55 @@ export async function provisionAuthority(
 }
 
 /**
- * Adds a domain key, which is then the active one; those that are there stay, for what they have wrapped.
+ * Adds a domain key, which is then the active one of its label; those that are there stay, for what they have wrapped.
  *
- * Where the token enforces `CKA_WRAP_WITH_TRUSTED` and its security officer is at hand, the officer makes it as a public object,
- * because no other can be trusted; the user copies it into a private object and destroys the first. Otherwise the user makes it.
+ * The user makes the domain key of multi-Region material. That of single-Region material is made trusted, where the token enforces
+ * `CKA_WRAP_WITH_TRUSTED` and its security officer is at hand: the officer makes it as a public object, because no other can be
+ * trusted; the user copies it into a private object and destroys the first.
  *
  * HAZARD: between these two steps SoftHSM2 has the key in clear on its disk. Nothing is wrapped under it before the copy is alone.
  *
  * @returns whether the key is trusted; null where the officer was not asked
  * @source PKCS#11 v2.40 section 4.4.2 (CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED)
  */
-export async function addDomainKey(access: ProvisionAccess, capabilities: HsmCapabilities): Promise<boolean | null> {
+export async function addDomainKey(
+  access: ProvisionAccess,
+  capabilities: HsmCapabilities,
+  label: DomainKeyLabel,
+): Promise<boolean | null> {
   const id = await access.asUser(async (runner) => {
     const jobs = new HsmJobs(runner, new HsmHealth());
     await sweep(jobs);
-    return nextKeyId(await findTokenKeys(jobs, CKO_SECRET_KEY, KEY_LABELS.domainKey));
+    return nextKeyId(await findTokenKeys(jobs, CKO_SECRET_KEY, label));
   });
+  const isToBeTrusted = label === KEY_LABELS.singleRegionDomainKey && capabilities.enforcesWrapWithTrusted;
   let isTrusted: boolean | null = null;
-  if (access.asSecurityOfficer !== null && capabilities.enforcesWrapWithTrusted) {
+  if (isToBeTrusted && access.asSecurityOfficer !== null) {
     isTrusted = await access.asSecurityOfficer((runner) =>
       makeClearDomainKey(new HsmJobs(runner, new HsmHealth()), id, capabilities),
     );
   }
   await access.asUser(async (runner) => {
     const jobs = new HsmJobs(runner, new HsmHealth());
-    const shape = domainKeyShape(id, pendingLabel(KEY_LABELS.domainKey), capabilities);
+    const shape = domainKeyShape(id, pendingLabel(label), capabilities);
     const handle =
       isTrusted === true
         ? await copyClearDomainKey(jobs, shape, capabilities)
         : await makeKey(jobs, CKM_AES_KEY_GEN, shape, capabilities);
     await testDomainKey(jobs, handle, capabilities, { isTrusted: isTrusted === true });
-    await nameKey(jobs, handle, KEY_LABELS.domainKey);
+    await nameKey(jobs, handle, label);
   });
   return isTrusted;
 }
 
 /** Destroys what an interrupted run left behind. */
 async function sweep(jobs: HsmJobs): Promise<void> {
-  for (const label of [CLEAR_DOMAIN_KEY, pendingLabel(KEY_LABELS.domainKey), pendingLabel(KEY_LABELS.recordKey)]) {
+  const labels = [
+    CLEAR_LABEL,
+    ...DOMAIN_KEY_LABELS.map((label) => pendingLabel(label)),
+    pendingLabel(KEY_LABELS.recordKey),
+  ];
+  for (const label of labels) {
     for (const key of await findTokenKeys(jobs, CKO_SECRET_KEY, label)) {
       await jobs.destroy(key.handle, 'sweep half-made key');
     }
@@ -149,7 +166,10 @@ async function makeKey(
   capabilities: HsmCapabilities,
 ): Promise<ObjectHandle> {
   const job = new Job('make token key', shape.label);
-  const key = job.generateKey({ type: mechanism, parameter: NO_PARAMETER }, templateOf(shape, 'generate', capabilities));
+  const key = job.generateKey(
+    { type: mechanism, parameter: NO_PARAMETER },
+    templateOf(shape, 'generate', capabilities),
+  );
   const attributes = readBack(job, key, shape, capabilities);
   const kept = job.keep(key);
   const result = await jobs.run(job);
@@ -174,24 +194,32 @@ async function makeRecordKey(jobs: HsmJobs, capabilities: HsmCapabilities): Prom
 
 /** Makes the key that the user will copy; false where this token's officer cannot make a trusted key. */
 async function makeClearDomainKey(jobs: HsmJobs, id: Uint8Array, capabilities: HsmCapabilities): Promise<boolean> {
-  const job = new Job('make trusted key', 'CKA_TRUSTED');
-  const shape = templateOf(domainKeyShape(id, CLEAR_DOMAIN_KEY, capabilities), 'generate', capabilities);
-  const clear = job.generateKey({ type: CKM_AES_KEY_GEN, parameter: NO_PARAMETER }, [
+  const shape = templateOf(domainKeyShape(id, CLEAR_LABEL, capabilities), 'generate', capabilities);
+  const trusted: Template = [
     ...shape.filter(({ type }) => type !== CKA_PRIVATE),
     ...template([CKA_PRIVATE, false], [CKA_TRUSTED, true]),
-  ]);
-  job.keep(clear);
-  try {
-    await jobs.run(job);
-    return true;
-  } catch (error) {
-    if (error instanceof HsmError && error.cause instanceof TokenError && error.cause.severity === 'call') return false;
-    throw error;
+  ];
+  // A token may know trusted keys and no unwrap templates; the self-test at open tells what it enforces.
+  for (const keyTemplate of [[...trusted, ...SINGLE_REGION_UNWRAP_TEMPLATE], trusted]) {
+    const job = new Job('make trusted key', 'CKA_TRUSTED');
+    job.keep(job.generateKey({ type: CKM_AES_KEY_GEN, parameter: NO_PARAMETER }, keyTemplate));
+    try {
+      await jobs.run(job);
+      return true;
+    } catch (error) {
+      if (!(error instanceof HsmError && error.cause instanceof TokenError && error.cause.severity === 'call'))
+        throw error;
+    }
   }
+  return false;
 }
 
-async function copyClearDomainKey(jobs: HsmJobs, shape: KeyShape, capabilities: HsmCapabilities): Promise<ObjectHandle> {
-  const [clear] = (await findTokenKeys(jobs, CKO_SECRET_KEY, CLEAR_DOMAIN_KEY)).filter((key) =>
+async function copyClearDomainKey(
+  jobs: HsmJobs,
+  shape: KeyShape,
+  capabilities: HsmCapabilities,
+): Promise<ObjectHandle> {
+  const [clear] = (await findTokenKeys(jobs, CKO_SECRET_KEY, CLEAR_LABEL)).filter((key) =>
     equalOctets(key.id, shape.id),
   );
   if (clear === undefined) {

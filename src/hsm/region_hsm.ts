@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { LIMITS } from '../limits.js';
-import { CKA_TRUSTED } from '../token/cryptoki.js';
-import { Job } from '../token/job.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 import type { ReplicationSuite } from '../wire/suite.js';
 import { AgreementKeys, type AgreedKeys, type Agreement, type EphemeralKey } from './agreement_key.js';
@@ -16,6 +14,7 @@ import { MessageCipher } from './message_cipher.js';
 import { randomOctets } from './random_pool.js';
 import { RecordKey } from './record_key.js';
 import { SelfTest } from './self_test.js';
+import { singleRegionTrust, type SingleRegionTrust } from './single_region_trust.js';
 import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
 import { KEY_LABELS } from './token_keys.js';
 import { WrappedStorage } from './wrapped_storage.js';
@@ -37,8 +36,11 @@ export interface RegionHsmDescription {
   readonly state: string;
   readonly fingerprint: string;
   readonly epoch: number;
-  /** `CKA_ID`s, the active one first. */
+  /** `CKA_ID`s of the domain keys of multi-Region material, the active one first. */
   readonly domainKeys: readonly string[];
+  /** The same for single-Region material. */
+  readonly singleRegionDomainKeys: readonly string[];
+  /** Whether the active single-Region domain key is `CKA_TRUSTED`. */
   readonly domainKeyIsTrusted: boolean;
   readonly recordKeys: readonly string[];
   readonly signingKeys: readonly string[];
@@ -50,6 +52,8 @@ export interface RegionHsmDescription {
     readonly extractable: boolean;
     readonly wrapWithTrusted: boolean;
     readonly allowedMechanisms: boolean;
+    /** Whether stored material of a single-Region key can only be loaded as a key that no agreed key can wrap. */
+    readonly singleRegion: boolean;
   };
   readonly loadedKeys: number;
   readonly ephemeralKeys: number;
@@ -71,22 +75,22 @@ export class RegionHsm {
   readonly #cipher: MessageCipher;
   readonly #agreementKeys: AgreementKeys;
   readonly #signingKeys: SigningKeys;
-  readonly #isDomainKeyTrusted: boolean;
+  readonly #trust: SingleRegionTrust;
 
   private constructor(
     jobs: HsmJobs,
     domainKeys: DomainKeys,
     options: RegionHsmOptions,
-    isDomainKeyTrusted: boolean,
+    trust: SingleRegionTrust,
     selfTest: SelfTest,
   ) {
     this.#jobs = jobs;
     this.#domainKeys = domainKeys;
-    this.#isDomainKeyTrusted = isDomainKeyTrusted;
+    this.#trust = trust;
     // A key that only a trusted key may wrap could not be stored at all under a domain key that is not trusted.
     this.#capabilities = {
       ...options.capabilities,
-      enforcesWrapWithTrusted: options.capabilities.enforcesWrapWithTrusted && isDomainKeyTrusted,
+      enforcesWrapWithTrusted: options.capabilities.enforcesWrapWithTrusted && trust.isTrusted,
     };
     this.#recordKey = new RecordKey(jobs, options.capabilities);
     this.#storage = new WrappedStorage({
@@ -117,8 +121,9 @@ export class RegionHsm {
     const selfTest = new SelfTest(jobs, options.capabilities);
     await selfTest.withoutKeys();
     const domainKeys = new DomainKeys(jobs, options.capabilities);
-    const isTrusted = await isTrustedKey(jobs, domainKeys);
-    const hsm = new RegionHsm(jobs, domainKeys, options, isTrusted, selfTest);
+    await domainKeys.active(KEY_LABELS.domainKey);
+    const trust = await singleRegionTrust(jobs, domainKeys, options.capabilities);
+    const hsm = new RegionHsm(jobs, domainKeys, options, trust, selfTest);
     if ((await hsm.#recordKey.ids()).length === 0 || (await hsm.#signingKeys.list()).length === 0) {
       throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the token lacks a record key or a signing key: provision it first');
     }
@@ -269,8 +274,9 @@ export class RegionHsm {
       state: failure === null ? 'working' : `stopped: ${failure.message}`,
       fingerprint: this.fingerprint,
       epoch: this.#jobs.epoch,
-      domainKeys: await whileWorking(() => this.#domainKeys.ids(), []),
-      domainKeyIsTrusted: this.#isDomainKeyTrusted,
+      domainKeys: await whileWorking(() => this.#domainKeys.ids(KEY_LABELS.domainKey), []),
+      singleRegionDomainKeys: await whileWorking(() => this.#domainKeys.ids(KEY_LABELS.singleRegionDomainKey), []),
+      domainKeyIsTrusted: this.#trust.isTrusted,
       recordKeys: await whileWorking(() => this.#recordKey.ids(), []),
       signingKeys: await whileWorking(async () => (await this.#signingKeys.list()).map(({ kid }) => kid), []),
       suites: this.suites,
@@ -280,6 +286,7 @@ export class RegionHsm {
         extractable: enforcesExtractable,
         wrapWithTrusted: enforcesWrapWithTrusted,
         allowedMechanisms: enforcesAllowedMechanisms,
+        singleRegion: this.#trust.bindsSingleRegion,
       },
       loadedKeys: this.#storage.loadedCount,
       ephemeralKeys: await whileWorking(() => this.ephemeralCount(), 0),
@@ -291,12 +298,4 @@ export class RegionHsm {
   close(): Promise<void> {
     return this.#storage.unloadAll();
   }
-}
-
-async function isTrustedKey(jobs: HsmJobs, domainKeys: DomainKeys): Promise<boolean> {
-  const active = await domainKeys.active();
-  const job = new Job('read domain key', 'CKA_TRUSTED');
-  const output = job.getAttributes(active.handle, [CKA_TRUSTED]);
-  const trusted = (await jobs.run(job)).attributes(output).get(CKA_TRUSTED);
-  return trusted?.state === 'value' && trusted.octets[0] === 1;
 }

@@ -12,7 +12,15 @@ import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import { answerChallenge, identifiedKeyShape } from './key_material_id.js';
 import { assertShape, templateOf, type KeyShape } from './key_shape.js';
-import { gcm, messageKey, messageKeyBlocks, assertMessageKey, messageKeyFixedInput, messageKeySteps, readMessageKey } from './message_key.js';
+import {
+  gcm,
+  messageKey,
+  messageKeyBlocks,
+  assertMessageKey,
+  messageKeyFixedInput,
+  messageKeySteps,
+  readMessageKey,
+} from './message_key.js';
 import { jwkOf } from './signing_key.js';
 import { randomOctets } from './random_pool.js';
 import { deriveAgreedKeys, EPHEMERAL_LABEL } from './strategy/agreement.js';
@@ -47,7 +55,9 @@ function aesCbc(key: Uint8Array, iv: Uint8Array, octets: Uint8Array): Uint8Array
 
 const softwareMessageKey: Readonly<Record<DataSuite, (key: Uint8Array, nonce: Uint8Array) => Uint8Array>> = {
   'SP800108-GCM': (key, nonce) =>
-    createHmac('sha256', key).update(concat(u32be(1), messageKeyFixedInput(nonce))).digest(),
+    createHmac('sha256', key)
+      .update(concat(u32be(1), messageKeyFixedInput(nonce)))
+      .digest(),
   'CBCDATA-GCM': (key, nonce) => aesCbc(key, nonce, messageKeyBlocks()),
   'DIRECT-GCM': (key) => key,
 };
@@ -64,10 +74,7 @@ function aesGcm(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uin
  */
 export function softwareSelfTest(): string | null {
   const digest = toHex(createHash('sha384').update('abc').digest());
-  if (
-    digest !==
-    'cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7'
-  ) {
+  if (digest !== 'cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7') {
     return 'SHA-384';
   }
   const point = hex(
@@ -178,8 +185,8 @@ export class SelfTest {
     const mac = job.sign({ type: CKM_SHA384_HMAC, parameter: { kind: 'none' } }, confirming, MESSAGE);
     const foreign = createHash('sha256').update('keyferry self-test material').digest();
     const foreignBlob = keyWrapPad(known('unwrap', 32), foreign);
-    const [identified, target] = [identifiedKeyShape(key.label), { ...base, uses: [], extractable: true }].map((shape) =>
-      job.unwrapKey(wrapMechanism, unwrapping, foreignBlob, templateOf(shape, 'unwrap', this.#capabilities)),
+    const [identified, target] = [identifiedKeyShape(key.label), { ...base, uses: [], extractable: true }].map(
+      (shape) => job.unwrapKey(wrapMechanism, unwrapping, foreignBlob, templateOf(shape, 'unwrap', this.#capabilities)),
     );
     if (identified === undefined || target === undefined) throw new TypeError('two keys were unwrapped');
     const answer = answerChallenge(job, identified, 'self-test');
@@ -192,7 +199,13 @@ export class SelfTest {
       const encrypting = messageKey(job, dataSuite, backingKey, nonce, 'encrypt');
       const sealed = job.encrypt(gcm(iv, MESSAGE), encrypting, foreign);
       const decrypting = messageKey(job, dataSuite, backingKey, nonce, 'decrypt');
-      const derived = messageKeySteps[dataSuite].derivation === null ? [] : ([['encrypt', encrypting], ['decrypt', decrypting]] as const);
+      const derived =
+        messageKeySteps[dataSuite].derivation === null
+          ? []
+          : ([
+              ['encrypt', encrypting],
+              ['decrypt', decrypting],
+            ] as const);
       const reads = derived.map(([use, read]) => ({ use, attributes: readMessageKey(job, read) }));
       const expected = aesGcm(softwareMessageKey[dataSuite](known(dataSuite, 32), nonce), iv, MESSAGE, foreign);
       const opened = job.decrypt(gcm(iv, MESSAGE), decrypting, expected);

@@ -83,9 +83,7 @@ export class SigningKeys {
 
   /** The keys in the token, the newest first. Which of them may be used, the roster says. */
   list(): Promise<readonly SigningKeyInfo[]> {
-    return this.#jobs.healing(async () =>
-      [...(await this.#keys.get()).values()].map(({ kid, jwk }) => ({ kid, jwk })),
-    );
+    return this.#jobs.healing(async () => [...(await this.#keys.get()).values()].map(({ kid, jwk }) => ({ kid, jwk })));
   }
 
   /**
@@ -206,7 +204,8 @@ export class SigningKeys {
     const signature = (await this.#jobs.run(job)).bytes(output);
     const isGood =
       signature.length === 96 && verify('sha384', octets, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
-    if (!isGood) throw this.#jobs.health.stop('the token made a signature that does not verify', { label: this.#label });
+    if (!isGood)
+      throw this.#jobs.health.stop('the token made a signature that does not verify', { label: this.#label });
     return signature;
   }
 

@@ -16,6 +16,7 @@ const NOTHING = new Uint8Array();
 /** Labels of the token objects that Keyferry makes. */
 export const KEY_LABELS = {
   domainKey: 'keyferry:domain-key',
+  singleRegionDomainKey: 'keyferry:single-region-domain-key',
   recordKey: 'keyferry:record-key',
   replicationSigningKey: 'keyferry:replication-signing-key',
   partitionAuthorityKey: 'keyferry:partition-authority-key',
@@ -27,6 +28,11 @@ export type KeyLabel = (typeof KEY_LABELS)[keyof typeof KEY_LABELS];
 /** The label that a key carries until it is known to be whole and to work; such keys are swept away, never used. */
 export function pendingLabel(label: KeyLabel): string {
   return `keyferry:pending:${label.slice('keyferry:'.length)}`;
+}
+
+/** The label of a key that the security officer made as a public object, which some tokens keep in clear until it is copied. */
+export function clearLabel(label: KeyLabel): string {
+  return `keyferry:clear:${label.slice('keyferry:'.length)}`;
 }
 
 /** One token object of ours. */
@@ -54,11 +60,7 @@ export function nextKeyId(existing: readonly TokenKey[]): Uint8Array {
  *
  * @param objectClass - `CKO_`
  */
-export async function findTokenKeys(
-  jobs: HsmJobs,
-  objectClass: number,
-  label: string,
-): Promise<readonly TokenKey[]> {
+export async function findTokenKeys(jobs: HsmJobs, objectClass: number, label: string): Promise<readonly TokenKey[]> {
   const search = new Job('find token keys', label);
   const found = search.findObjects(
     template([CKA_CLASS, objectClass], [CKA_TOKEN, true], [CKA_LABEL, utf8(label)]),
@@ -117,7 +119,8 @@ async function sessionCopyOf(
     return key.handle;
   } catch (error) {
     // Not every token copies; one that does not is used as it is.
-    if (error instanceof HsmError && error.cause instanceof TokenError && error.cause.severity === 'call') return key.handle;
+    if (error instanceof HsmError && error.cause instanceof TokenError && error.cause.severity === 'call')
+      return key.handle;
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import type { ObjectHandle } from '../token/object.js';
 import type { Mechanism } from '../token/mechanism.js';
 import { keyMaterialIdOf } from '../wire/key_material_id.js';
 import type { HsmCapabilities } from './capability.js';
-import type { DomainKeys } from './domain_key.js';
+import { domainKeyLabelOf, type DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import { answerChallenge, BACKING_KEY_LABEL, identifiedKeyShape } from './key_material_id.js';
@@ -64,8 +64,8 @@ export class WrappedStorage implements KeyStorage {
   create(binding: Omit<MaterialBinding, 'materialId'>): Promise<StoredMaterial> {
     return this.#parts.jobs.healing(async () => {
       const { jobs, capabilities, domainKeys } = this.#parts;
-      const domainKey = await domainKeys.active();
-      const shape = this.#storedShape(binding.multiRegion);
+      const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
+      const shape = this.#storedShape(binding);
       const job = new Job('create material', 'AES-256-KWP');
       const key = job.generateKey(
         { type: CKM_AES_KEY_GEN, parameter: { kind: 'none' } },
@@ -78,21 +78,25 @@ export class WrappedStorage implements KeyStorage {
       assertShape(result.attributes(attributes), shape, capabilities);
       const exportedKeyToken = checkedExportedKeyToken(result.bytes(wrapped));
       // The id comes from the wrapped octets: what is acknowledged has been unwrapped and used once.
-      const materialId = await this.#identify(domainKey.handle, exportedKeyToken, binding.keyId);
+      const materialId = await this.#identify(domainKey.handle, exportedKeyToken, binding);
       return this.#parts.recordKey.bind({ ...binding, materialId }, domainKey.idHex, exportedKeyToken);
     });
   }
 
   async exportUnder(wrappingKey: ObjectOperand, material: StoredMaterial): Promise<Uint8Array> {
     if (!material.binding.multiRegion) {
-      throw new HsmError('ERR_HSM_POLICY_REFUSED', `key ${material.binding.keyId} is a single-Region key and stays here`, {
-        details: { keyId: material.binding.keyId },
-      });
+      throw new HsmError(
+        'ERR_HSM_POLICY_REFUSED',
+        `key ${material.binding.keyId} is a single-Region key and stays here`,
+        {
+          details: { keyId: material.binding.keyId },
+        },
+      );
     }
     const { jobs, capabilities, domainKeys, recordKey } = this.#parts;
     await recordKey.assertBound(material);
-    const domainKey = await domainKeys.byId(material.domainKeyId);
-    const shape = this.#storedShape(true);
+    const domainKey = await domainKeys.byId(domainKeyLabelOf(material.binding), material.domainKeyId);
+    const shape = this.#storedShape(material.binding);
     const job = new Job('wrap for another region', 'AES-256-KWP');
     const key = job.unwrapKey(
       this.#keyWrapPad,
@@ -112,9 +116,9 @@ export class WrappedStorage implements KeyStorage {
     const { jobs, capabilities, domainKeys } = this.#parts;
     // HAZARD: some tokens corrupt their memory on a blob that is too short, and take keys of other lengths from a longer one.
     if (blob.length !== WRAPPED_AES_256_OCTETS) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
-    const domainKey = await domainKeys.active();
+    const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
     const identified = identifiedKeyShape(NO_ID);
-    const stored = this.#storedShape(binding.multiRegion);
+    const stored = this.#storedShape(binding);
     const job = new Job('unwrap from another region', 'AES-256-KWP');
     const forId = job.unwrapKey(this.#keyWrapPad, unwrappingKey, blob, templateOf(identified, 'unwrap', capabilities));
     const idAttributes = readBack(job, forId, identified, capabilities);
@@ -136,9 +140,13 @@ export class WrappedStorage implements KeyStorage {
     assertShape(result.attributes(attributes), stored, capabilities);
     const exportedKeyToken = checkedExportedKeyToken(result.bytes(wrapped));
     if (keyMaterialIdOf(result.bytes(answer)) !== binding.materialId) {
-      throw new HsmError('ERR_HSM_MATERIAL_ID', 'the unwrapped material is not the one that was named; it was destroyed', {
-        details: { keyId: binding.keyId, materialId: binding.materialId },
-      });
+      throw new HsmError(
+        'ERR_HSM_MATERIAL_ID',
+        'the unwrapped material is not the one that was named; it was destroyed',
+        {
+          details: { keyId: binding.keyId, materialId: binding.materialId },
+        },
+      );
     }
     return this.#parts.recordKey.bind(binding, domainKey.idHex, exportedKeyToken);
   }
@@ -146,7 +154,7 @@ export class WrappedStorage implements KeyStorage {
   async #loadForUse(material: StoredMaterial): Promise<ObjectHandle> {
     const { jobs, capabilities, domainKeys, recordKey } = this.#parts;
     await recordKey.assertBound(material);
-    const domainKey = await domainKeys.byId(material.domainKeyId);
+    const domainKey = await domainKeys.byId(domainKeyLabelOf(material.binding), material.domainKeyId);
     const { uses, allowedMechanisms } = messageKeySteps[material.binding.dataSuite];
     const shape: KeyShape = {
       keyType: CKK_AES,
@@ -154,6 +162,7 @@ export class WrappedStorage implements KeyStorage {
       uses,
       label: BACKING_KEY_LABEL,
       id: NO_ID,
+      wrapWithTrusted: this.#isForTrustedOnly(material.binding),
       allowedMechanisms,
     };
     const job = new Job('load backing key', 'AES-256-KWP');
@@ -176,21 +185,30 @@ export class WrappedStorage implements KeyStorage {
     return handle;
   }
 
-  async #identify(domainKey: ObjectHandle, exportedKeyToken: Uint8Array, keyId: string): Promise<string> {
+  async #identify(
+    domainKey: ObjectHandle,
+    exportedKeyToken: Uint8Array,
+    binding: Omit<MaterialBinding, 'materialId'>,
+  ): Promise<string> {
     const { jobs, capabilities } = this.#parts;
-    const shape = identifiedKeyShape(NO_ID);
+    const shape = { ...identifiedKeyShape(NO_ID), wrapWithTrusted: this.#isForTrustedOnly(binding) };
     const job = new Job('key material id', 'AES-CBC');
     const key = job.unwrapKey(this.#keyWrapPad, domainKey, exportedKeyToken, templateOf(shape, 'unwrap', capabilities));
     const attributes = readBack(job, key, shape, capabilities);
-    const answer = answerChallenge(job, key, keyId);
+    const answer = answerChallenge(job, key, binding.keyId);
     job.destroyObject(key);
     const result = await jobs.run(job);
     assertShape(result.attributes(attributes), shape, capabilities);
     return keyMaterialIdOf(result.bytes(answer));
   }
 
+  /** Whether only the trusted domain key may ever wrap this material. */
+  #isForTrustedOnly(binding: { readonly multiRegion: boolean }): boolean {
+    return !binding.multiRegion && this.#parts.capabilities.enforcesWrapWithTrusted;
+  }
+
   /** Material on its way into or out of the token: it can be wrapped and nothing else. */
-  #storedShape(multiRegion: boolean): KeyShape {
+  #storedShape(binding: { readonly multiRegion: boolean }): KeyShape {
     return {
       keyType: CKK_AES,
       lengthOctets: 32,
@@ -198,7 +216,7 @@ export class WrappedStorage implements KeyStorage {
       label: BACKING_KEY_LABEL,
       id: NO_ID,
       extractable: true,
-      wrapWithTrusted: !multiRegion && this.#parts.capabilities.enforcesWrapWithTrusted,
+      wrapWithTrusted: this.#isForTrustedOnly(binding),
     };
   }
 }

@@ -8,7 +8,13 @@ import { concat, lengthPrefixed, u32be, utf8 } from '../bytes.js';
  * @source AWS KMS developer guide, "Encryption context": order does not matter, case and content do
  */
 export function encodeEncryptionContext(context: Readonly<Record<string, string>>): Uint8Array {
-  const pairs = Object.entries(context).map(([name, value]) => ({ name: Buffer.from(name, 'utf8'), value: utf8(value) }));
+  const pairs = Object.entries(context).map(([name, value]) => ({
+    name: Buffer.from(name, 'utf8'),
+    value: utf8(value),
+  }));
   pairs.sort((a, b) => Buffer.compare(a.name, b.name));
-  return concat(u32be(pairs.length), ...pairs.flatMap((pair) => [lengthPrefixed(pair.name), lengthPrefixed(pair.value)]));
+  return concat(
+    u32be(pairs.length),
+    ...pairs.flatMap((pair) => [lengthPrefixed(pair.name), lengthPrefixed(pair.value)]),
+  );
 }

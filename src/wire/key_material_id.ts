@@ -9,7 +9,9 @@ const LABEL = utf8('keyferry-key-material-id-1');
  * @param keyId - key id without ARN
  */
 export function keyMaterialIdChallenge(keyId: string): Uint8Array {
-  return createHash('sha256').update(concat(lengthPrefixed(LABEL), lengthPrefixed(utf8(keyId)))).digest();
+  return createHash('sha256')
+    .update(concat(lengthPrefixed(LABEL), lengthPrefixed(utf8(keyId))))
+    .digest();
 }
 
 /**
@@ -19,5 +21,9 @@ export function keyMaterialIdChallenge(keyId: string): Uint8Array {
  * @returns 64 lower-case hex digits, the same on every token that holds the material
  */
 export function keyMaterialIdOf(answer: Uint8Array): string {
-  return toHex(createHash('sha256').update(concat(lengthPrefixed(LABEL), answer)).digest());
+  return toHex(
+    createHash('sha256')
+      .update(concat(lengthPrefixed(LABEL), answer))
+      .digest(),
+  );
 }

@@ -117,7 +117,12 @@ for (const kind of tokenKinds()) {
 
     it('refuses a blob that is cut short or has octets behind it', async () => {
       const blob = await hsm.encrypt(material, {}, hello);
-      for (const wrong of [blob.subarray(0, -1), blob.subarray(0, 20), Buffer.concat([blob, Buffer.alloc(1)]), Buffer.alloc(0)]) {
+      for (const wrong of [
+        blob.subarray(0, -1),
+        blob.subarray(0, 20),
+        Buffer.concat([blob, Buffer.alloc(1)]),
+        Buffer.alloc(0),
+      ]) {
         expect(await refusalOf(hsm.decrypt(material, {}, wrong))).to.equal('ERR_HSM_CIPHERTEXT');
       }
     });
@@ -225,7 +230,10 @@ for (const kind of tokenKinds()) {
     it('labels what it loads, and loads no key that could be wrapped', async () => {
       await hsm.encrypt(material, {}, hello);
       const search = new Job('find', 'test');
-      const found = search.findObjects(template([CKA_TOKEN, false], [CKA_LABEL, Buffer.from('keyferry:backing-key')]), 10);
+      const found = search.findObjects(
+        template([CKA_TOKEN, false], [CKA_LABEL, Buffer.from('keyferry:backing-key')]),
+        10,
+      );
       const [handle] = (await region.executor.run(search)).handles(found);
       const job = new Job('wrap', 'test');
       const read = job.getAttributes(handle!, [0x162]);

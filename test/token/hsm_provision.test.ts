@@ -1,5 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { capabilitiesOf, type HsmCapabilities } from '../../src/hsm/capability.js';
 import { AuthorityKey } from '../../src/hsm/authority_key.js';
@@ -75,6 +79,7 @@ const ALL_KEYS = [
   'keyferry:record-key',
   'keyferry:replication-signing-key',
   'keyferry:replication-signing-key',
+  'keyferry:single-region-domain-key',
 ];
 
 for (const kind of tokenKinds()) {
@@ -92,9 +97,9 @@ for (const kind of tokenKinds()) {
     after(() => token.dispose());
     beforeEach(() => destroyAll(access));
 
-    it('makes a domain key, a record key and a signing key', async () => {
+    it('makes two domain keys, a record key and a signing key', async () => {
       const report = await provisionRegion(access, capabilities);
-      expect(report.made).to.have.lengthOf(3);
+      expect(report.made).to.have.lengthOf(4);
       expect(await labelsIn(access)).to.deep.equal(ALL_KEYS);
     });
 
@@ -107,8 +112,8 @@ for (const kind of tokenKinds()) {
     it('leaves nothing to repair wherever it is interrupted', async () => {
       const whole = crashingAt(access, Number.POSITIVE_INFINITY);
       await provisionRegion(whole.access, capabilities);
-      // Every place on one token; on the other, whose logins take longer, every third.
-      for (let crashAt = 1; crashAt < whole.jobs(); crashAt += kind === 'softhsm2' ? 1 : 3) {
+      // A third of the places on one token, a sixth on the other: each costs two whole runs.
+      for (let crashAt = 1; crashAt < whole.jobs(); crashAt += kind === 'softhsm2' ? 3 : 6) {
         await destroyAll(access);
         const interrupted = await provisionRegion(crashingAt(access, crashAt).access, capabilities).catch(
           (error: unknown) => error,
@@ -117,6 +122,26 @@ for (const kind of tokenKinds()) {
         await provisionRegion(access, capabilities);
         expect(await labelsIn(access), `after a crash at job ${crashAt}`).to.deep.equal(ALL_KEYS);
       }
+    });
+
+    it('leaves nothing to repair when its process is killed', async () => {
+      const child = {
+        modulePath: token.modulePath,
+        settings: token.settings,
+        slotId: token.slotId,
+        userPin: token.userPin,
+      };
+      const argument = JSON.stringify({ ...child, soPin: kind === 'nss' ? null : token.soPin, capabilities });
+      // One process at a time has this token open.
+      token.module.finalise();
+      try {
+        for (const afterMs of [2, 20, 45, 80, 120]) await provisionInChild(argument, afterMs);
+        expect(await provisionInChild(argument, null)).to.equal(0);
+      } finally {
+        token.module.initialise(token.settings);
+      }
+      expect(await labelsIn(access)).to.deep.equal(ALL_KEYS);
+      expect((await provisionRegion(access, capabilities)).made).to.deep.equal([]);
     });
 
     it('adds a domain key on top of the old one, and what the old one wrapped stays readable', async () => {
@@ -133,10 +158,10 @@ for (const kind of tokenKinds()) {
       const material = await before.createMaterial(binding);
       const blob = await before.encrypt(material, {}, Buffer.from('old'));
       await first.close();
-      await addDomainKey(access, capabilities);
+      await addDomainKey(access, capabilities, 'keyferry:single-region-domain-key');
       const second = await openScratch(token);
       const after = await RegionHsm.open({ runner: second.executor, capabilities });
-      const { domainKeys } = await after.describe();
+      const { singleRegionDomainKeys: domainKeys } = await after.describe();
       expect(domainKeys).to.have.lengthOf(2);
       expect(domainKeys[1]).to.equal(material.domainKeyId);
       expect((await after.createMaterial(binding)).domainKeyId).to.equal(domainKeys[0]);
@@ -152,9 +177,7 @@ for (const kind of tokenKinds()) {
     });
 
     it('keeps the partition authority’s key in a token of its own, and signs with it', async () => {
-      expect((await provisionAuthority(access, capabilities)).made).to.deep.equal([
-        'keyferry:partition-authority-key',
-      ]);
+      expect((await provisionAuthority(access, capabilities)).made).to.deep.equal(['keyferry:partition-authority-key']);
       expect((await provisionAuthority(access, capabilities)).made).to.deep.equal([]);
       const { executor, close } = await openScratch(token);
       const authority = await AuthorityKey.open({ runner: executor, capabilities });
@@ -216,6 +239,25 @@ for (const kind of tokenKinds()) {
       });
     }
   });
+}
+
+/**
+ * Provisions in a process of its own.
+ *
+ * @param killAfterMs - kills it so long after it began; null lets it finish
+ * @returns its exit status, null if it was killed
+ */
+async function provisionInChild(argument: string, killAfterMs: number | null): Promise<number | null> {
+  const script = fileURLToPath(new URL('../support/provision_child.js', import.meta.url));
+  const child = spawn(process.execPath, [script, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  if (killAfterMs !== null) {
+    await Promise.race([once(child.stdout, 'data'), exited]);
+    await delay(killAfterMs);
+    child.kill('SIGKILL');
+  }
+  const [status] = (await exited) as [number | null];
+  return status;
 }
 
 function filesBelow(directory: string): readonly string[] {

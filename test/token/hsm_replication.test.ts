@@ -4,7 +4,17 @@ import { HsmError } from '../../src/hsm/errors.js';
 import type { MaterialBinding, StoredMaterial, WrappedMaterial } from '../../src/hsm/material.js';
 import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { AgreementKey, ReplicationHsm, SessionKeys } from '../../src/replication/replication_hsm.js';
-import { CKA_TOKEN } from '../../src/token/cryptoki.js';
+import {
+  CKA_CLASS,
+  CKA_EXTRACTABLE,
+  CKA_KEY_TYPE,
+  CKA_LABEL,
+  CKA_PRIVATE,
+  CKA_SENSITIVE,
+  CKA_TOKEN,
+  CKK_AES,
+  CKO_SECRET_KEY,
+} from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { REPLICATION_SUITES, type ReplicationSuite } from '../../src/wire/suite.js';
@@ -188,6 +198,35 @@ describe('replication between tokens', function () {
         expect(await refusalOf(source().wrap(pair.wrapping, forged))).to.equal('ERR_HSM_RECORD');
       });
 
+      it('shows whether the token itself keeps single-Region material from being wrapped for another region', async () => {
+        const { enforcedByToken, domainKeyIsTrusted } = await source().describe();
+        expect(enforcedByToken.singleRegion).to.equal(kind === 'softhsm2');
+        expect(domainKeyIsTrusted).to.equal(kind === 'softhsm2');
+        const { executor, capabilities } = regions.get(`${kind} A`)!;
+        const single = await source().createMaterial({ ...multiRegion, multiRegion: false });
+        const search = new Job('find', 'test');
+        const label = Buffer.from('keyferry:single-region-domain-key');
+        const found = search.findObjects(template([CKA_TOKEN, true], [CKA_LABEL, label]), 1);
+        const [domainKey] = (await executor.run(search)).handles(found);
+        const keyWrapPad = { type: capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
+        const job = new Job('take out of the region', 'test');
+        const outcome = job.attempt();
+        job.unwrapKey(
+          keyWrapPad,
+          domainKey!,
+          single.exportedKeyToken,
+          template(
+            [CKA_CLASS, CKO_SECRET_KEY],
+            [CKA_KEY_TYPE, CKK_AES],
+            [CKA_TOKEN, false],
+            [CKA_PRIVATE, true],
+            [CKA_SENSITIVE, true],
+            [CKA_EXTRACTABLE, true],
+          ),
+        );
+        expect((await executor.run(job)).rv(outcome) !== 0).to.equal(kind === 'softhsm2');
+      });
+
       it('takes no material for a single-Region key', async () => {
         const binding: MaterialBinding = { ...material.binding, multiRegion: false };
         expect(await refusalOf(destination().unwrap(pair.unwrapping, wrapped, binding))).to.equal(
@@ -209,7 +248,9 @@ describe('replication between tokens', function () {
         for (let at = 0; at < blob.length; at += 3) damaged.push(withFlippedBit(blob, at));
         const codes = new Set<string>();
         for (const octets of damaged) {
-          codes.add(await refusalOf(destination().unwrap(pair.unwrapping, { ...wrapped, blob: octets }, material.binding)));
+          codes.add(
+            await refusalOf(destination().unwrap(pair.unwrapping, { ...wrapped, blob: octets }, material.binding)),
+          );
         }
         expect([...codes]).to.deep.equal(['ERR_HSM_UNWRAP']);
         expect(await sessionObjects(regions.get(`${kind} B`)!)).to.equal(before);
@@ -262,7 +303,14 @@ describe('replication between tokens', function () {
         await pair.release();
         expect(await refusalOf(source().wrap(pair.wrapping, material))).to.equal('ERR_HSM_KEY_NOT_FOUND');
         expect(await refusalOf(source().confirm(pair.wrapping, Buffer.from('x')))).to.equal('ERR_HSM_KEY_NOT_FOUND');
-        const request = { key: pair.raka, peerPoint: pair.rakb.point, suite, fixedInfo, salt, direction: 'wrap' } as const;
+        const request = {
+          key: pair.raka,
+          peerPoint: pair.rakb.point,
+          suite,
+          fixedInfo,
+          salt,
+          direction: 'wrap',
+        } as const;
         expect(await refusalOf(source().agree(request))).to.equal('ERR_HSM_AGREEMENT_KEY');
       });
 

@@ -71,7 +71,9 @@ for (const kind of tokenKinds()) {
 
     it('refuses an AES-128 key, an AES-192 key and a longer secret', async () => {
       for (const octets of [16, 24, 33, 48, 64]) {
-        expect(await refusalOf(unwrap(keyWrapPad(rwk, Buffer.alloc(octets, 1)))), `${octets}`).to.equal('ERR_HSM_UNWRAP');
+        expect(await refusalOf(unwrap(keyWrapPad(rwk, Buffer.alloc(octets, 1)))), `${octets}`).to.equal(
+          'ERR_HSM_UNWRAP',
+        );
       }
     });
 
@@ -102,9 +104,7 @@ for (const kind of tokenKinds()) {
 
     it('answers a thousand random blobs with one code', async () => {
       const codes = new Set<string>();
-      await Promise.all(
-        Array.from({ length: 1000 }, async () => codes.add(await refusalOf(unwrap(randomBytes(40))))),
-      );
+      await Promise.all(Array.from({ length: 1000 }, async () => codes.add(await refusalOf(unwrap(randomBytes(40))))));
       expect([...codes]).to.deep.equal(['ERR_HSM_UNWRAP']);
     });
   });

@@ -13,7 +13,9 @@ export interface SoftwareAgreement {
 }
 
 function sha384(...parts: readonly Uint8Array[]): Uint8Array {
-  return createHash('sha384').update(concat(...parts)).digest();
+  return createHash('sha384')
+    .update(concat(...parts))
+    .digest();
 }
 
 const derivations: Readonly<Record<ReplicationSuite, (agreement: SoftwareAgreement) => Uint8Array>> = {

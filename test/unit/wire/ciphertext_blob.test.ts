@@ -59,12 +59,19 @@ describe('ciphertext blob', () => {
 
   it('refuses every blob that is cut short of one octet of plaintext', () => {
     const blob = blobWith(1);
-    for (let length = 0; length < blob.length; length += 1) expect(parseCiphertextBlob(blob.subarray(0, length))).to.equal(null);
+    for (let length = 0; length < blob.length; length += 1)
+      expect(parseCiphertextBlob(blob.subarray(0, length))).to.equal(null);
     expect(parseCiphertextBlob(blob)).to.not.equal(null);
   });
 
   it('refuses another version and an unknown suite', () => {
-    for (const [at, octet] of [[0, 0], [0, 2], [1, 0], [1, 4], [1, 255]] as const) {
+    for (const [at, octet] of [
+      [0, 0],
+      [0, 2],
+      [1, 0],
+      [1, 4],
+      [1, 255],
+    ] as const) {
       const blob = blobWith(5);
       blob[at] = octet;
       expect(parseCiphertextBlob(blob)).to.equal(null);

@@ -9,7 +9,9 @@ describe('encryption context', () => {
   });
 
   it('encodes names and values behind their lengths', () => {
-    expect(toHex(encodeEncryptionContext({ b: 'x', a: 'yz' }))).to.equal('00000002' + '0000000161' + '00000002797a' + '0000000162' + '0000000178');
+    expect(toHex(encodeEncryptionContext({ b: 'x', a: 'yz' }))).to.equal(
+      '00000002' + '0000000161' + '00000002797a' + '0000000162' + '0000000178',
+    );
   });
 
   it('sorts by UTF-8 octets and not by UTF-16 code units', () => {
@@ -30,8 +32,11 @@ describe('encryption context', () => {
     const pairs = fc.dictionary(fc.stringMatching(/^[ab]{0,3}$/), fc.stringMatching(/^[ab]{0,3}$/), { maxKeys: 3 });
     fc.assert(
       fc.property(pairs, pairs, (a, b) => {
-        const sorted = (context: Record<string, string>) => JSON.stringify(Object.entries(context).toSorted(([x], [y]) => (x < y ? -1 : 1)));
-        expect(toHex(encodeEncryptionContext(a)) === toHex(encodeEncryptionContext(b))).to.equal(sorted(a) === sorted(b));
+        const sorted = (context: Record<string, string>) =>
+          JSON.stringify(Object.entries(context).toSorted(([x], [y]) => (x < y ? -1 : 1)));
+        expect(toHex(encodeEncryptionContext(a)) === toHex(encodeEncryptionContext(b))).to.equal(
+          sorted(a) === sorted(b),
+        );
       }),
     );
   });

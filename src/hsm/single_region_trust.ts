@@ -1,0 +1,57 @@
+import { CKA_TRUSTED, CKK_AES, CKM_AES_KEY_GEN } from '../token/cryptoki.js';
+import { Job } from '../token/job.js';
+import type { HsmCapabilities } from './capability.js';
+import type { DomainKeys } from './domain_key.js';
+import type { HsmJobs } from './job_runner.js';
+import { BACKING_KEY_LABEL } from './key_material_id.js';
+import { templateOf, type KeyShape } from './key_shape.js';
+import { KEY_LABELS } from './token_keys.js';
+
+/** What the token itself does to keep material of single-Region keys where it is. */
+export interface SingleRegionTrust {
+  /** Whether the active single-Region domain key is `CKA_TRUSTED`. */
+  readonly isTrusted: boolean;
+  /** Whether the token refuses to unwrap under it anything that a key without `CKA_TRUSTED` could wrap again. */
+  readonly bindsSingleRegion: boolean;
+}
+
+/**
+ * Finds out what the token enforces for single-Region material, by attempting what must not work: a fresh key is wrapped under the
+ * single-Region domain key and unwrapped as one that any key may wrap.
+ *
+ * @throws {@link HsmError} `ERR_HSM_KEY_NOT_FOUND` in a token that was not provisioned
+ * @source PKCS#11 v2.40 section 4.9 (CKA_UNWRAP_TEMPLATE, CKA_WRAP_WITH_TRUSTED)
+ */
+export async function singleRegionTrust(
+  jobs: HsmJobs,
+  domainKeys: DomainKeys,
+  capabilities: HsmCapabilities,
+): Promise<SingleRegionTrust> {
+  const { handle } = await domainKeys.active(KEY_LABELS.singleRegionDomainKey);
+  const reading = new Job('read domain key', 'CKA_TRUSTED');
+  const output = reading.getAttributes(handle, [CKA_TRUSTED]);
+  const attribute = (await jobs.run(reading)).attributes(output).get(CKA_TRUSTED);
+  const isTrusted = attribute?.state === 'value' && attribute.octets[0] === 1;
+
+  const shape: KeyShape = {
+    keyType: CKK_AES,
+    lengthOctets: 32,
+    uses: [],
+    label: BACKING_KEY_LABEL,
+    id: new Uint8Array(16),
+    extractable: true,
+  };
+  const keyWrapPad = { type: capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
+  const wrapping = new Job('test single-Region binding', 'wrap');
+  const key = wrapping.generateKey(
+    { type: CKM_AES_KEY_GEN, parameter: { kind: 'none' } },
+    templateOf({ ...shape, wrapWithTrusted: isTrusted }, 'generate', capabilities),
+  );
+  const wrapped = wrapping.wrapKey(keyWrapPad, handle, key);
+  const blob = (await jobs.run(wrapping)).bytes(wrapped);
+  const attempting = new Job('test single-Region binding', 'unwrap');
+  const outcome = attempting.attempt();
+  attempting.unwrapKey(keyWrapPad, handle, blob, templateOf(shape, 'unwrap', capabilities));
+  const isRefused = (await jobs.run(attempting)).rv(outcome) !== 0;
+  return { isTrusted, bindsSingleRegion: isTrusted && isRefused && capabilities.enforcesWrapWithTrusted };
+}
