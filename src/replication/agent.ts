@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
-import { messageIdOf, type VerifySignature } from '../wire/jws.js';
+import { messageIdOf, verifyEs384, type VerifySignature } from '../wire/jws.js';
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { JsonObject } from '../wire/strict_json.js';
 import { Channel, type OpenedMessage, type RefusedMessage } from './channel.js';
@@ -115,6 +115,7 @@ export class ReplicationAgent {
       clock,
       audit: parts.audit,
       trace: this.#trace,
+      verifySignature: parts.verifySignature ?? verifyEs384,
       times: {
         resendBaseMs: parts.times?.resendBaseMs ?? LIMITS.resendBaseMs,
         resendCapMs: parts.times?.resendCapMs ?? LIMITS.resendCapMs,

@@ -26,6 +26,7 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
       birthCertificate: key.birthCertificate,
       handovers: key.handovers,
       keys: book,
+      verifySignature: services.verifySignature,
     }),
   );
   if (lineage.primaryRegion !== source) refuse('ORIGIN', 'keys.keyId', `The key is ${lineage.primaryRegion}'s to send.`);

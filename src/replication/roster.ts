@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { parsePayload, parseJws, refusalOfSignature, type JsonInput, type VerifySignature } from '../wire/jws.js';
 import { Members } from '../wire/members.js';
-import { publicKeyOf, thumbprint, type PublicJwk } from '../wire/p384.js';
+import { isPublicKey, publicKeyOf, thumbprint, type PublicJwk } from '../wire/p384.js';
 import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
 import { isReplicationSuite, REPLICATION_SUITES, type ReplicationSuite } from '../wire/suite.js';
 import { DATA_SUITES, type DataSuite } from '../wire/ciphertext_blob.js';
@@ -71,7 +71,7 @@ function readRegion(members: Members): RosterRegion {
     const key = new Members(item, ['kid', 'jwk', 'state', 'sinceEpoch'], path);
     const jwk = key.jwk('jwk');
     const kid = key.literal('kid', thumbprint(jwk));
-    if (publicKeyOf(jwk) === null) refuse('POINT', path, 'The key is not a point of P-384.');
+    if (!isPublicKey(jwk)) refuse('POINT', path, 'The key is not a point of P-384.');
     return { kid, jwk, state: key.oneOf('state', RSK_STATES), sinceEpoch: key.counter('sinceEpoch') };
   });
   return {

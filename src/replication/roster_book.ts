@@ -64,7 +64,8 @@ export class RosterBook implements CertificateKeys {
     this.#current = roster;
     for (const region of roster.regions) {
       for (const entry of region.rsk) {
-        const key = publicKeyOf(entry.jwk);
+        // A kid is the thumbprint of its key: one kid never stands for two keys.
+        const key = this.#keys.has(entry.kid) ? null : publicKeyOf(entry.jwk);
         if (key !== null) this.#keys.set(entry.kid, { region: region.region, key });
         if (entry.state === 'revoked') this.#revoked.add(entry.kid);
       }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import type { VerifySignature } from '../wire/jws.js';
 import type { Channel } from './channel.js';
 import type { Journal } from './journal.js';
 import type { ReplicatedKeys, ReplicationAudit } from './ports.js';
@@ -28,6 +29,7 @@ export interface Services {
   readonly audit: ReplicationAudit;
   readonly trace: Trace;
   readonly times: ReplicationTimes;
+  readonly verifySignature: VerifySignature;
   /** The HSM with each step traced under a session id. */
   hsm(sid: string | null): ReplicationHsm;
   /** Ends all work: a token has answered wrongly. */

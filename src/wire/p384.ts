@@ -55,13 +55,28 @@ export function isSignatureInRange(signature: Uint8Array): boolean {
   return r >= 1n && r < N && s >= 1n && s < N;
 }
 
-/** The key of a JWK whose members are already known to be text, or null where its point is not on the curve. */
-export function publicKeyOf(jwk: PublicJwk): KeyObject | null {
+/** Whether a JWK holds a point of the curve. */
+export function isPublicKey(jwk: PublicJwk): boolean {
   const x = decodeBase64Url(jwk.x);
   const y = decodeBase64Url(jwk.y);
-  if (x === null || y === null || x.length !== SCALAR_OCTETS || y.length !== SCALAR_OCTETS) return null;
-  if (refusalOfPoint(concat(new Uint8Array([4]), x, y), 'jwk') !== null) return null;
-  return createPublicKey({ key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x, y: jwk.y }, format: 'jwk' });
+  if (x === null || y === null || x.length !== SCALAR_OCTETS || y.length !== SCALAR_OCTETS) return false;
+  return refusalOfPoint(concat(new Uint8Array([4]), x, y), 'jwk') === null;
+}
+
+/** Keys that were made lately: every roster lists the same few. Public values only. */
+const recentKeys = new Map<string, KeyObject>();
+const RECENT_KEYS_MAX = 512;
+
+/** The key of a JWK, or null where its point is not on the curve. */
+export function publicKeyOf(jwk: PublicJwk): KeyObject | null {
+  const name = `${jwk.x}.${jwk.y}`;
+  const recent = recentKeys.get(name);
+  if (recent !== undefined) return recent;
+  if (!isPublicKey(jwk)) return null;
+  const key = createPublicKey({ key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x, y: jwk.y }, format: 'jwk' });
+  if (recentKeys.size >= RECENT_KEYS_MAX) recentKeys.clear();
+  recentKeys.set(name, key);
+  return key;
 }
 
 /**

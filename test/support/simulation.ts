@@ -133,11 +133,18 @@ export class Simulation {
 
   constructor(setting: SimulationSetting) {
     this.#setting = setting;
+    for (const region of setting.partition.regions.values()) {
+      region.hsm.onSigned = (octets, signature) => this.#verified.set(this.#name(octets, signature), true);
+    }
   }
 
-  /** ECDSA verification is most of a schedule's time, and most messages are repetitions. */
+  #name(octets: Uint8Array, signature: Uint8Array): string {
+    return Buffer.concat([signature, octets]).toString('latin1');
+  }
+
+  /** ECDSA would be most of a schedule's time: what a token double has just signed is known to be good, and so are repetitions. */
   readonly #verify: VerifySignature = (key, octets, signature) => {
-    const name = Buffer.concat([signature, octets]).toString('latin1');
+    const name = this.#name(octets, signature);
     let result = this.#verified.get(name);
     if (result === undefined) {
       result = verifyEs384(key, octets, signature);

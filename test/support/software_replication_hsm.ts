@@ -52,6 +52,19 @@ function deriveKey(suite: ReplicationSuite, z: Uint8Array, info: Uint8Array, sal
   }
 }
 
+/** Z is the same on both sides: the second to ask is spared the scalar multiplication. */
+const agreed = new Map<string, Uint8Array>();
+
+function sharedSecret(ecdh: ECDH, point: Uint8Array, peerPoint: Uint8Array): Uint8Array {
+  const name = [toHex(point), toHex(peerPoint)].sort().join();
+  const known = agreed.get(name);
+  if (known !== undefined) return known;
+  const z = ecdh.computeSecret(peerPoint);
+  if (agreed.size >= 256) agreed.clear();
+  agreed.set(name, z);
+  return z;
+}
+
 interface HeldAgreementKey {
   readonly ecdh: ECDH;
   readonly label: Uint8Array;
@@ -81,6 +94,8 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
   readonly faults: HsmFault[] = [];
   /** Calls by method, for tests that count them. */
   readonly calls = new Map<string, number>();
+  /** Told of each signature that was made. */
+  onSigned: ((octets: Uint8Array, signature: Uint8Array) => void) | undefined;
   readonly #rsks = new Map<string, KeyObject>();
   readonly #domainKey = randomBytes(32);
   readonly #agreementKeys = new Map<AgreementKey, HeldAgreementKey>();
@@ -152,7 +167,9 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
     return this.#enter('sign', () => {
       const key = this.#rsks.get(kid);
       if (key === undefined) throw new HsmError('ERR_HSM_KEY_NOT_FOUND', `no RSK ${kid}`);
-      return sign('sha384', octets, { key, dsaEncoding: 'ieee-p1363' });
+      const signature = sign('sha384', octets, { key, dsaEncoding: 'ieee-p1363' });
+      this.onSigned?.(octets, signature);
+      return signature;
     });
   }
 
@@ -171,7 +188,7 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
       const held = this.#agreementKeys.get(request.key);
       if (held === undefined) throw new HsmError('ERR_HSM_SESSION_LOST', 'the agreement key is gone');
       if (!equalOctets(held.label, request.key.label)) throw new HsmError('ERR_HSM_AGREEMENT_KEY', 'the object is another key');
-      const z = held.ecdh.computeSecret(request.peerPoint);
+      const z = sharedSecret(held.ecdh, request.key.point, request.peerPoint);
       const { suite, salt, fixedInfo, direction } = request;
       const keys: SessionKeys = { suite };
       this.#sessionKeys.set(keys, {
