@@ -12,7 +12,7 @@ import { isReject } from '../wire/refusal.js';
 import { REPLICATION_SUITES, type ReplicationSuite } from '../wire/suite.js';
 import { parseJsonFile, tokenConfigForm, type TokenConfig } from './region_config.js';
 import { ROSTERS_FILE } from './region_plan.js';
-import { makePrivateDirectory, writePrivateFile } from './state_directory.js';
+import { makePrivateDirectory, writePrivateFile } from './private_files.js';
 
 /** The partition authority's key, open in a token of its own. */
 export interface AuthoritySigner {

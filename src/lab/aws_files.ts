@@ -3,7 +3,8 @@ import { statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Lab } from './lab_file.js';
 import { parseJsonFile, type AccessKey } from './region_config.js';
-import { writePrivateFile, type StateDirectory } from './state_directory.js';
+import { writePrivateFile } from './private_files.js';
+import type { StateDirectory } from './state_directory.js';
 
 /** Name of the profile in the lab's AWS files. */
 export const AWS_PROFILE = 'keyferry';

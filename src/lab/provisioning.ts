@@ -8,7 +8,8 @@ import type { Lab } from './lab_file.js';
 import { runKeyferry } from './one_shot.js';
 import { parseJsonFile } from './region_config.js';
 import { planRegion } from './region_plan.js';
-import { writePrivateFile, type StateDirectory } from './state_directory.js';
+import { writePrivateFile } from './private_files.js';
+import type { StateDirectory } from './state_directory.js';
 
 /** Runs a piece of work that may take a while, and shows that it does. */
 export type ShowStep = <Result>(label: string, work: () => Promise<Result>) => Promise<Result>;

@@ -1,23 +1,11 @@
-import {
-  chmodSync,
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-  fsyncSync,
-} from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
+import { makePrivateDirectory, PRIVATE_FILE, writePrivateFile } from './private_files.js';
 import { identityOf, isRunning } from './process_identity.js';
 import { parseJsonFile } from './region_config.js';
 
-const PRIVATE_DIRECTORY = 0o700;
-const PRIVATE_FILE = 0o600;
 /** Octets of a Unix socket's path, its end included. @source unix(7), sun_path */
 const SOCKET_PATH_OCTETS_MAX = 107;
 /** A log that is longer than this makes way for a new one at the next start. */
@@ -195,29 +183,4 @@ export class StateDirectory {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_OCTETS_MAX) renameSync(path, `${path}.1`);
     return openSync(path, 'a', PRIVATE_FILE);
   }
-}
-
-/** Makes a directory that only this user can enter, also where it was there with other rights. */
-export function makePrivateDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY });
-    chmodSync(path, PRIVATE_DIRECTORY);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError('ERR_CONFIG_STATE', `${path} cannot be made: ${reason}`, { details: { path }, cause: error });
-  }
-}
-
-/** Writes a file that only this user can read; a reader sees the old or the new content and nothing between. */
-export function writePrivateFile(path: string, content: string): void {
-  const fresh = `${path}.new`;
-  rmSync(fresh, { force: true });
-  const file = openSync(fresh, 'wx', PRIVATE_FILE);
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(fresh, path);
 }

@@ -1,18 +1,23 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError, KeyferryError } from '../../errors.js';
 import { EXIT_STATUS } from '../../lab/exit_status.js';
-import { authorityCommand } from './authority.js';
 import type { CommandContext } from './command_context.js';
-import { downCommand } from './down.js';
-import { envCommand } from './env.js';
-import { frontDoorCommand } from './front_door.js';
 import { Output } from './output.js';
 import type { Programs } from './programs.js';
-import { proxyCommand } from './proxy.js';
-import { regionCommand } from './region.js';
-import { statusCommand } from './status.js';
-import { tokenCommand } from './token.js';
-import { upCommand } from './up.js';
+
+/** Every command, loaded when it is needed: what one program does not use does not slow its start. */
+const COMMANDS: Readonly<Record<string, (context: CommandContext) => Promise<Command>>> = {
+  up: async (context) => (await import('./up.js')).upCommand(context),
+  status: async (context) => (await import('./status.js')).statusCommand(context),
+  down: async (context) => (await import('./down.js')).downCommand(context),
+  env: async (context) => (await import('./env.js')).envCommand(context),
+  trace: async (context) => (await import('./trace.js')).traceCommand(context),
+  token: async (context) => (await import('./token.js')).tokenCommand(context),
+  authority: async (context) => (await import('./authority.js')).authorityCommand(context),
+  region: async (context) => (await import('./region.js')).regionCommand(context),
+  proxy: async (context) => (await import('./proxy.js')).proxyCommand(context),
+  'front-door': async (context) => (await import('./front_door.js')).frontDoorCommand(context),
+};
 
 /**
  * Runs one command.
@@ -23,7 +28,8 @@ import { upCommand } from './up.js';
 export async function runCommandLine(argv: readonly string[], programs: Programs): Promise<number> {
   const isJson = argv.includes('--json');
   try {
-    await buildCommandLine({ programs }).parseAsync([...argv]);
+    const program = await buildCommandLine({ programs }, argv[2]);
+    await program.parseAsync([...argv]);
     return EXIT_STATUS.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STATUS.ok : EXIT_STATUS.usage;
@@ -32,31 +38,31 @@ export async function runCommandLine(argv: readonly string[], programs: Programs
   }
 }
 
-/** The whole command line. */
-export function buildCommandLine(context: CommandContext): Command {
+/**
+ * The command line.
+ *
+ * @param only - the one command that is wanted; all of them where that is none, for help and for suggestions
+ */
+export async function buildCommandLine(context: CommandContext, only?: string): Promise<Command> {
   const program = new Command('keyferry')
     .description('A multi-Region key manager that answers the AWS KMS API and keeps its keys in PKCS#11 tokens')
-    .addHelpText('after', '\nExample:\n  keyferry up --detach\n  eval "$(keyferry env)"\n  aws kms list-keys')
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
-  const commands = [
-    upCommand(context),
-    statusCommand(context),
-    downCommand(context),
-    envCommand(context),
-    tokenCommand(context),
-    authorityCommand(context),
-    regionCommand(context),
-    proxyCommand(context),
-    frontDoorCommand(context),
-  ];
-  for (const each of commands) program.addCommand(each);
+    .addHelpText('after', '\nExample:\n  keyferry up --detach\n  eval "$(keyferry env)"\n  aws kms list-keys');
+  const wanted = only !== undefined && Object.hasOwn(COMMANDS, only) ? [only] : Object.keys(COMMANDS);
+  for (const name of wanted) {
+    const target = await COMMANDS[name]?.(context);
+    if (target !== undefined) program.addCommand(target);
+  }
   strict(program);
   return program;
 }
 
 /** Errors of the command line become exceptions, with the help of the command that was meant. */
 function strict(target: Command): void {
-  target.exitOverride().enablePositionalOptions().showHelpAfterError('(add --help for more)').showSuggestionAfterError();
+  target
+    .exitOverride()
+    .enablePositionalOptions()
+    .showHelpAfterError('(add --help for more)')
+    .showSuggestionAfterError();
   for (const each of target.commands) strict(each);
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ListenAddress } from '../../listen.js';
-import { makePrivateDirectory } from '../../lab/state_directory.js';
+import { makePrivateDirectory } from '../../lab/private_files.js';
 import { act, command, listenAddress, type CommandContext, type CommonOptions } from './command_context.js';
 import { runUntilStopped } from './long_running.js';
 

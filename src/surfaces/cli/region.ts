@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { writePrivateFile } from '../../lab/state_directory.js';
+import { writePrivateFile } from '../../lab/private_files.js';
 import { readRegionConfig } from '../../lab/region_config.js';
 import { act, command, type CommandContext, type CommonOptions } from './command_context.js';
 import { runUntilStopped } from './long_running.js';

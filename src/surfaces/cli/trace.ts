@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { LabError } from '../../lab/errors.js';
+import { StateDirectory } from '../../lab/state_directory.js';
+import { TraceFilter, TraceReader, type TraceEntry } from '../../lab/trace_reader.js';
+import { act, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
+import type { Output } from './output.js';
+import { describeEntry } from './trace_text.js';
+
+interface TraceOptions extends CommonOptions {
+  readonly dir: string;
+  readonly follow?: boolean;
+  readonly sid?: string;
+  readonly keyId?: string;
+}
+
+/** How long one question waits for news, milliseconds. */
+const WAIT_MS = 20_000;
+
+/** `keyferry trace`: the messages of replications, decoded and verified, with what the tokens did in between. */
+export function traceCommand(_context: CommandContext): Command {
+  const target = labCommand(
+    'trace',
+    'show the messages of replications as they crossed the proxy, decoded and verified, and what the regions’ tokens did',
+    'keyferry trace --follow\nkeyferry trace --key-id mrk-1234… --json',
+  )
+    .option('--follow', 'go on with what happens from now on, until Ctrl-C')
+    .option('--sid <sid>', 'one session only')
+    .option('--key-id <id>', 'one key only');
+  return act<TraceOptions>(target, async ({ output, options }) => {
+    const directory = new StateDirectory(options.dir);
+    const state = directory.readState();
+    if (state === undefined || directory.lockHolder() === undefined) {
+      throw new LabError('ERR_LAB_NOT_RUNNING', `No lab is running in ${directory.root}`, {
+        remedy: 'start one with: keyferry up',
+      });
+    }
+    const reader = new TraceReader(directory, state.regions);
+    const filter = new TraceFilter({ sid: options.sid, keyId: options.keyId });
+    const show = (entries: readonly TraceEntry[]): void => {
+      filter.learn(entries);
+      for (const entry of entries) if (filter.matches(entry)) print(entry, output);
+    };
+    show(await reader.read());
+    if (options.follow === true) await follow(reader, { regions: state.regions, show });
+  });
+}
+
+async function follow(
+  reader: TraceReader,
+  what: { readonly regions: readonly string[]; readonly show: (entries: readonly TraceEntry[]) => void },
+): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const watch = async (read: () => Promise<readonly TraceEntry[]>): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        what.show(await read());
+      } catch (error) {
+        if (!stop.signal.aborted) throw error;
+      }
+    }
+  };
+  try {
+    await Promise.all([
+      watch(() => reader.readProxy(WAIT_MS, stop.signal)),
+      ...what.regions.map((region) => watch(() => reader.readRegion(region, WAIT_MS, stop.signal))),
+    ]);
+  } finally {
+    stop.abort();
+  }
+}
+
+/** One line: JSON, or a text for people. */
+function print(entry: TraceEntry, output: Output): void {
+  if (!output.isJson) return output.line(describeEntry(entry, output.colours));
+  const plain = (_name: string, value: unknown): unknown => {
+    if (typeof value === 'bigint') return value.toString();
+    return value instanceof Uint8Array ? Buffer.from(value).toString('base64url') : value;
+  };
+  process.stdout.write(`${JSON.stringify(entry, plain)}\n`);
+}
