@@ -7,7 +7,7 @@ import { costTable, jobTable } from './job_report.js';
 import { machineFacts } from './machine.js';
 import { PLAIN_JOBS, type PlainJobName } from './plain_jobs.js';
 import { measureReplication, type ReplicationEffort, type ReplicationMeasurement } from './replication_bench.js';
-import { replicationJobsTable, replicationTable } from './replication_report.js';
+import { replicationCpuTable, replicationJobsTable, replicationTable } from './replication_report.js';
 
 const REPLICATION = 'replication';
 /** Replications that are in flight: one after another, and as many as a source runs towards one destination. */
@@ -108,9 +108,13 @@ function replicationSection(replications: readonly ReplicationMeasurement[], key
   if (replications.length === 0) return [];
   return [
     `Replications: medians of rounds of ${keys} keys; per cent are of the wall time;`,
-    '"own cost" is all but jobs in the tokens and signature verification',
+    '"check" is each HSM\'s test of a new agreement key in software; "own" is all but token and verify',
     '',
     replicationTable(replications),
+    '',
+    'Processor time of one replication; "own" is the JavaScript thread without signature verification',
+    '',
+    replicationCpuTable(replications),
     '',
     ...replications
       .filter(({ inFlight }) => inFlight === 1)

@@ -2,7 +2,8 @@ import type { SoftwareTokenKind } from '../test/support/token_directory.js';
 import { difference } from './load.js';
 import { openReplicationPair, type ReplicationPair } from './replication_pair.js';
 import { summarize, type Summary } from './statistics.js';
-import { TimeLedger } from './time_ledger.js';
+import { threadCpu } from './thread_cpu.js';
+import { TimeLedger, verificationCpuMs } from './time_ledger.js';
 
 /** How much to replicate. */
 export interface ReplicationEffort {
@@ -16,10 +17,31 @@ export interface ReplicationCost {
   /** Jobs in both tokens, from their first call to their last. */
   readonly token: number;
   readonly verification: number;
+  /** Agreements in software, with which each HSM checks its new agreement key. */
+  readonly consistency: number;
+  /** Transactions and reads, waiting for the disk included. */
   readonly database: number;
   /** Everything else: the protocol's own work, and the ways between event loop and token threads. */
   readonly rest: number;
+  /** Processor time of the token threads. */
+  readonly tokenCpu: number;
+  /** Processor time of the JavaScript thread. */
+  readonly mainCpu: number;
+  /** Of that, verification: their number by what one takes. */
+  readonly verificationCpu: number;
 }
+
+const COST_PARTS = [
+  'wall',
+  'token',
+  'verification',
+  'consistency',
+  'database',
+  'rest',
+  'tokenCpu',
+  'mainCpu',
+  'verificationCpu',
+] as const satisfies readonly (keyof ReplicationCost)[];
 
 /** Replications of one pair of tokens with so many in flight. */
 export interface ReplicationMeasurement {
@@ -55,6 +77,7 @@ export async function measureReplication(
 ): Promise<readonly ReplicationMeasurement[]> {
   const name = pair.join(' to ');
   progress(`replication ${name}: making two regions`);
+  const verificationMs = verificationCpuMs();
   const ledger = new TimeLedger();
   const regions = await openReplicationPair(pair, ledger);
   ledger.open();
@@ -66,23 +89,17 @@ export async function measureReplication(
       let last: Omit<ReplicationMeasurement, 'perSecond' | 'cost'> | undefined;
       for (let round = 0; round < effort.rounds; round += 1) {
         progress(`replication ${name}: ${inFlight} in flight, round ${round + 1} of ${effort.rounds}`);
-        const { measured, counts } = await replicateMany(regions, ledger, inFlight, effort.keys);
+        const { measured, counts } = await replicateMany(regions, ledger, inFlight, effort.keys, verificationMs);
         rounds.push(measured);
         const suite = regions.tokens[0]?.hsm.suites.find((each) => regions.tokens[1]?.hsm.suites.includes(each));
         last = { pair, suite: suite ?? 'none', inFlight, ...counts };
       }
       if (last === undefined) throw new RangeError('no round was run');
-      const median = (part: keyof ReplicationCost): number => summarize(rounds.map(({ cost }) => cost[part])).median;
+      const medians = COST_PARTS.map((part) => [part, summarize(rounds.map(({ cost }) => cost[part])).median] as const);
       measurements.push({
         ...last,
         perSecond: summarize(rounds.map(({ perSecond }) => perSecond)),
-        cost: {
-          wall: median('wall'),
-          token: median('token'),
-          verification: median('verification'),
-          database: median('database'),
-          rest: median('rest'),
-        },
+        cost: Object.fromEntries(medians) as { readonly [Part in (typeof COST_PARTS)[number]]: number },
       });
     }
     return measurements;
@@ -97,6 +114,7 @@ async function replicateMany(
   ledger: TimeLedger,
   inFlight: number,
   keys: number,
+  verificationMs: number,
 ): Promise<{
   readonly measured: Round;
   readonly counts: Omit<ReplicationMeasurement, 'pair' | 'suite' | 'inFlight' | 'perSecond' | 'cost'>;
@@ -107,6 +125,7 @@ async function replicateMany(
   const before = executors.map((executor) => executor.stats());
   const ledgerBefore = ledger.totals();
   const carriedBefore = regions.transports.carried;
+  const cpuBefore = threadCpu();
   const startMs = performance.now();
   let next = 0;
   await Promise.all(
@@ -115,6 +134,7 @@ async function replicateMany(
     }),
   );
   const wallMs = (performance.now() - startMs) / keys;
+  const cpu = threadCpu();
   const after = executors.map((executor) => executor.stats());
   const ledgerAfter = ledger.totals();
   const carried = regions.transports.carried;
@@ -122,6 +142,8 @@ async function replicateMany(
   const each = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / keys;
   const token = each(spent.map(({ tokenMicroseconds }) => tokenMicroseconds / 1000));
   const verification = each([ledgerAfter.verification.milliseconds - ledgerBefore.verification.milliseconds]);
+  const verifications = each([ledgerAfter.verification.count - ledgerBefore.verification.count]);
+  const consistency = each([ledgerAfter.consistency.milliseconds - ledgerBefore.consistency.milliseconds]);
   const database = each([ledgerAfter.database.milliseconds - ledgerBefore.database.milliseconds]);
   const names = new Set(after.flatMap(({ byName }) => [...byName.keys()]));
   const byName = [...names].map((name) => {
@@ -138,12 +160,22 @@ async function replicateMany(
   return {
     measured: {
       perSecond: 1000 / wallMs,
-      cost: { wall: wallMs, token, verification, database, rest: wallMs - token - verification - database },
+      cost: {
+        wall: wallMs,
+        token,
+        verification,
+        consistency,
+        database,
+        rest: wallMs - token - verification - consistency - database,
+        tokenCpu: each([(cpu.token - cpuBefore.token) / 1000]),
+        mainCpu: each([(cpu.main - cpuBefore.main) / 1000]),
+        verificationCpu: verifications * verificationMs,
+      },
     },
     counts: {
       tokenCalls: each(spent.map(({ calls }) => calls)),
       tokenJobs: each(spent.map(({ jobs }) => jobs)),
-      verifications: each([ledgerAfter.verification.count - ledgerBefore.verification.count]),
+      verifications,
       transactions: each([ledgerAfter.database.count - ledgerBefore.database.count]),
       messages: each([carried.messages - carriedBefore.messages]),
       octets: each([carried.octets - carriedBefore.octets]),

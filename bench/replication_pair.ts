@@ -89,7 +89,7 @@ class Confirmations {
   }
 
   failAll(failure: Error): void {
-    for (const keyId of [...this.#waiting.keys()]) this.settle(keyId, failure);
+    for (const keyId of this.#waiting.keys()) this.settle(keyId, failure);
   }
 }
 

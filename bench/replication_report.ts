@@ -17,11 +17,13 @@ export function replicationTable(measurements: readonly ReplicationMeasurement[]
     right(''),
     right('verify ms'),
     right(''),
+    right('check ms'),
+    right(''),
     right('database ms'),
     right(''),
     right('rest ms'),
     right(''),
-    right('own cost'),
+    right('own'),
   ];
   return textTable(
     columns,
@@ -37,9 +39,38 @@ export function replicationTable(measurements: readonly ReplicationMeasurement[]
         number(cost.wall),
         ...share(cost.token),
         ...share(cost.verification),
+        ...share(cost.consistency),
         ...share(cost.database),
         ...rest,
-        inFlight === 1 ? percent((cost.rest + cost.database) / cost.wall) : '-',
+        inFlight === 1 ? percent(1 - (cost.token + cost.verification) / cost.wall) : '-',
+      ];
+    }),
+  );
+}
+
+/** Processor time of one replication: what stays the same when others use the machine. */
+export function replicationCpuTable(measurements: readonly ReplicationMeasurement[]): string {
+  const columns = [
+    left('from, to'),
+    right('in flight'),
+    right('token CPU ms'),
+    right(''),
+    right('verify CPU ms'),
+    right(''),
+    right('own CPU ms'),
+    right(''),
+  ];
+  return textTable(
+    columns,
+    measurements.map(({ pair, inFlight, cost }) => {
+      const all = cost.tokenCpu + cost.mainCpu;
+      const share = (part: number): readonly [string, string] => [number(part), percent(part / all)];
+      return [
+        pair.join(', '),
+        String(inFlight),
+        ...share(cost.tokenCpu),
+        ...share(cost.verificationCpu),
+        ...share(cost.mainCpu - cost.verificationCpu),
       ];
     }),
   );

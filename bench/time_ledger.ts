@@ -1,5 +1,6 @@
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
+import { threadCpu } from './thread_cpu.js';
 import type { Database } from '../src/adapters/database.js';
 
 /** Time that was spent on one thing, and how often. */
@@ -12,6 +13,8 @@ export interface Entry {
 export interface LedgerTotals {
   /** Signatures verified in software: of messages, of certificates, and of each signature that the token has just made. */
   readonly verification: Entry;
+  /** Agreements computed in software, with which the HSM checks each new agreement key. */
+  readonly consistency: Entry;
   /** Outermost transactions, durable when they end, and reads outside of them. */
   readonly database: Entry;
 }
@@ -35,14 +38,26 @@ class Account {
   }
 }
 
+type SoftwareAgreement = (this: unknown, ...args: unknown[]) => unknown;
+
+/** The class of `createECDH` is not exported under its own type. */
+const agreements = Object.getPrototypeOf(crypto.createECDH('secp384r1')) as { computeSecret: SoftwareAgreement };
+
 /** Counts the time of what the program under measurement does synchronously, without any change to it. */
 export class TimeLedger {
   readonly #verification = new Account();
   readonly #database = new Account();
+  readonly #consistency = new Account();
   readonly #verify = crypto.verify;
+  readonly #computeSecret = agreements.computeSecret;
 
-  /** From here on every `verify` of `node:crypto` is counted, until {@link close}. */
+  /** From here on `verify` and `computeSecret` of `node:crypto` are counted, until {@link close}. */
   open(): void {
+    const computeSecret = this.#computeSecret;
+    const consistency = this.#consistency;
+    agreements.computeSecret = function (...args) {
+      return consistency.measure(() => computeSecret.apply(this, args));
+    };
     const original = this.#verify;
     const account = this.#verification;
     // With a callback it would return at once and work elsewhere: nothing in Keyferry's protocol does that.
@@ -53,6 +68,7 @@ export class TimeLedger {
 
   close(): void {
     crypto.verify = this.#verify;
+    agreements.computeSecret = this.#computeSecret;
     syncBuiltinESMExports();
   }
 
@@ -83,6 +99,21 @@ export class TimeLedger {
   }
 
   totals(): LedgerTotals {
-    return { verification: this.#verification.entry(), database: this.#database.entry() };
+    return {
+      verification: this.#verification.entry(),
+      consistency: this.#consistency.entry(),
+      database: this.#database.entry(),
+    };
   }
+}
+
+/** Processor time of one verification of a P-384 signature, milliseconds. */
+export function verificationCpuMs(count = 200): number {
+  const { privateKey, publicKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const octets = crypto.randomBytes(2048);
+  const signature = crypto.sign('sha384', octets, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
+  const before = threadCpu().main;
+  for (let i = 0; i < count; i += 1) crypto.verify('sha384', octets, key, signature);
+  return (threadCpu().main - before) / 1000 / count;
 }
