@@ -42,12 +42,7 @@ const flags = [
   '-I',
   join(root, 'native/src'),
 ];
-const linkFlags = [
-  ...(asan ? ['-fsanitize=address,undefined'] : []),
-  '-pthread',
-  '-ldl',
-  '-Wl,-z,relro,-z,now',
-];
+const linkFlags = [...(asan ? ['-fsanitize=address,undefined'] : []), '-pthread', '-ldl', '-Wl,-z,relro,-z,now'];
 
 const nodeOnly = new Set(['addon.cc', 'addon_session.cc', 'executor_host.cc']);
 const sources = readdirSync(join(root, 'native/src')).filter((name) => name.endsWith('.cc'));
@@ -60,7 +55,9 @@ const targets = [
   ...(asan ? [] : [{ file: 'libkeyferry_shim.so', sources: directorySources('native/test/shim'), shared: true }]),
   ...(asan ? [] : [{ file: 'c_loop', sources: directorySources('native/bench'), shared: false }]),
   { file: 'job_driver', sources: [...engine, ...directorySources('native/test')], shared: false },
-].filter((target) => target.sources.length > 0 && (target.shared || target.sources.some((file) => !engine.includes(file))));
+].filter(
+  (target) => target.sources.length > 0 && (target.shared || target.sources.some((file) => !engine.includes(file))),
+);
 
 function directorySources(directory) {
   return existsSync(join(root, directory))
@@ -90,7 +87,8 @@ async function compile(command) {
     await run(compiler, command, { cwd: root, maxBuffer: 16 << 20 });
   } catch (error) {
     process.stderr.write(`${error.stderr ?? error.message}\n`);
-    if (error.code === 'ENOENT') process.stderr.write(`there is no C++ compiler "${compiler}": install g++ 12 or newer\n`);
+    if (error.code === 'ENOENT')
+      process.stderr.write(`there is no C++ compiler "${compiler}": install g++ 12 or newer\n`);
     process.exit(1);
   }
 }
@@ -107,8 +105,7 @@ const flagsFile = join(outDirectory, 'flags.txt');
 const flagsText = [compiler, ...flags, ...linkFlags].join('\n');
 const flagsChanged = !existsSync(flagsFile) || readFileSync(flagsFile, 'utf8') !== flagsText;
 const headersModified = newestHeader();
-const objectOf = (source) =>
-  join(objectDirectory, `${basename(dirname(source))}_${basename(source, '.cc')}.o`);
+const objectOf = (source) => join(objectDirectory, `${basename(dirname(source))}_${basename(source, '.cc')}.o`);
 
 const stale = [...new Set(targets.flatMap((target) => target.sources))].filter(
   (source) => flagsChanged || modified(objectOf(source)) < Math.max(modified(join(root, source)), headersModified),
@@ -131,4 +128,6 @@ for (const target of targets) {
   built += 1;
 }
 writeFileSync(flagsFile, flagsText);
-process.stdout.write(built === 0 ? 'native: nothing to do\n' : `native: ${built} of ${targets.length} built in ${outDirectory}\n`);
+process.stdout.write(
+  built === 0 ? 'native: nothing to do\n' : `native: ${built} of ${targets.length} built in ${outDirectory}\n`,
+);
