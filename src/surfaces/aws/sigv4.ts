@@ -91,10 +91,10 @@ export class SignatureVerifier {
       );
     }
     this.#requireFresh(time);
-    const canonicalRequest = canonicalize(request, signer, headers);
-    const stringToSign = `${ALGORITHM}\n${time.text}\n${signer.scope}\n${hash('sha256', canonicalRequest, 'hex')}`;
-    const expected = createHmac('sha256', signer.key).update(stringToSign).digest();
-    if (!timingSafeEqual(expected, Buffer.from(signature, 'hex'))) {
+    const canonicalHash = hash('sha256', latin1(canonicalize(request, signer, headers)), 'hex');
+    const stringToSign = `${ALGORITHM}\n${time.text}\n${signer.scope}\n${canonicalHash}`;
+    const expected = createHmac('sha256', signer.key).update(stringToSign, 'latin1').digest('hex');
+    if (!timingSafeEqual(latin1(expected), latin1(signature))) {
       throw invalidSignature(
         'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
       );
@@ -275,6 +275,11 @@ function canonicalize(request: SignedRequest, signer: Signer, headers: Headers):
   for (const name of signer.signedNames) canonicalHeaders += `${name}:${trimAll(valueOf(headers, name) ?? '')}\n`;
   const bodyHash = hash('sha256', request.body, 'hex');
   return `${request.method}\n/\n\n${canonicalHeaders}\n${signer.signedHeaders}\n${bodyHash}`;
+}
+
+/** The octets that a header had on the wire: Node reads each of them as one character. */
+function latin1(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
 }
 
 /** No blanks at the ends, and one space for each run of them: signers take tabs for spaces. */

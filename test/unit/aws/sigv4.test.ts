@@ -98,6 +98,14 @@ describe('Signature Version 4', () => {
     expect(verifierAt(NOW).verify(made({ headers })).accessKeyId).to.equal('AKID');
   });
 
+  it('accepts header values that are not ASCII, as the octets that they were signed as', () => {
+    const value = 'grüße';
+    const authorization = authorizationFor({ time: TIME, headers: { ...HEADERS, 'User-Agent': value }, body: '{}' });
+    const asReceived = Buffer.from(value, 'utf8').toString('latin1');
+    const headers = { ...HEADERS, 'User-Agent': asReceived, Authorization: authorization };
+    expect(verifierAt(NOW).verify(sent(Object.entries(headers), '{}')).accessKeyId).to.equal('AKID');
+  });
+
   it('accepts clocks that are up to five minutes apart', () => {
     for (const apart of [-300_000, 300_000]) {
       expect(verifierAt(NOW + apart).verify(made()).accessKeyId).to.equal('AKID');
