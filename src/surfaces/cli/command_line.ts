@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, (context: CommandContext) => Promise<Com
   status: async (context) => (await import('./status.js')).statusCommand(context),
   down: async (context) => (await import('./down.js')).downCommand(context),
   env: async (context) => (await import('./env.js')).envCommand(context),
+  demo: async (context) => (await import('./demo.js')).demoCommand(context),
   trace: async (context) => (await import('./trace.js')).traceCommand(context),
   token: async (context) => (await import('./token.js')).tokenCommand(context),
   authority: async (context) => (await import('./authority.js')).authorityCommand(context),
