@@ -1,6 +1,6 @@
 import type { StoredMaterial } from '../hsm/material.js';
 import { dryRunSucceeded, validationError } from './errors.js';
-import { hsmJob } from './hsm_failure.js';
+import { awaitDependency } from './dependency_failure.js';
 import { findEncryptingKey } from './key_lookup.js';
 import type { EncryptionContext } from './ports.js';
 import type { Call } from './region.js';
@@ -48,7 +48,7 @@ export async function makeDataKey(
     algorithm: undefined,
   });
   if (request.DryRun === true) throw dryRunSucceeded();
-  const made = await hsmJob(
+  const made = await awaitDependency(
     'key',
     call.region.hsm.generateDataKey(material, request.EncryptionContext ?? {}, { octets, reveal: options.reveal }),
   );

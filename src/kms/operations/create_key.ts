@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { authorizeAccount } from '../authorization.js';
 import { KmsError, validationError } from '../errors.js';
-import { hsmJob } from '../hsm_failure.js';
+import { awaitDependency } from '../dependency_failure.js';
 import { isKeyId, keyArn } from '../key_id.js';
 import { describeRecord, type KeyMetadata, type KeyRecord } from '../key_record.js';
 import { chooseKeySpec, type RequestedKeySpec, type RequestedKeyUsage } from '../key_spec.js';
 import { defaultPolicy, requireValidPolicy } from '../policy.js';
+import type { Replicator } from '../ports.js';
 import type { Call, Operation } from '../region.js';
+import type { DataSuite } from '../../wire/ciphertext_blob.js';
 import { requireValidTags, type Tag } from '../tag.js';
 
 export interface CreateKeyRequest {
@@ -44,21 +46,14 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
   const policy = newKeyPolicy(call, request);
 
   const multiRegion = request.MultiRegion === true;
-  const dataSuite = multiRegion ? region.replicator.commonDataSuite() : region.hsm.dataSuites[0];
-  if (dataSuite === undefined) {
-    throw new KmsError(
-      'UnsupportedOperationException',
-      multiRegion
-        ? 'The HSMs of this partition have no way of making message keys in common.'
-        : 'The HSM of this region cannot make message keys.',
-    );
-  }
+  const dataSuite = multiRegion ? commonSuite(region.replicator) : region.hsm.dataSuites[0];
+  if (dataSuite === undefined) throw unsupported('The HSM of this region cannot make message keys.');
   const birth = multiRegion
-    ? await hsmJob('service', region.replicator.issueBirth({ keySpec, keyUsage }))
+    ? await awaitDependency('service', region.replicator.issueBirth({ keySpec, keyUsage }))
     : { keyId: randomUUID() as string, birthCertificate: null };
   const { keyId } = birth;
   if (!isKeyId(keyId)) throw new Error(`a birth was issued with the malformed key id ${keyId}`);
-  const material = await hsmJob(
+  const material = await awaitDependency(
     'service',
     region.hsm.createMaterial({ keyId, keySpec, keyUsage, multiRegion, dataSuite }),
   );
@@ -101,6 +96,19 @@ export function newKeyPolicy(
     bypassLockoutCheck: request.BypassPolicyLockoutSafetyCheck === true,
   });
   return request.Policy;
+}
+
+/** The data suite of a new multi-Region key: one that every region that may hold it can do. */
+function commonSuite(replicator: Replicator): DataSuite {
+  if (replicator.regions().length === 0) throw unsupported('This region is not enrolled in a partition yet.');
+  const suite = replicator.commonDataSuite();
+  if (suite === undefined)
+    throw unsupported('The HSMs of this partition have no way of making message keys in common.');
+  return suite;
+}
+
+function unsupported(message: string): KmsError {
+  return new KmsError('UnsupportedOperationException', message);
 }
 
 function requestedSpec(request: CreateKeyRequest): RequestedKeySpec {

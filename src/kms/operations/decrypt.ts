@@ -1,7 +1,7 @@
 import { findDecryptingKey, findNamedDecryptingKey } from '../ciphertext_key.js';
 import { ignoresCiphertext, requireMember, type DryRunModifier } from '../dry_run.js';
 import { dryRunSucceeded } from '../errors.js';
-import { hsmJob } from '../hsm_failure.js';
+import { awaitDependency } from '../dependency_failure.js';
 import type { EncryptionAlgorithm } from '../key_spec.js';
 import type { EncryptionContext } from '../ports.js';
 import { refuseRecipient, type Recipient } from '../recipient.js';
@@ -42,7 +42,10 @@ export const decrypt: Operation<DecryptRequest, DecryptResponse> = async (call, 
   }
   const blob = requireMember(request.CiphertextBlob, 'ciphertextBlob');
   const key = findDecryptingKey(call, 'Decrypt', { ...said, blob, keyId: request.KeyId });
-  const plaintext = await hsmJob('key', call.region.hsm.decrypt(key.material, request.EncryptionContext ?? {}, blob));
+  const plaintext = await awaitDependency(
+    'key',
+    call.region.hsm.decrypt(key.material, request.EncryptionContext ?? {}, blob),
+  );
   if (request.DryRun === true) {
     plaintext.fill(0);
     throw dryRunSucceeded();

@@ -1,5 +1,5 @@
 import { dryRunSucceeded } from '../errors.js';
-import { hsmJob } from '../hsm_failure.js';
+import { awaitDependency } from '../dependency_failure.js';
 import { findEncryptingKey } from '../key_lookup.js';
 import type { EncryptionAlgorithm } from '../key_spec.js';
 import type { EncryptionContext } from '../ports.js';
@@ -34,7 +34,7 @@ export const encrypt: Operation<EncryptRequest, EncryptResponse> = async (call, 
     algorithm: request.EncryptionAlgorithm,
   });
   if (request.DryRun === true) throw dryRunSucceeded();
-  const blob = await hsmJob(
+  const blob = await awaitDependency(
     'key',
     call.region.hsm.encrypt(key.material, request.EncryptionContext ?? {}, request.Plaintext),
   );

@@ -1,6 +1,6 @@
 import { authorizeAccount } from '../authorization.js';
 import { KmsError, validationError } from '../errors.js';
-import { hsmJob } from '../hsm_failure.js';
+import { awaitDependency } from '../dependency_failure.js';
 import { refuseRecipient, type Recipient } from '../recipient.js';
 import type { Operation } from '../region.js';
 
@@ -31,5 +31,5 @@ export const generateRandom: Operation<GenerateRandomRequest, GenerateRandomResp
     );
   }
   authorizeAccount(call, 'GenerateRandom');
-  return { Plaintext: await hsmJob('service', call.region.hsm.random(request.NumberOfBytes)) };
+  return { Plaintext: await awaitDependency('service', call.region.hsm.random(request.NumberOfBytes)) };
 };

@@ -1,7 +1,7 @@
 import { findDecryptingKey, findNamedDecryptingKey } from '../ciphertext_key.js';
 import { ignoresCiphertext, requireMember, type DryRunModifier } from '../dry_run.js';
 import { dryRunSucceeded } from '../errors.js';
-import { hsmJob } from '../hsm_failure.js';
+import { awaitDependency } from '../dependency_failure.js';
 import { findEncryptingKey } from '../key_lookup.js';
 import type { EncryptionAlgorithm } from '../key_spec.js';
 import type { EncryptionContext } from '../ports.js';
@@ -56,7 +56,7 @@ export const reEncrypt: Operation<ReEncryptRequest, ReEncryptResponse> = async (
   const blob = requireMember(request.CiphertextBlob, 'ciphertextBlob');
   const source = findDecryptingKey(call, 'ReEncryptFrom', { ...said, blob, keyId: request.SourceKeyId });
   const destination = findDestination();
-  const again = await hsmJob(
+  const again = await awaitDependency(
     'key',
     call.region.hsm.reEncrypt(
       { material: source.material, context: request.SourceEncryptionContext ?? {}, blob },

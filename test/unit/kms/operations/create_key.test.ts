@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { createKey } from '../../../../src/kms/operations/create_key.js';
 import { HsmError } from '../../../../src/hsm/errors.js';
+import { ReplicationError } from '../../../../src/replication/errors.js';
 import { makeSoftwareRegion, refusalOf, ROOT, type SoftwareRegion } from '../../../support/software_region.js';
 
 describe('CreateKey', () => {
@@ -93,6 +94,21 @@ describe('CreateKey', () => {
   it('refuses multi-Region keys where the regions have no data suite in common', async () => {
     fixture.replicator.suite = undefined;
     expect((await refusalOf(create({ MultiRegion: true }))).code).to.equal('UnsupportedOperationException');
+  });
+
+  it('refuses multi-Region keys in a region that is in no partition yet', async () => {
+    const alone = makeSoftwareRegion({ regions: [] });
+    expect(await refusalOf(createKey(alone.call, { MultiRegion: true }))).to.deep.equal({
+      code: 'UnsupportedOperationException',
+      message: 'This region is not enrolled in a partition yet.',
+    });
+    expect((await createKey(alone.call, {})).KeyMetadata.KeyState).to.equal('Enabled');
+    alone.close();
+  });
+
+  it('asks to try again where replication has stopped', async () => {
+    fixture.replicator.issueBirth = () => Promise.reject(new ReplicationError('ERR_REPL_UNAVAILABLE', 'stopped'));
+    expect((await refusalOf(create({ MultiRegion: true }))).code).to.equal('DependencyTimeoutException');
   });
 
   const refusals: readonly [string, Parameters<typeof createKey>[1], string, string?][] = [

@@ -1,23 +1,43 @@
 import { HsmError, type HsmErrorCode } from '../hsm/errors.js';
+import { ReplicationError, type ReplicationErrorCode } from '../replication/errors.js';
 import { invalidCiphertext, KmsError } from './errors.js';
 
 /**
- * Awaits a job of the HSM and puts its failure into the words of AWS KMS.
+ * Awaits a job of the HSM or of replication and puts its failure into the words of AWS KMS.
  *
  * @param purpose - `key`: the job uses a key of the caller's; `service`: it makes a key or random octets
  * @throws {@link KmsError} where AWS KMS has a name for the failure; everything else goes through unchanged and becomes a
  * `KMSInternalException` at the edge
  */
-export async function hsmJob<Result>(purpose: 'key' | 'service', job: Promise<Result>): Promise<Result> {
+export async function awaitDependency<Result>(purpose: 'key' | 'service', job: Promise<Result>): Promise<Result> {
   try {
     return await job;
   } catch (error) {
-    if (!(error instanceof HsmError)) throw error;
-    throw translate(purpose, error.code, error) ?? error;
+    if (error instanceof HsmError) throw ofHsm(purpose, error.code, error) ?? error;
+    if (error instanceof ReplicationError) throw ofReplication(error.code, error) ?? error;
+    throw error;
   }
 }
 
-function translate(purpose: 'key' | 'service', code: HsmErrorCode, cause: HsmError): KmsError | undefined {
+function ofReplication(code: ReplicationErrorCode, cause: ReplicationError): KmsError | undefined {
+  switch (code) {
+    case 'ERR_REPL_NO_ROSTER':
+    case 'ERR_REPL_NO_ACTIVE_RSK':
+    case 'ERR_REPL_UNAVAILABLE':
+      return new KmsError('DependencyTimeoutException', 'Replication is not available in this region at the moment.', {
+        cause,
+        retryable: true,
+      });
+    case 'ERR_REPL_ROSTER_CHANGE':
+      return undefined;
+    default: {
+      const unlisted: never = code;
+      return unlisted;
+    }
+  }
+}
+
+function ofHsm(purpose: 'key' | 'service', code: HsmErrorCode, cause: HsmError): KmsError | undefined {
   switch (code) {
     case 'ERR_HSM_CIPHERTEXT':
       return invalidCiphertext(cause);
