@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../errors.js';
 import type { ModuleSettings } from './module.js';
+import { keepTokenObjects } from './token_object_backup.js';
 
 /** Software tokens whose objects live in a directory of ours. */
 export type SoftwareTokenKind = 'softhsm2' | 'nss';
@@ -37,6 +38,7 @@ export function prepareTokenDirectory(kind: SoftwareTokenKind, directory: string
 function prepareSoftHsm(directory: string): ModuleSettings {
   const tokens = join(directory, 'tokens');
   mkdirSync(tokens, { recursive: true, mode: PRIVATE_DIRECTORY });
+  keepTokenObjects(tokens);
   const configuration = join(directory, 'softhsm2.conf');
   const text = readFileSync(configurationTemplate, 'utf8').replaceAll('@TOKEN_DIRECTORY@', () => tokens);
   writeFileSync(configuration, text, { mode: PRIVATE_FILE });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { CKA_LABEL, CKA_TOKEN, CKA_TRUSTED, CKA_VALUE } from '../../src/token/cr
 import { TokenError } from '../../src/token/errors.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
+import { prepareTokenDirectory } from '../../src/token/token_directory.js';
 import { verifyEs384 } from '../support/es384.js';
 import { accessToScratch, openScratch, profileOf } from '../support/region_token.js';
 import { makeScratchToken, tokenKinds, type ScratchToken } from '../support/token_directory.js';
@@ -125,13 +126,11 @@ for (const kind of tokenKinds()) {
     });
 
     it('leaves nothing to repair when its process is killed', async () => {
-      const child = {
-        modulePath: token.modulePath,
-        settings: token.settings,
-        slotId: token.slotId,
-        userPin: token.userPin,
-      };
-      const argument = JSON.stringify({ ...child, soPin: kind === 'nss' ? null : token.soPin, capabilities });
+      const { modulePath, slotId, userPin, label } = token;
+      const soPin = kind === 'nss' ? null : token.soPin;
+      const directory = join(token.directory, 'token');
+      const argument = JSON.stringify({ modulePath, kind, directory, label, slotId, userPin, soPin, capabilities });
+      prepareTokenDirectory(kind, directory, label);
       // One process at a time has this token open.
       token.module.finalise();
       try {
@@ -189,6 +188,20 @@ for (const kind of tokenKinds()) {
     });
 
     if (kind === 'softhsm2') {
+      it('gets a token back whose own object was being written when the process was killed', async () => {
+        await provisionRegion(access, capabilities);
+        const directory = join(token.directory, 'token');
+        prepareTokenDirectory(kind, directory, token.label);
+        const tokenObject = filesBelow(directory).find((file) => file.endsWith('/token.object'))!;
+        const whole = readFileSync(tokenObject);
+        for (const octets of [Buffer.alloc(0), whole.subarray(0, 100), whole.subarray(0, -1)]) {
+          token.module.finalise();
+          writeFileSync(tokenObject, octets);
+          token.module.initialise(prepareTokenDirectory(kind, directory, token.label));
+          expect(await labelsIn(access)).to.deep.equal(ALL_KEYS);
+        }
+      });
+
       it('has the security officer make the domain key trusted', async () => {
         expect((await provisionRegion(access, capabilities)).trustedDomainKey).to.equal(true);
         const { executor, close } = await openScratch(token);
