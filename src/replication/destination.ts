@@ -86,9 +86,6 @@ export class DestinationSide {
       const sid = toBase64Url(sidOctets);
       const hsm = this.#services.hsm(sid);
       rakb = await hsm.generateAgreementKey(sidOctets);
-      if (!journal.noteOnce(sid) || !journal.noteOnce(toBase64Url(rakb.point))) {
-        throw new HsmCheckError('the random generator of the token repeats itself');
-      }
       const sealed = await channel.seal(
         'offer',
         { destination: source, role: 'D', sid, prev: opened.jws.messageId, epoch: envelope.epoch },
@@ -115,7 +112,12 @@ export class DestinationSide {
         createdMs: clock.nowMs(),
       };
       const superseded = this.#offersFor(source, row);
+      const point = toBase64Url(rakb.point);
       const overtaken = journal.transaction(() => {
+        // Noted with the row, in one commit: nothing has left this region before it.
+        if (!journal.noteOnce(sid) || !journal.noteOnce(point)) {
+          throw new HsmCheckError('the random generator of the token repeats itself');
+        }
         // Another intent for the same key may have been offered while the token worked.
         if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
         for (const old of superseded) this.#commit(old, stepDestination(old, { kind: 'abort', code: 'SUPERSEDED', message: null }));

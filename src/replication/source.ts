@@ -105,7 +105,6 @@ export class SourceSide {
     const floor = sessionFloor(book, epoch, region, task.destination);
     if (floor === undefined) return this.#failTask(task, `region ${task.destination} is not in the roster`);
     const nonce = toBase64Url(await hsm.random(32));
-    if (!journal.noteOnce(nonce)) throw new HsmCheckError('the random generator of the token repeats itself');
     const generation = task.generation + 1n;
     const materialIds = key.materials.map((material) => material.binding.materialId);
     const sealed = await channel.seal(
@@ -143,6 +142,8 @@ export class SourceSide {
       createdMs: clock.nowMs(),
     };
     const begun = journal.transaction(() => {
+      // Noted with the row, in one commit: nothing has left this region before it.
+      if (!journal.noteOnce(nonce)) throw new HsmCheckError('the random generator of the token repeats itself');
       const now = journal.task(task.keyId, task.destination);
       if (now === undefined || !now.wanted || now.intent !== null || now.generation !== task.generation) return false;
       journal.putSourceSession(row);
