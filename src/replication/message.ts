@@ -261,6 +261,7 @@ function checkAbsentConfirmation(name: MessageName, payload: JsonObject): void {
  */
 export function decodeMessage(name: MessageName, payload: JsonObject): Message | Reject {
   return refusing(() => {
+    if (payload['t'] !== typOf(name)) refuse('TYP', 't', 'The payload is of another type than the header.');
     checkAbsentConfirmation(name, payload);
     const reader = READERS[name];
     const members = new Members(payload, [...ENVELOPE, ...reader.members]);
