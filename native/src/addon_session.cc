@@ -41,7 +41,8 @@ Napi::Value session_info(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// A call that carries a PIN: runs off the event loop, because a prompt waits for a person and tokens are slow on purpose.
+// A call that carries a PIN: runs off the event loop, because a prompt waits for a person and tokens are slow on
+// purpose.
 struct PinWork {
   std::shared_ptr<Module> module;
   const char* call;

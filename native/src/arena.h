@@ -28,9 +28,8 @@ class Arena {
   void* take(size_t length) {
     if (length > kTakeMax) return nullptr;
     const size_t rounded = (length + 15) / 16 * 16;
-    if (chunks_.back().capacity - chunks_.back().used < rounded && !add(rounded > kChunkBytes ? rounded : kChunkBytes)) {
-      return nullptr;
-    }
+    const bool fits = chunks_.back().capacity - chunks_.back().used >= rounded;
+    if (!fits && !add(rounded > kChunkBytes ? rounded : kChunkBytes)) return nullptr;
     Chunk& chunk = chunks_.back();
     void* memory = chunk.octets.get() + chunk.used;
     chunk.used += rounded;
@@ -82,7 +81,7 @@ class WipedBuffer {
   const uint8_t* data() const { return octets_.get(); }
   size_t size() const { return size_; }
 
-  // Room for `length` more octets behind size(); null where there is no memory. What is written there counts as touched.
+  // Room for `length` more octets behind size(); null where there is no memory. All of it counts as touched.
   uint8_t* reserve(size_t length) {
     if (length > kBytesMax || size_ > kBytesMax - length) return nullptr;
     const size_t needed = size_ + length;

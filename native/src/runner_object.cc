@@ -173,10 +173,11 @@ Status Runner::attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, 
   uint8_t* octets = nullptr;
   if (rv == CKR_OK && length != CK_UNAVAILABLE_INFORMATION) {
     if (length > kRoomMax) return failed(Call::kGetAttributeValue, CKR_GENERAL_ERROR);
-    octets = secret ? secret_arena_.take(length + kAttributeSlack) : arena_.take_array<uint8_t>(length + kAttributeSlack);
+    const CK_ULONG room = length + kAttributeSlack;
+    octets = secret ? secret_arena_.take(room) : arena_.take_array<uint8_t>(room);
     if (octets == nullptr) return Status::kNoMemory;
     // HAZARD: an array attribute is written through pointers that the token finds in this memory: none may be there.
-    memset(octets, 0, length + kAttributeSlack);
+    memset(octets, 0, room);
     attribute.pValue = octets;
     rv = functions->C_GetAttributeValue(session_, handle, &attribute, 1);
     ++calls_;

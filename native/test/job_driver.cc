@@ -332,7 +332,9 @@ void fuzz(uint32_t rounds) {
     const size_t length = random() % 4 == 0 ? random() % (seed.size() / 4 + 1) * 4 : seed.size();
     HeapOctets octets(static_cast<uint8_t*>(malloc(length == 0 ? 1 : length)));
     memcpy(octets.get(), seed.data(), length);
-    for (uint32_t i = random() % 6; i > 0 && length > 0; --i) octets.get()[random() % length] = static_cast<uint8_t>(random());
+    for (uint32_t i = random() % 6; i > 0 && length > 0; --i) {
+      octets.get()[random() % length] = static_cast<uint8_t>(random());
+    }
     Program program{};
     if (decode_program(octets.get(), length, arena, program) != nullptr) ++refused;
     arena.reset();

@@ -12,7 +12,8 @@ namespace keyferry {
 
 class ProgramWriter {
  public:
-  ProgramWriter(Weight weight, uint32_t epoch) : words_{kProgramMagic, 0, static_cast<uint32_t>(weight), epoch, 0, 0, 0, 0} {}
+  ProgramWriter(Weight weight, uint32_t epoch)
+      : words_{kProgramMagic, 0, static_cast<uint32_t>(weight), epoch, 0, 0, 0, 0} {}
 
   void begin(Opcode opcode) {
     start_ = words_.size();
@@ -56,7 +57,9 @@ class ProgramWriter {
     word(static_cast<uint32_t>(kind));
   }
   void attributes(uint32_t count) { word(count); }
-  void boolean(CK_ATTRIBUTE_TYPE type, bool value) { words_.insert(words_.end(), {static_cast<uint32_t>(type), 0, value ? 1u : 0u}); }
+  void boolean(CK_ATTRIBUTE_TYPE type, bool value) {
+    words_.insert(words_.end(), {static_cast<uint32_t>(type), 0, value ? 1u : 0u});
+  }
   void ulong(CK_ATTRIBUTE_TYPE type, CK_ULONG value) {
     words_.insert(words_.end(), {static_cast<uint32_t>(type), 1});
     number(value);

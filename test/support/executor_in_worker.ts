@@ -23,4 +23,6 @@ const lengths = await Promise.all(
   }),
 );
 if (!abandon) await executor.close();
+// A port of a thread has no origin to name.
+// oxlint-disable-next-line unicorn/require-post-message-target-origin
 parentPort?.postMessage({ epoch: executor.epoch, jobs: lengths.filter((length) => length === 48).length });

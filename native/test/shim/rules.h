@@ -7,8 +7,8 @@
 //
 //     return <CKR>        answers without calling the module
 //     call-return <CKR>   calls the module, then answers something else
-//     flip                flips a bit of what the function puts out; of a mechanism's parameter for C_DeriveKey; of what
-//                         it is given for C_UnwrapKey and C_Verify
+//     flip                flips a bit of what the function puts out; of a mechanism's parameter for C_DeriveKey; of
+//                         what it is given for C_UnwrapKey and C_Verify
 //     silent              answers CKR_OK without calling the module
 //     kill, kill-after    SIGKILL for the process, before or after the call
 //     delay <ms>          waits before the call
