@@ -11,4 +11,10 @@ const programs: Programs = {
   probeToken: async (token) => (await import('./compose_token.js')).probeConfiguredToken(token),
 };
 
+/** Time that a command that is done has to let go of everything, milliseconds; then it ends anyway. */
+const LINGER_MS_MAX = 5_000;
+
+// Databases, logs, sockets and tokens: whatever any of these programs makes is for its user only.
+process.umask(0o077);
 process.exitCode = await runCommandLine(process.argv, programs);
+setTimeout(() => process.exit(), LINGER_MS_MAX).unref();

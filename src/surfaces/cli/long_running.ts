@@ -29,6 +29,8 @@ export async function runUntilStopped(
   } catch (error) {
     const { code, message, remedy } = errorDocument(error);
     await tell({ kind: 'failed', code, message, remedy });
+    // An open channel would keep this process alive, and the supervisor waiting for its end.
+    if (process.connected) process.disconnect();
     throw error;
   }
   await tell({ kind: 'ready', url: program.url });

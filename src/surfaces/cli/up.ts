@@ -91,6 +91,7 @@ async function runInForeground(directory: StateDirectory, lab: Lab, output: Outp
   } catch (error) {
     const { code, message, remedy } = errorDocument(error);
     if (isDetached) await tell({ kind: 'failed', code, message, remedy });
+    if (process.connected) process.disconnect();
     throw error;
   }
   if (process.connected) process.disconnect();
