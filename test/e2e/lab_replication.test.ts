@@ -1,0 +1,214 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CreateKeyCommand,
+  DecryptCommand,
+  DescribeKeyCommand,
+  EncryptCommand,
+  KMSClient,
+  ReplicateKeyCommand,
+} from '@aws-sdk/client-kms';
+import { expect } from 'chai';
+import { askAdmin } from '../../src/lab/admin_client.js';
+import { StateDirectory } from '../../src/lab/state_directory.js';
+import { keyferry, labDirectory, startKeyferry } from '../support/keyferry_command.js';
+
+const anyPort = '127.0.0.1:0';
+const lab = labDirectory({
+  endpoint: anyPort,
+  proxy: { listen: anyPort },
+  regions: { 'us-east-1': { listen: anyPort }, 'eu-west-1': { listen: anyPort, token: { module: 'nss' } } },
+  credentials: [{ accessKeyId: 'testing', secretAccessKey: 'testing', principal: 'arn:aws:iam::111122223333:root' }],
+});
+
+interface TraceLine {
+  readonly where: 'proxy' | 'region';
+  readonly region?: string;
+  readonly event: string | { readonly kind: string; readonly label?: string; readonly step?: string };
+  readonly message?: { readonly label: string; readonly verification: string; readonly kid: string } | null;
+}
+
+interface RosterReport {
+  readonly epoch: string;
+  readonly regions: readonly {
+    readonly region: string;
+    readonly rsk: readonly { readonly kid: string; readonly state: string }[];
+  }[];
+  readonly deliveries?: readonly { readonly region: string; readonly epoch: string | null }[];
+}
+
+describe('replication in a lab of programs', function () {
+  this.timeout(120_000);
+  let clients: Readonly<Record<string, KMSClient>>;
+
+  const run = async <Value>(...args: readonly string[]): Promise<Value> => {
+    const result = await keyferry(...args, '--dir', lab.dir, '--json');
+    expect(result.status, result.stderr).to.equal(0);
+    return JSON.parse(result.stdout) as Value;
+  };
+  const client = (region: string): KMSClient => {
+    const found = clients[region];
+    if (found === undefined) throw new Error(region);
+    return found;
+  };
+  /** Makes a key in one region, replicates it to the other, and waits until it can be used there. */
+  const ferry = async (from = 'us-east-1', to = 'eu-west-1'): Promise<string> => {
+    const { KeyMetadata: metadata } = await client(from).send(new CreateKeyCommand({ MultiRegion: true }));
+    const keyId = metadata?.KeyId ?? '';
+    await client(from).send(new ReplicateKeyCommand({ KeyId: keyId, ReplicaRegion: to }));
+    for (let attempt = 0; attempt < 400; attempt += 1) {
+      const state = await client(to)
+        .send(new DescribeKeyCommand({ KeyId: keyId }))
+        .then(
+          ({ KeyMetadata: replica }) => replica?.KeyState,
+          () => undefined,
+        );
+      if (state === 'Enabled') break;
+      await sleep(50);
+    }
+    const { CiphertextBlob: blob } = await client(from).send(
+      new EncryptCommand({ KeyId: keyId, Plaintext: Buffer.from('ferried') }),
+    );
+    const { Plaintext: plaintext } = await client(to).send(new DecryptCommand({ CiphertextBlob: blob }));
+    expect(Buffer.from(plaintext ?? []).toString('utf8')).to.equal('ferried');
+    return keyId;
+  };
+  const trace = async (...args: readonly string[]): Promise<readonly TraceLine[]> => {
+    const { stdout } = await keyferry('trace', '--dir', lab.dir, '--json', ...args);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as TraceLine);
+  };
+
+  before(async () => {
+    const up = await run<{ endpoint: string }>('up', '--file', lab.file, '--detach');
+    const options = { endpoint: up.endpoint, credentials: { accessKeyId: 'testing', secretAccessKey: 'testing' } };
+    clients = Object.fromEntries(
+      ['us-east-1', 'eu-west-1'].map((region) => [region, new KMSClient({ ...options, region })]),
+    );
+  });
+
+  after(async () => {
+    for (const each of Object.values(clients)) each.destroy();
+    await keyferry('down', '--dir', lab.dir);
+    lab.remove();
+  });
+
+  it('carries a key from SoftHSM2 to NSS and another one back, and each is used in both', async () => {
+    await ferry('us-east-1', 'eu-west-1');
+    await ferry('eu-west-1', 'us-east-1');
+  });
+
+  it('can be traced: every message of one key decoded and verified, and nothing of another key', async () => {
+    const keyId = await ferry();
+    const other = await ferry();
+    await sleep(300);
+    const lines = await trace('--key-id', keyId);
+    const crossed = lines
+      .filter(({ where, event }) => where === 'proxy' && event === 'accepted')
+      .map(({ message }) => message);
+    expect(crossed.map((message) => message?.label)).to.deep.equal(['M0', 'M1', 'M2', 'M3', 'M4']);
+    expect(crossed.map((message) => message?.verification)).to.deep.equal(Array(5).fill('ok'));
+    const steps = lines.flatMap(({ region, event }) =>
+      typeof event === 'object' && event.kind === 'token' ? [`${region ?? ''} ${event.step ?? ''}`] : [],
+    );
+    expect(steps).to.include.members(['us-east-1 wrap', 'eu-west-1 unwrap']);
+    expect(JSON.stringify(lines)).to.not.contain(other);
+  });
+
+  it('can be followed while it happens', async () => {
+    const following = startKeyferry(['trace', '--dir', lab.dir, '--follow']);
+    await following.firstLine;
+    const keyId = await ferry();
+    const { stdout: before } = await keyferry('trace', '--dir', lab.dir, '--key-id', keyId, '--json');
+    const sid = /"sid":"([\w-]{43})"/u.exec(before)?.[1] ?? 'none';
+    await sleep(500);
+    following.child.kill('SIGINT');
+    const { status, stdout } = await following.ended;
+    expect(status).to.equal(0);
+    expect(stdout).to.contain(`M4 close us-east-1 → eu-west-1`).and.to.contain(sid.slice(0, 10));
+  });
+
+  it('goes on over a proxy that loses, repeats, alters and reorders messages, and the trace shows what it did', async () => {
+    const socket = new StateDirectory(lab.dir).adminSocket();
+    const mode = { mode: 'hostile', seed: 11, drop: 0.15, duplicate: 0.3, tamper: 0.15, reorder: 0.2, delayMsMax: 40 };
+    await askAdmin(socket, { method: 'PUT', path: '/mode', body: mode });
+    try {
+      await ferry();
+    } finally {
+      await askAdmin(socket, { method: 'PUT', path: '/mode', body: { mode: 'honest' } });
+    }
+    const events = (await trace()).flatMap(({ where, event }) =>
+      where === 'proxy' && typeof event === 'string' ? [event] : [],
+    );
+    expect(events).to.include.members(['mode', 'repeated']);
+  });
+
+  it('goes on under a new RSK, and refuses a roster change that cannot be', async () => {
+    const before = await run<RosterReport>('authority', 'show');
+    const rotated = await run<RosterReport>('authority', 'rotate-rsk', 'us-east-1');
+    const keys = rotated.regions.find(({ region }) => region === 'us-east-1')?.rsk ?? [];
+    expect(keys.map(({ state }) => state)).to.deep.equal(['retiring', 'active']);
+    expect(Number(rotated.epoch)).to.equal(Number(before.epoch) + 3);
+    expect(rotated.deliveries?.map(({ epoch }) => epoch)).to.deep.equal([rotated.epoch, rotated.epoch]);
+
+    const keyId = await ferry();
+    const [retiring, active] = keys.map(({ kid }) => kid);
+    const intent = (await trace('--key-id', keyId)).find(({ message }) => message?.label === 'M0');
+    expect(intent?.message?.kid).to.equal(active);
+
+    const refused = await keyferry('authority', 'remove-rsk', 'us-east-1', active ?? '', '--dir', lab.dir, '--json');
+    expect(refused.status).to.equal(1);
+    expect((JSON.parse(refused.stderr) as { error: { code: string } }).error.code).to.equal('ERR_REPL_ROSTER_CHANGE');
+
+    const removed = await run<RosterReport>('authority', 'remove-rsk', 'us-east-1', retiring ?? '');
+    expect(removed.regions.find(({ region }) => region === 'us-east-1')?.rsk.map(({ kid }) => kid)).to.deep.equal([
+      active,
+    ]);
+    await ferry();
+  });
+
+  it('ends when a region’s only RSK is revoked', async () => {
+    const { regions } = await run<RosterReport>('authority', 'show');
+    const kid = regions.find(({ region }) => region === 'eu-west-1')?.rsk[0]?.kid ?? '';
+    const revoked = await run<RosterReport>('authority', 'revoke-rsk', 'eu-west-1', kid.slice(0, 12));
+    expect(revoked.regions.find(({ region }) => region === 'eu-west-1')?.rsk[0]?.state).to.equal('revoked');
+    const { KeyMetadata: metadata } = await client('us-east-1').send(new CreateKeyCommand({ MultiRegion: true }));
+    const refusal = await client('us-east-1')
+      .send(new ReplicateKeyCommand({ KeyId: metadata?.KeyId, ReplicaRegion: 'eu-west-1' }))
+      .then(
+        async () => {
+          await sleep(1_500);
+          return client('eu-west-1')
+            .send(new DescribeKeyCommand({ KeyId: metadata?.KeyId }))
+            .then(({ KeyMetadata: replica }) => replica?.KeyState);
+        },
+        () => 'refused',
+      )
+      .catch(() => 'absent');
+    expect(refusal).to.not.equal('Enabled');
+  });
+});
+
+describe('keyferry demo', function () {
+  this.timeout(120_000);
+
+  it('tells a whole replication from SoftHSM2 to NSS and ends with status 0', async () => {
+    const { status, stdout, stderr } = await keyferry('demo', '--destination', 'nss', '--json');
+    expect(status, stderr).to.equal(0);
+    const { ok, steps } = JSON.parse(stdout) as { ok: boolean; steps: readonly { title: string }[] };
+    expect(ok).to.equal(true);
+    for (const step of ['Step 1', 'Step 2', 'Step 3', 'Step 4', 'Step 5']) {
+      expect(steps.filter(({ title }) => title.startsWith(step))).to.have.length(1);
+    }
+  });
+
+  it('ends with a clear message and another status where a token is not there', async () => {
+    const { status, stdout, stderr } = await keyferry('demo', '--source', '/nowhere/p11.so', '--json');
+    expect(status).to.equal(78);
+    expect(stdout).to.equal('');
+    expect((JSON.parse(stderr) as { error: { message: string } }).error.message).to.match(
+      /needs its label or its slot/u,
+    );
+  });
+});
