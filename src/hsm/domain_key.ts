@@ -1,4 +1,4 @@
-import { CKA_UNWRAP_TEMPLATE, CKA_WRAP_WITH_TRUSTED, CKK_AES, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { CKA_SENSITIVE, CKA_UNWRAP_TEMPLATE, CKA_WRAP_WITH_TRUSTED, CKK_AES, CKO_SECRET_KEY } from '../token/cryptoki.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template, type Template } from '../token/template.js';
 import type { HsmCapabilities } from './capability.js';
@@ -27,14 +27,14 @@ export const DOMAIN_KEY_LABELS = [KEY_LABELS.domainKey, KEY_LABELS.singleRegionD
 export type DomainKeyLabel = (typeof DOMAIN_KEY_LABELS)[number];
 
 /**
- * What every key must be that a single-Region domain key unwraps, where the token enforces it: a key that only a trusted key can wrap,
- * and no key that is agreed with another region is trusted.
+ * What every key must be that a single-Region domain key unwraps, where the token enforces it: a key that nobody can read and that only a
+ * trusted key can wrap; no key that is agreed with another region is trusted, and no user can make a trusted key.
  *
  * @source PKCS#11 v2.40 section 4.9 (CKA_UNWRAP_TEMPLATE)
  */
 export const SINGLE_REGION_UNWRAP_TEMPLATE: Template = template([
   CKA_UNWRAP_TEMPLATE,
-  { template: template([CKA_WRAP_WITH_TRUSTED, true]) },
+  { template: template([CKA_WRAP_WITH_TRUSTED, true], [CKA_SENSITIVE, true]) },
 ]);
 
 /**

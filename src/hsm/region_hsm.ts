@@ -54,6 +54,8 @@ export interface RegionHsmDescription {
     readonly allowedMechanisms: boolean;
     /** Whether stored material of a single-Region key can only be loaded as a key that no agreed key can wrap. */
     readonly singleRegion: boolean;
+    /** Whether the token refuses to load stored single-Region material as a key that can be read. */
+    readonly singleRegionUnreadable: boolean;
   };
   readonly loadedKeys: number;
   readonly ephemeralKeys: number;
@@ -287,6 +289,7 @@ export class RegionHsm {
         wrapWithTrusted: enforcesWrapWithTrusted,
         allowedMechanisms: enforcesAllowedMechanisms,
         singleRegion: this.#trust.bindsSingleRegion,
+        singleRegionUnreadable: this.#trust.hidesSingleRegion,
       },
       loadedKeys: this.#storage.loadedCount,
       ephemeralKeys: await whileWorking(() => this.ephemeralCount(), 0),

@@ -1,4 +1,4 @@
-import { CKA_TRUSTED, CKK_AES, CKM_AES_KEY_GEN } from '../token/cryptoki.js';
+import { CKA_SENSITIVE, CKA_TRUSTED, CKK_AES, CKM_AES_KEY_GEN } from '../token/cryptoki.js';
 import { Job } from '../token/job.js';
 import type { HsmCapabilities } from './capability.js';
 import type { DomainKeys } from './domain_key.js';
@@ -13,11 +13,13 @@ export interface SingleRegionTrust {
   readonly isTrusted: boolean;
   /** Whether the token refuses to unwrap under it anything that a key without `CKA_TRUSTED` could wrap again. */
   readonly bindsSingleRegion: boolean;
+  /** Whether it also refuses to unwrap under it anything whose value could be read. */
+  readonly hidesSingleRegion: boolean;
 }
 
 /**
  * Finds out what the token enforces for single-Region material, by attempting what must not work: a fresh key is wrapped under the
- * single-Region domain key and unwrapped as one that any key may wrap.
+ * single-Region domain key and unwrapped as one that any key may wrap, and as one that can be read.
  *
  * @throws {@link HsmError} `ERR_HSM_KEY_NOT_FOUND` in a token that was not provisioned
  * @source PKCS#11 v2.40 section 4.9 (CKA_UNWRAP_TEMPLATE, CKA_WRAP_WITH_TRUSTED)
@@ -50,8 +52,19 @@ export async function singleRegionTrust(
   const wrapped = wrapping.wrapKey(keyWrapPad, handle, key);
   const blob = (await jobs.run(wrapping)).bytes(wrapped);
   const attempting = new Job('test single-Region binding', 'unwrap');
-  const outcome = attempting.attempt();
+  const asWrappable = attempting.attempt();
   attempting.unwrapKey(keyWrapPad, handle, blob, templateOf(shape, 'unwrap', capabilities));
-  const isRefused = (await jobs.run(attempting)).rv(outcome) !== 0;
-  return { isTrusted, bindsSingleRegion: isTrusted && isRefused && capabilities.enforcesWrapWithTrusted };
+  const asReadable = attempting.attempt();
+  attempting.unwrapKey(
+    keyWrapPad,
+    handle,
+    blob,
+    templateOf({ ...shape, wrapWithTrusted: isTrusted }, 'unwrap', capabilities).map(({ type, value }) => ({
+      type,
+      value: type === CKA_SENSITIVE ? false : value,
+    })),
+  );
+  const result = await jobs.run(attempting);
+  const bindsSingleRegion = isTrusted && capabilities.enforcesWrapWithTrusted && result.rv(asWrappable) !== 0;
+  return { isTrusted, bindsSingleRegion, hidesSingleRegion: bindsSingleRegion && result.rv(asReadable) !== 0 };
 }

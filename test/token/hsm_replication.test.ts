@@ -201,6 +201,7 @@ describe('replication between tokens', function () {
       it('shows whether the token itself keeps single-Region material from being wrapped for another region', async () => {
         const { enforcedByToken, domainKeyIsTrusted } = await source().describe();
         expect(enforcedByToken.singleRegion).to.equal(kind === 'softhsm2');
+        expect(enforcedByToken.singleRegionUnreadable).to.equal(kind === 'softhsm2');
         expect(domainKeyIsTrusted).to.equal(kind === 'softhsm2');
         const { executor, capabilities } = regions.get(`${kind} A`)!;
         const single = await source().createMaterial({ ...multiRegion, multiRegion: false });
