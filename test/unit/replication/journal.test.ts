@@ -1,0 +1,188 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Database } from '../../../src/adapters/database.js';
+import { SqliteJournal } from '../../../src/adapters/replication_store_sqlite.js';
+import type { DestinationSession, Journal, SourceSession } from '../../../src/replication/journal.js';
+import { MemoryJournal } from '../../support/memory_journal.js';
+import { TestPartition } from '../../support/replication_partition.js';
+
+const keyId = `mrk-${'0'.repeat(32)}`;
+
+const source: SourceSession = {
+  intent: 'intent-1',
+  state: 'INTENT',
+  destination: 'eu-west-1',
+  epoch: 3n,
+  keys: [{ keyId, generation: 2n ** 63n, materialIds: ['a', 'b'], context: new Uint8Array([0, 255, 1]) }],
+  sid: null,
+  offer: null,
+  transfer: null,
+  confirmationHash: null,
+  message: 'm0',
+  code: null,
+  createdMs: 1_700_000_000_000,
+};
+
+const destination: DestinationSession = {
+  sid: 'sid-1',
+  state: 'OFFERED',
+  source: 'us-east-1',
+  intent: 'intent-1',
+  epoch: 3n,
+  keys: [{ keyId, generation: 5n, materialIds: ['a'] }],
+  offer: 'offer-1',
+  transfer: null,
+  message: 'm1',
+  code: null,
+  closed: false,
+  createdMs: 1_700_000_000_001,
+};
+
+function plain(session: SourceSession | undefined): unknown {
+  return session === undefined ? undefined : { ...session, keys: session.keys.map((key) => ({ ...key, context: [...key.context] })) };
+}
+
+const kinds: readonly (readonly [string, () => { journal: Journal; close: () => void }])[] = [
+  ['in memory', () => ({ journal: new MemoryJournal(), close: () => undefined })],
+  [
+    'in SQLite',
+    () => {
+      const directory = mkdtempSync(join(tmpdir(), 'keyferry-journal-'));
+      const database = Database.open(join(directory, 'region.db'));
+      return {
+        journal: new SqliteJournal(database),
+        close: () => {
+          database.close();
+          rmSync(directory, { recursive: true });
+        },
+      };
+    },
+  ],
+];
+
+for (const [kind, make] of kinds) {
+  describe(`the journal ${kind}`, () => {
+    let journal: Journal;
+    let close: () => void;
+    beforeEach(() => ({ journal, close } = make()));
+    afterEach(() => close());
+
+    it('gives sessions of the source back as they were put', () => {
+      journal.putSourceSession(source);
+      expect(plain(journal.sourceSession('intent-1'))).to.deep.equal(plain(source));
+      const sent: SourceSession = { ...source, state: 'SENT', sid: 'sid-1', offer: 'o', transfer: 't', confirmationHash: 'c', message: 'm2' };
+      journal.putSourceSession(sent);
+      expect(plain(journal.sourceSessionBySid('sid-1'))).to.deep.equal(plain(sent));
+      expect(journal.openSourceSessions().map((session) => session.intent)).to.deep.equal(['intent-1']);
+      journal.putSourceSession({ ...sent, state: 'DONE' });
+      expect(journal.openSourceSessions()).to.deep.equal([]);
+      expect(journal.sourceSession('other')).to.equal(undefined);
+    });
+
+    it('gives sessions of the destination back as they were put', () => {
+      journal.putDestinationSession(destination);
+      expect(journal.destinationSession('sid-1')).to.deep.equal(destination);
+      expect(journal.destinationSessionByIntent('intent-1')).to.deep.equal(destination);
+      journal.putDestinationSession({ ...destination, state: 'INSTALLED', transfer: 't', message: 'm3' });
+      expect(journal.openDestinationSessions().map((session) => session.state)).to.deep.equal(['INSTALLED']);
+      journal.putDestinationSession({ ...destination, state: 'INSTALLED', transfer: 't', message: 'm3', closed: true });
+      expect(journal.openDestinationSessions()).to.deep.equal([]);
+      expect(journal.destinationSession('sid-1')?.closed).to.equal(true);
+    });
+
+    it('a transaction that throws leaves nothing behind, whatever it wrote', () => {
+      expect(() =>
+        journal.transaction(() => {
+          journal.putSourceSession(source);
+          journal.putDestinationSession(destination);
+          journal.putTask({ keyId, destination: 'x', generation: 1n, wanted: true, intent: null, attempts: 0, failure: null });
+          journal.raiseHighWater(keyId, 'us-east-1', 9n);
+          journal.putPrimary(keyId, { region: 'us-east-1', generation: 0n, frozen: false });
+          journal.noteOnce('nonce');
+          journal.putRoster(1n, 'roster');
+          throw new Error('power cut');
+        }),
+      ).to.throw('power cut');
+      expect([journal.sourceSession('intent-1'), journal.destinationSession('sid-1'), journal.task(keyId, 'x'), journal.primary(keyId)]).to.deep.equal([
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      expect(journal.highWater(keyId, 'us-east-1')).to.equal(-1n);
+      expect(journal.noteOnce('nonce')).to.equal(true);
+      expect(journal.rosters()).to.deep.equal([]);
+    });
+
+    it('counters only rise, nonces are new once, rosters come in order of epoch', () => {
+      journal.raiseHighWater(keyId, 'us-east-1', 10n);
+      journal.raiseHighWater(keyId, 'us-east-1', 9n);
+      expect(journal.highWater(keyId, 'us-east-1')).to.equal(10n);
+      expect([journal.noteOnce('n'), journal.noteOnce('n'), journal.noteOnce('o')]).to.deep.equal([true, false, true]);
+      for (const epoch of [9n, 10n, 1n, 100n]) journal.putRoster(epoch, `roster ${epoch}`);
+      expect(journal.rosters()).to.deep.equal(['roster 1', 'roster 9', 'roster 10', 'roster 100']);
+      expect(() => journal.putRoster(9n, 'other')).to.throw();
+    });
+
+    it('tasks are open while they are wanted or have a session', () => {
+      const task = { keyId, destination: 'x', generation: 2n ** 64n - 1n, wanted: true, intent: null, attempts: 3, failure: null };
+      journal.putTask(task);
+      expect(journal.openTasks()).to.deep.equal([task]);
+      journal.putTask({ ...task, wanted: false, intent: 'i' });
+      expect(journal.openTasks()).to.have.length(1);
+      journal.putTask({ ...task, wanted: false, failure: 'KC: refused' });
+      expect(journal.openTasks()).to.deep.equal([]);
+      expect(journal.task(keyId, 'x')?.failure).to.equal('KC: refused');
+    });
+
+    it('forgets finished sessions only, and only old ones', () => {
+      journal.putSourceSession({ ...source, state: 'DONE' });
+      journal.putSourceSession({ ...source, intent: 'intent-2', state: 'SENT', sid: 'sid-2' });
+      journal.putDestinationSession({ ...destination, state: 'INSTALLED' });
+      journal.putDestinationSession({ ...destination, sid: 'sid-3', state: 'INSTALLED', closed: true });
+      journal.prune(1);
+      expect(journal.sourceSession('intent-1')?.state).to.equal('DONE');
+      journal.prune(1_800_000_000_000);
+      expect([journal.sourceSession('intent-1'), journal.destinationSession('sid-3')]).to.deep.equal([undefined, undefined]);
+      expect([journal.sourceSession('intent-2')?.state, journal.destinationSession('sid-1')?.state]).to.deep.equal(['SENT', 'INSTALLED']);
+    });
+  });
+}
+
+describe('a region whose journal is in SQLite', () => {
+  it('carries a replication through a restart of both processes', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'keyferry-restart-'));
+    try {
+      const partition = await TestPartition.create({ regions: ['us-east-1', 'eu-west-1'] });
+      const roster = partition.roster?.compact ?? '';
+      const databases = new Map([...partition.regions.keys()].map((name) => [name, Database.open(join(directory, `${name}.db`))]));
+      const boot = async (): Promise<void> => {
+        for (const region of partition.regions.values()) {
+          const database = databases.get(region.name);
+          if (database === undefined) throw new Error('no database');
+          region.hsm.crash();
+          partition.makeAgent(region, { journal: new SqliteJournal(database) }).applyRosters([roster]);
+          await region.agent.start();
+        }
+      };
+      await boot();
+      const a = partition.region('us-east-1');
+      const b = partition.region('eu-west-1');
+      const keyId = await partition.createKey(a);
+      partition.replicate(a, keyId, b.name);
+      await a.agent.settled();
+      await partition.network.deliver(b.name, partition.network.waiting.shift()?.octets ?? new Uint8Array());
+      await boot();
+      await partition.run();
+      for (let round = 0; round < 4; round += 1) await partition.advance(5_000);
+      expect(b.keys.replicas.get(keyId)?.state).to.equal('Enabled');
+      expect(a.agent.status().outgoing).to.deep.equal([]);
+      await partition.stop();
+      for (const database of databases.values()) database.close();
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
