@@ -13,7 +13,7 @@ import {
   withBitFlipped,
   withMirroredSignature,
   withSignature,
-} from '../support/forge.js';
+} from '../support/forgery.js';
 import type { SentMessage } from '../support/hostile_network.js';
 
 /** Runs a session and shows each message to `look` before it is delivered. */

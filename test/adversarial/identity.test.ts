@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { attacksOn, expectRefusal, rowsOf, useOf } from '../support/attack.js';
 import { labTokens, PARTITION, REGIONS } from '../support/attack_lab.js';
-import { partsOf, put, resigned, signTexts, softwareSigner } from '../support/forge.js';
+import { compactOf, partsOf, put, resigned, signTexts, softwareSigner } from '../support/forgery.js';
 import { issueBirthCertificate } from '../../src/replication/key_certificate.js';
 
 describe('an adversary who speaks with another identity, or about another', function () {
@@ -64,14 +64,12 @@ describe('an adversary who speaks with another identity, or about another', func
     const offer = await lab.until('M1');
     await expectRefusal(lab, B, 'TYP', () => lab.network.deliver(B.name, offer.octets), { field: 'iss' });
     for (const typ of ['mrkr1-intent+jws', 'mrkr1-transfer+jws']) {
-      const { payload, signature } = partsOf(offer.octets);
-      const header = { alg: 'ES384', kid: B.kid, typ };
-      const text = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
-      const relabelled = Buffer.from(`${text(header)}.${text(payload)}.${signature.toString('base64url')}`);
+      const { header, payload, signature } = partsOf(offer.octets);
+      const relabelled = compactOf({ ...header, typ }, payload, signature);
       await expectRefusal(lab, B, 'SIG_INVALID', () => lab.network.deliver(B.name, relabelled));
       // B's own key would have to sign it, and then it says that it is an offer.
       const resignedOffer = await resigned(offer.octets, lab.signer(B), (_payload, changed) => put(changed, 'typ', typ));
-      await expectRefusal(lab, A, typ === 'mrkr1-intent+jws' ? 'SYNTAX' : 'KC', () => lab.network.deliver(A.name, resignedOffer));
+      await expectRefusal(lab, A, 'TYP', () => lab.network.deliver(A.name, resignedOffer), { field: 't' });
     }
     await lab.network.deliver(A.name, offer.octets);
     const transfer = await lab.until('M2');
@@ -116,8 +114,6 @@ describe('an adversary who speaks with another identity, or about another', func
     const intent = await lab.until('M0');
     expect(intent.from).to.equal(C.name);
     const certificate = partsOf(honest.octets).payload['keys'] as { birthCert: string }[];
-    const withoutSession = { field: undefined };
-    void withoutSession;
     const announce = (birthCert: string | undefined): Promise<Buffer> =>
       resigned(intent.octets, lab.signer(C), (payload) => {
         put(payload, 'keys.0.keyId', keyId);

@@ -56,7 +56,10 @@ export function usableKeys(region: LabRegion): readonly object[] {
   return region.store.keyIds({ after: '', limit: 1000 }).flatMap((keyId) => {
     const record = region.store.key(keyId);
     if (record === undefined || record.state === 'Creating') return [];
-    return [{ record, materials: region.store.materials(keyId), policy: region.store.policy(keyId) }];
+    // Which replicas a primary lists follows from how their sessions ended; it is no key.
+    const { multiRegion } = record;
+    const key = { ...record, multiRegion: multiRegion === null ? null : { ...multiRegion, replicaRegions: [] } };
+    return [{ key, materials: region.store.materials(keyId), policy: region.store.policy(keyId) }];
   });
 }
 
@@ -66,6 +69,8 @@ export interface RefusalExpectation {
   readonly field?: string | null;
   /** The refusal ends its session: rows of the journal change, keys do not. */
   readonly ends?: boolean;
+  /** Offers of other sessions that stay open in that region; 0 if left out. */
+  readonly otherOffers?: number;
   /** Refusals of other regions that follow from this one. */
   readonly elsewhere?: readonly RefusalCode[];
 }
@@ -108,8 +113,8 @@ export async function expectRefusal(
   }
   if (expectation.ends === true) {
     const open = at.journal.openDestinationSessions().filter((session) => session.state !== 'INSTALLED');
-    expect(open, 'sessions that go on').to.deep.equal([]);
-    expect(await at.token.hsm.ephemeralCount(), 'ephemeral objects').to.equal(0);
+    expect(open.map((session) => session.state), 'sessions that go on').to.have.lengthOf(expectation.otherOffers ?? 0);
+    expect(await at.token.hsm.ephemeralCount(), 'ephemeral objects').to.equal(expectation.otherOffers ?? 0);
   }
 }
 

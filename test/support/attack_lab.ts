@@ -27,7 +27,7 @@ import type { PublicJwk } from '../../src/wire/p384.js';
 import { isReject } from '../../src/wire/refusal.js';
 import type { ReplicationSuite } from '../../src/wire/suite.js';
 import type { CompromisedHsm } from './compromised_hsm.js';
-import { softwareSigner, type Signer } from './forge.js';
+import { softwareSigner, type Signer } from './forgery.js';
 import { HostileNetwork, type SentMessage } from './hostile_network.js';
 import { countObjects, openLabToken, type LabToken } from './lab_token.js';
 import { ManualClock, MemoryAudit } from './replication_partition.js';
