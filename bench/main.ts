@@ -108,7 +108,7 @@ function replicationSection(replications: readonly ReplicationMeasurement[], key
   if (replications.length === 0) return [];
   return [
     `Replications: medians of rounds of ${keys} keys; per cent are of the wall time;`,
-    '"check" is each HSM\'s test of a new agreement key in software; "own" is all but token and verify',
+    '"own" is all but jobs in the tokens and signature verification',
     '',
     replicationTable(replications),
     '',

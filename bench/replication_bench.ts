@@ -17,8 +17,6 @@ export interface ReplicationCost {
   /** Jobs in both tokens, from their first call to their last. */
   readonly token: number;
   readonly verification: number;
-  /** Agreements in software, with which each HSM checks its new agreement key. */
-  readonly consistency: number;
   /** Transactions and reads, waiting for the disk included. */
   readonly database: number;
   /** Everything else: the protocol's own work, and the ways between event loop and token threads. */
@@ -35,7 +33,6 @@ const COST_PARTS = [
   'wall',
   'token',
   'verification',
-  'consistency',
   'database',
   'rest',
   'tokenCpu',
@@ -143,7 +140,6 @@ async function replicateMany(
   const token = each(spent.map(({ tokenMicroseconds }) => tokenMicroseconds / 1000));
   const verification = each([ledgerAfter.verification.milliseconds - ledgerBefore.verification.milliseconds]);
   const verifications = each([ledgerAfter.verification.count - ledgerBefore.verification.count]);
-  const consistency = each([ledgerAfter.consistency.milliseconds - ledgerBefore.consistency.milliseconds]);
   const database = each([ledgerAfter.database.milliseconds - ledgerBefore.database.milliseconds]);
   const names = new Set(after.flatMap(({ byName }) => [...byName.keys()]));
   const byName = [...names].map((name) => {
@@ -164,9 +160,8 @@ async function replicateMany(
         wall: wallMs,
         token,
         verification,
-        consistency,
         database,
-        rest: wallMs - token - verification - consistency - database,
+        rest: wallMs - token - verification - database,
         tokenCpu: each([(cpu.token - cpuBefore.token) / 1000]),
         mainCpu: each([(cpu.main - cpuBefore.main) / 1000]),
         verificationCpu: verifications * verificationMs,

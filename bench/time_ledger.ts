@@ -13,8 +13,6 @@ export interface Entry {
 export interface LedgerTotals {
   /** Signatures verified in software: of messages, of certificates, and of each signature that the token has just made. */
   readonly verification: Entry;
-  /** Agreements computed in software, with which the HSM checks each new agreement key. */
-  readonly consistency: Entry;
   /** Outermost transactions, durable when they end, and reads outside of them. */
   readonly database: Entry;
 }
@@ -38,26 +36,14 @@ class Account {
   }
 }
 
-type SoftwareAgreement = (this: unknown, ...args: unknown[]) => unknown;
-
-/** The class of `createECDH` is not exported under its own type. */
-const agreements = Object.getPrototypeOf(crypto.createECDH('secp384r1')) as { computeSecret: SoftwareAgreement };
-
 /** Counts the time of what the program under measurement does synchronously, without any change to it. */
 export class TimeLedger {
   readonly #verification = new Account();
   readonly #database = new Account();
-  readonly #consistency = new Account();
   readonly #verify = crypto.verify;
-  readonly #computeSecret = agreements.computeSecret;
 
-  /** From here on `verify` and `computeSecret` of `node:crypto` are counted, until {@link close}. */
+  /** From here on every `verify` of `node:crypto` is counted, until {@link close}. */
   open(): void {
-    const computeSecret = this.#computeSecret;
-    const consistency = this.#consistency;
-    agreements.computeSecret = function (...args) {
-      return consistency.measure(() => computeSecret.apply(this, args));
-    };
     const original = this.#verify;
     const account = this.#verification;
     // With a callback it would return at once and work elsewhere: nothing in Keyferry's protocol does that.
@@ -68,7 +54,6 @@ export class TimeLedger {
 
   close(): void {
     crypto.verify = this.#verify;
-    agreements.computeSecret = this.#computeSecret;
     syncBuiltinESMExports();
   }
 
@@ -101,7 +86,6 @@ export class TimeLedger {
   totals(): LedgerTotals {
     return {
       verification: this.#verification.entry(),
-      consistency: this.#consistency.entry(),
       database: this.#database.entry(),
     };
   }
