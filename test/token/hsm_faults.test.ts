@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { createECDH, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { PKCS11 } from 'pkcs11js';
 import { HsmError, type HsmErrorCode } from '../../src/hsm/errors.js';
 import type { StoredMaterial } from '../../src/hsm/material.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
-import { CKA_EXTRACTABLE, CKA_ID } from '../../src/token/cryptoki.js';
+import { CKA_EC_POINT, CKA_EXTRACTABLE, CKA_ID } from '../../src/token/cryptoki.js';
 import { TokenError } from '../../src/token/errors.js';
 import { CKR } from '../../src/token/return_value.js';
 import { makeRegionToken, type RegionToken } from '../support/region_token.js';
@@ -110,6 +110,25 @@ for (const kind of tokenKinds()) {
       expect(await refusalOf(hsm.generateAgreementKey(randomBytes(32)))).to.equal('ERR_HSM_SELF_TEST');
       expect(await region.hsm.ephemeralCount()).to.equal(0);
       expect((await hsm.describe()).state).to.match(/^stopped/);
+    });
+
+    it('stops when the public half of a new agreement key is that of another key, or no point of the curve', async () => {
+      const foreign = createECDH('secp384r1').generateKeys();
+      const offCurve = (point: Uint8Array): Uint8Array => withFlippedBit(point, point.length - 1);
+      for (const change of [() => foreign, offCurve]) {
+        const fresh = await RegionHsm.open({
+          runner: faultyRunner(region.executor, faults),
+          capabilities: region.capabilities,
+        });
+        faults.attributes = (job, attributes) => {
+          const point = attributes.get(CKA_EC_POINT);
+          if (job.name !== 'generate agreement key' || point === undefined) return attributes;
+          return new Map(attributes).set(CKA_EC_POINT, { ...point, octets: change(point.octets.slice(-97)) });
+        };
+        expect(await refusalOf(fresh.generateAgreementKey(randomBytes(32)))).to.equal('ERR_HSM_SELF_TEST');
+        delete faults.attributes;
+        expect(await region.hsm.ephemeralCount()).to.equal(0);
+      }
     });
 
     it('does not open when any known answer is wrong', async () => {
