@@ -1,0 +1,3 @@
+import { describeCrashes } from '../support/replication_crash.js';
+
+describeCrashes('nss', 'softhsm2');
