@@ -66,7 +66,7 @@ export class HttpTransport implements Transport {
   readonly #stop = new AbortController();
   readonly #inHand = new Set<Promise<void>>();
   readonly #acknowledged: number[] = [];
-  #flushing: Promise<void> | undefined;
+  #isFlushing = false;
   #loop: Promise<void> | undefined;
   #sends = 0;
   #linkUp: boolean | undefined;
@@ -150,7 +150,7 @@ export class HttpTransport implements Transport {
       try {
         await receive(octets);
         this.#acknowledged.push(message.id);
-        this.#flush();
+        void this.#flush();
         return;
       } catch {
         // The receiver could not finish; the message stays in the proxy's queue and is offered again.
@@ -172,13 +172,17 @@ export class HttpTransport implements Transport {
     return parseTaken(answer.body);
   }
 
-  #flush(): void {
-    this.#flushing ??= this.#untilDone(() => this.#flushOnce())
-      .catch(() => undefined)
-      .finally(() => {
-        this.#flushing = undefined;
-        if (this.#acknowledged.length > 0 && !this.#stop.signal.aborted) this.#flush();
-      });
+  /** Acknowledges what is done, one request at a time. */
+  async #flush(): Promise<void> {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    try {
+      while (this.#acknowledged.length > 0) await this.#untilDone(() => this.#flushOnce());
+    } catch {
+      // Only when the transport is closed; `close` tries once more.
+    } finally {
+      this.#isFlushing = false;
+    }
   }
 
   async #flushOnce(): Promise<void> {

@@ -1,4 +1,5 @@
-import { messageOfTyp, MESSAGES, decodeMessage, type Message } from '../replication/message.js';
+import { messageOfTyp, MESSAGES, type Message } from '../replication/message.js';
+import { decodeMessage } from '../replication/message_codec.js';
 import type { Roster } from '../replication/roster.js';
 import { parseJws, parsePayload, refusalOfSignature } from '../wire/jws.js';
 import { publicKeyOf } from '../wire/p384.js';

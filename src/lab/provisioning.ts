@@ -6,7 +6,7 @@ import { readAuthority, readRosters } from './authority.js';
 import { labAccessKey } from './aws_files.js';
 import type { Lab } from './lab_file.js';
 import { runKeyferry } from './one_shot.js';
-import { parseJsonFile } from './region_config.js';
+import { parseJsonFile, readRegionConfig, type RegionConfig } from './region_config.js';
 import { planRegion } from './region_plan.js';
 import { writePrivateFile } from './private_files.js';
 import type { StateDirectory } from './state_directory.js';
@@ -26,7 +26,7 @@ export function assertSameLab(directory: StateDirectory, lab: Lab): void {
   if (!existsSync(directory.labFile)) return writePrivateFile(directory.labFile, `${JSON.stringify(own)}\n`);
   const found = parseJsonFile(directory.labFile, identityForm);
   if (found.partition === own.partition && found.account === own.account) return;
-  const text = (lab: typeof own): string => `partition ${lab.partition}, account ${lab.account}`;
+  const text = ({ partition, account }: typeof own): string => `partition ${partition}, account ${account}`;
   throw new ConfigError(
     'ERR_CONFIG_STATE',
     `${directory.root} is of another lab (${text(found)}) than the lab file (${text(own)}); choose another --dir`,
@@ -55,16 +55,35 @@ export async function provisionLab(
   const authority = readAuthority(directory.authority);
   if (authority === undefined)
     throw new ConfigError('ERR_CONFIG_STATE', `${directory.authority} holds no partition authority`);
-  for (const name of Object.keys(lab.regions)) {
-    const config = planRegion(directory, lab, { name, addresses, authorityKid: authority.kid, accessKeys });
-    writePrivateFile(directory.regionConfig(name), `${JSON.stringify(config, undefined, 2)}\n`);
-  }
   const listed =
     readRosters(directory.authority, authority)
       .at(-1)
       ?.regions.map(({ region }) => region) ?? [];
+  for (const name of Object.keys(lab.regions)) {
+    const config = planRegion(directory, lab, { name, addresses, authorityKid: authority.kid, accessKeys });
+    if (listed.includes(name)) assertSameToken(directory, name, config);
+    writePrivateFile(directory.regionConfig(name), `${JSON.stringify(config, undefined, 2)}\n`);
+  }
   const newcomers = Object.keys(lab.regions).filter((name) => !listed.includes(name));
   if (newcomers.length > 0) await enrol(directory, newcomers, showStep);
+}
+
+/**
+ * Refuses another token for a region that is enrolled: its keys are in the one that it had.
+ *
+ * @throws {@link ConfigError} `ERR_CONFIG_STATE`
+ */
+function assertSameToken(directory: StateDirectory, name: string, planned: RegionConfig): void {
+  const file = directory.regionConfig(name);
+  if (!existsSync(file)) return;
+  const { token } = readRegionConfig(file);
+  const same = (['module', 'label', 'slot'] as const).every((member) => token[member] === planned.token[member]);
+  if (same) return;
+  throw new ConfigError(
+    'ERR_CONFIG_STATE',
+    `The keys of ${name} are in its token of ${token.module}; a lab with another token for it needs another --dir`,
+    { details: { region: name, module: token.module } },
+  );
 }
 
 const challengesForm = z.record(z.string(), z.string());

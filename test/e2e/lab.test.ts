@@ -202,6 +202,15 @@ describe('a lab run by keyferry up', function () {
     expect(existsSync(join(lab.dir, 'lock'))).to.equal(false);
   });
 
+  it('is refused where a region that has keys would get another token', async () => {
+    const regions = { ...twoRegions.regions, 'us-east-1': { listen: anyPort, token: { module: 'nss' } } };
+    const other = labDirectory({ ...twoRegions, regions });
+    const result = await keyferry('up', '--file', other.file, '--dir', lab.dir, '--json');
+    expect(result.status).to.equal(78);
+    expect(result.stderr).to.match(/keys of us-east-1 are in its token of softhsm2/u);
+    other.remove();
+  });
+
   it('is refused where its directory is of another account', async () => {
     const other = labDirectory({ ...twoRegions, account: '999988887777' });
     const result = await keyferry('up', '--file', other.file, '--dir', lab.dir, '--json');

@@ -144,6 +144,14 @@ describe('replication in a lab of programs', function () {
     expect(events).to.include.members(['mode', 'repeated']);
   });
 
+  it('moves its time forward in every region, and keys made then say so', async () => {
+    const { offsetMs } = await run<{ offsetMs: Readonly<Record<string, number>> }>('clock', 'advance', '2d');
+    expect(offsetMs).to.deep.equal({ 'us-east-1': 172_800_000, 'eu-west-1': 172_800_000 });
+    const { KeyMetadata: metadata } = await client('eu-west-1').send(new CreateKeyCommand({}));
+    expect((metadata?.CreationDate?.getTime() ?? 0) - Date.now()).to.be.within(172_700_000, 172_900_000);
+    await ferry();
+  });
+
   it('goes on under a new RSK, and refuses a roster change that cannot be', async () => {
     const before = await run<RosterReport>('authority', 'show');
     const rotated = await run<RosterReport>('authority', 'rotate-rsk', 'us-east-1');

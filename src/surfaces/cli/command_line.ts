@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, (context: CommandContext) => Promise<Com
   env: async (context) => (await import('./env.js')).envCommand(context),
   demo: async (context) => (await import('./demo.js')).demoCommand(context),
   trace: async (context) => (await import('./trace.js')).traceCommand(context),
+  clock: async (context) => (await import('./clock.js')).clockCommand(context),
   token: async (context) => (await import('./token.js')).tokenCommand(context),
   authority: async (context) => (await import('./authority.js')).authorityCommand(context),
   region: async (context) => (await import('./region.js')).regionCommand(context),

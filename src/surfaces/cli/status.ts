@@ -95,16 +95,23 @@ function describe(state: LabState, found: Found, colours: Output['colours']): st
   return lines.join('\n');
 }
 
-/** Members and what they say, one level of nesting written with dots. */
+/** Members and what they say, nesting written with dots; what a token lacks is for `keyferry token profile` to explain. */
 function facts(value: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, member]): [string, string][] => {
     const name = `${prefix}${key}`;
-    if (Array.isArray(member)) return [[name, member.length === 0 ? '-' : member.map(shortText).join(', ')]];
+    if (Array.isArray(member)) return [[name, member.length === 0 ? '-' : member.map(itemText).join(', ')]];
     if (typeof member === 'object' && member !== null) return facts(member as Record<string, unknown>, `${name}.`);
-    return [[name, shortText(member)]];
+    return [[name, itemText(member)]];
   });
 }
 
-function shortText(value: unknown): string {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '-');
+function itemText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '-';
+  const { strategy } = value as { strategy?: unknown };
+  return typeof strategy === 'string'
+    ? strategy
+    : facts(value as Record<string, unknown>)
+        .map(([name, text]) => `${name} ${text}`)
+        .join(' ');
 }

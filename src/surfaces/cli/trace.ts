@@ -73,9 +73,11 @@ async function follow(
 /** One line: JSON, or a text for people. */
 function print(entry: TraceEntry, output: Output): void {
   if (!output.isJson) return output.line(describeEntry(entry, output.colours));
-  const plain = (_name: string, value: unknown): unknown => {
-    if (typeof value === 'bigint') return value.toString();
-    return value instanceof Uint8Array ? Buffer.from(value).toString('base64url') : value;
-  };
   process.stdout.write(`${JSON.stringify(entry, plain)}\n`);
+}
+
+/** What JSON has no form for: epochs and generations as decimal text, octets as base64url. */
+function plain(_name: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64url') : value;
 }
