@@ -2,7 +2,9 @@
 //   node scripts/simulate.mjs [--seed FIRST] [--count N]
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({ options: { seed: { type: 'string', default: '1' }, count: { type: 'string', default: '100000' } } });
+const { values } = parseArgs({
+  options: { seed: { type: 'string', default: '1' }, count: { type: 'string', default: '100000' } },
+});
 const first = Number(values.seed);
 const count = Number(values.count);
 if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || first < 0 || count < 1) {
@@ -35,7 +37,9 @@ for (let index = 0; index < count; index += 1) {
   const done = index + 1;
   if (done % 500 === 0 && process.stderr.isTTY) {
     const left = ((count - done) * seconds()) / done;
-    process.stderr.write(`\r${done} of ${count} schedules, ${crashes} crashes, about ${Math.ceil(left / 60)} min left   `);
+    process.stderr.write(
+      `\r${done} of ${count} schedules, ${crashes} crashes, about ${Math.ceil(left / 60)} min left   `,
+    );
   } else if (done % 10_000 === 0) console.error(`${done} of ${count} schedules after ${seconds().toFixed(0)} s`);
 }
 console.log(

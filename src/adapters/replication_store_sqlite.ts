@@ -1,6 +1,12 @@
 import { decodeBase64Url } from '../wire/base64url.js';
 import { toBase64Url } from '../bytes.js';
-import type { DestinationSession, Journal, ReplicationTask, SessionKeyEntry, SourceSession } from '../replication/journal.js';
+import type {
+  DestinationSession,
+  Journal,
+  ReplicationTask,
+  SessionKeyEntry,
+  SourceSession,
+} from '../replication/journal.js';
 import type { Database, SqlRow, SqlStatement } from './database.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -91,7 +97,11 @@ function toDestination(row: SqlRow): DestinationSession {
     source: text(row, 'source'),
     intent: text(row, 'intent'),
     epoch: BigInt(text(row, 'epoch')),
-    keys: decodeKeys(text(row, 'keys')).map(({ keyId, generation, materialIds }) => ({ keyId, generation, materialIds })),
+    keys: decodeKeys(text(row, 'keys')).map(({ keyId, generation, materialIds }) => ({
+      keyId,
+      generation,
+      materialIds,
+    })),
     offer: textOrNull(row, 'offer'),
     transfer: textOrNull(row, 'transfer'),
     message: textOrNull(row, 'message'),
@@ -170,7 +180,9 @@ export class SqliteJournal implements Journal {
   }
 
   openSourceSessions(): readonly SourceSession[] {
-    return this.#sql(`SELECT * FROM replication_source_sessions WHERE state IN ('INTENT', 'SENT') ORDER BY created_ms, rowid`)
+    return this.#sql(
+      `SELECT * FROM replication_source_sessions WHERE state IN ('INTENT', 'SENT') ORDER BY created_ms, rowid`,
+    )
       .all()
       .map(toSource);
   }
@@ -181,7 +193,9 @@ export class SqliteJournal implements Journal {
   }
 
   destinationSessionByIntent(intent: string): DestinationSession | undefined {
-    const row = this.#sql('SELECT * FROM replication_destination_sessions WHERE intent = ? ORDER BY rowid DESC LIMIT 1').get(intent);
+    const row = this.#sql(
+      'SELECT * FROM replication_destination_sessions WHERE intent = ? ORDER BY rowid DESC LIMIT 1',
+    ).get(intent);
     return row === undefined ? undefined : toDestination(row);
   }
 
@@ -218,7 +232,10 @@ export class SqliteJournal implements Journal {
   }
 
   task(keyId: string, destination: string): ReplicationTask | undefined {
-    const row = this.#sql('SELECT * FROM replication_tasks WHERE key_id = ? AND destination = ?').get(keyId, destination);
+    const row = this.#sql('SELECT * FROM replication_tasks WHERE key_id = ? AND destination = ?').get(
+      keyId,
+      destination,
+    );
     return row === undefined ? undefined : toTask(row);
   }
 
@@ -227,15 +244,28 @@ export class SqliteJournal implements Journal {
       `INSERT INTO replication_tasks (key_id, destination, generation, wanted, intent, attempts, failure) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (key_id, destination) DO UPDATE SET generation = excluded.generation, wanted = excluded.wanted,
          intent = excluded.intent, attempts = excluded.attempts, failure = excluded.failure`,
-    ).run(task.keyId, task.destination, task.generation.toString(), task.wanted ? 1 : 0, task.intent, task.attempts, task.failure);
+    ).run(
+      task.keyId,
+      task.destination,
+      task.generation.toString(),
+      task.wanted ? 1 : 0,
+      task.intent,
+      task.attempts,
+      task.failure,
+    );
   }
 
   openTasks(): readonly ReplicationTask[] {
-    return this.#sql('SELECT * FROM replication_tasks WHERE wanted = 1 OR intent IS NOT NULL ORDER BY rowid').all().map(toTask);
+    return this.#sql('SELECT * FROM replication_tasks WHERE wanted = 1 OR intent IS NOT NULL ORDER BY rowid')
+      .all()
+      .map(toTask);
   }
 
   highWater(keyId: string, source: string): bigint {
-    const row = this.#sql('SELECT generation FROM replication_high_water WHERE key_id = ? AND source = ?').get(keyId, source);
+    const row = this.#sql('SELECT generation FROM replication_high_water WHERE key_id = ? AND source = ?').get(
+      keyId,
+      source,
+    );
     return row === undefined ? -1n : BigInt(text(row, 'generation'));
   }
 
@@ -247,13 +277,22 @@ export class SqliteJournal implements Journal {
     ).run(keyId, source, generation.toString());
   }
 
-  primary(keyId: string): { readonly region: string; readonly generation: bigint; readonly frozen: boolean } | undefined {
+  primary(
+    keyId: string,
+  ): { readonly region: string; readonly generation: bigint; readonly frozen: boolean } | undefined {
     const row = this.#sql('SELECT * FROM replication_primaries WHERE key_id = ?').get(keyId);
     if (row === undefined) return undefined;
-    return { region: text(row, 'region'), generation: BigInt(text(row, 'generation')), frozen: Number(row['frozen']) === 1 };
+    return {
+      region: text(row, 'region'),
+      generation: BigInt(text(row, 'generation')),
+      frozen: Number(row['frozen']) === 1,
+    };
   }
 
-  putPrimary(keyId: string, primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean }): void {
+  putPrimary(
+    keyId: string,
+    primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean },
+  ): void {
     this.#sql(
       `INSERT INTO replication_primaries (key_id, region, generation, frozen) VALUES (?, ?, ?, ?)
        ON CONFLICT (key_id) DO UPDATE SET region = excluded.region, generation = excluded.generation, frozen = excluded.frozen`,
@@ -276,7 +315,9 @@ export class SqliteJournal implements Journal {
 
   prune(beforeMs: number): void {
     this.transaction(() => {
-      this.#sql(`DELETE FROM replication_source_sessions WHERE state IN ('DONE', 'ABORTED') AND created_ms < ?`).run(beforeMs);
+      this.#sql(`DELETE FROM replication_source_sessions WHERE state IN ('DONE', 'ABORTED') AND created_ms < ?`).run(
+        beforeMs,
+      );
       this.#sql(
         `DELETE FROM replication_destination_sessions WHERE created_ms < ? AND (state = 'ABORTED' OR (state = 'INSTALLED' AND closed = 1))`,
       ).run(beforeMs);

@@ -1,73 +1,24 @@
-import type { Clock } from '../clock.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
-import { messageIdOf, verifyEs384, type VerifySignature } from '../wire/jws.js';
+import { messageIdOf, verifyEs384 } from '../wire/jws.js';
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { JsonObject } from '../wire/strict_json.js';
+import type { ReplicationAgentParts } from './agent_parts.js';
+import { sessionsOf, type ReplicationStatus } from './agent_status.js';
 import { Channel, type OpenedMessage, type RefusedMessage } from './channel.js';
 import { commonDataSuite, refusalOfDestination } from './compatibility.js';
 import { DestinationSide } from './destination.js';
 import { ReplicationError } from './errors.js';
-import type { Journal } from './journal.js';
 import { issueBirthCertificate } from './key_certificate.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
-import type { ReplicatedKeys, ReplicationAudit, Transport } from './ports.js';
-import type { ReplicationHsm } from './replication_hsm.js';
-import type { RosterBook } from './roster_book.js';
 import { RosterExchange } from './roster_exchange.js';
 import { SeedExchange } from './seed_profile.js';
-import type { ReplicationTimes, Services } from './services.js';
+import type { Services } from './services.js';
 import { SourceSide } from './source.js';
 import { Trace, type TraceEvent } from './trace.js';
 import { traceHsm } from './traced_hsm.js';
 
-/** `full`: the whole protocol. `seed`: a lab switch that runs the mission's five steps alone, so that people see the attacks succeed. */
-export type ReplicationProfile = 'full' | 'seed';
-
-/** What an agent is made of. */
-export interface ReplicationAgentParts {
-  readonly region: string;
-  readonly partition: string;
-  /** Account whose keys this region holds; 12 digits. */
-  readonly account?: string;
-  readonly hsm: ReplicationHsm;
-  readonly journal: Journal;
-  readonly keys: ReplicatedKeys;
-  readonly roster: RosterBook;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly audit: ReplicationAudit;
-  readonly profile?: ReplicationProfile;
-  readonly times?: Partial<ReplicationTimes>;
-  /** Time between two looks at the timers, milliseconds; 0 where the owner calls {@link ReplicationAgent.tick}. */
-  readonly tickMs?: number;
-  readonly verifySignature?: VerifySignature;
-}
-
-/** What `keyferry status` shows of an agent. */
-export interface ReplicationStatus {
-  readonly region: string;
-  readonly partition: string;
-  readonly profile: ReplicationProfile;
-  readonly state: 'STOPPED' | 'RUNNING' | 'ERROR';
-  /** Why it is in ERROR. */
-  readonly error: string | null;
-  readonly epoch: string | null;
-  readonly rosterHash: string | null;
-  readonly outgoing: readonly SessionStatus[];
-  readonly incoming: readonly SessionStatus[];
-  /** Replications that wait for a session or have been tried before. */
-  readonly waiting: readonly { readonly keyId: string; readonly destination: string; readonly attempts: number }[];
-}
-
-/** One session that is not finished. */
-export interface SessionStatus {
-  readonly sid: string | null;
-  readonly intent: string;
-  readonly peer: string;
-  readonly state: string;
-  readonly keyIds: readonly string[];
-  readonly createdMs: number;
-}
+export type { ReplicationAgentParts } from './agent_parts.js';
+export type { ReplicationProfile, ReplicationStatus, SessionStatus } from './agent_status.js';
 
 const TICK_MS = 250;
 
@@ -81,7 +32,7 @@ export class ReplicationAgent {
   readonly #rosters: RosterExchange;
   readonly #seed: SeedExchange | undefined;
   readonly #work = new Set<Promise<unknown>>();
-  #state: 'STOPPED' | 'RUNNING' | 'ERROR' = 'STOPPED';
+  #state: ReplicationStatus['state'] = 'STOPPED';
   #error: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #inbound = 0;
@@ -103,7 +54,6 @@ export class ReplicationAgent {
       trace: this.#trace,
       ...(parts.verifySignature === undefined ? {} : { verifySignature: parts.verifySignature }),
     });
-    const stopForSelfTest = (detail: string): void => this.#fail(detail);
     this.#services = {
       region: parts.region,
       partition: parts.partition,
@@ -122,18 +72,13 @@ export class ReplicationAgent {
         offerLifetimeMs: parts.times?.offerLifetimeMs ?? LIMITS.offerLifetimeMs,
         sweepIntervalMs: parts.times?.sweepIntervalMs ?? LIMITS.sweepIntervalMs,
       },
-      hsm: (sid) => traceHsm(parts.hsm, { trace: this.#trace, clock, sid, onSelfTest: stopForSelfTest }),
-      stopForSelfTest,
+      hsm: (sid) => traceHsm(parts.hsm, { trace: this.#trace, clock, sid, onSelfTest: (detail) => this.#fail(detail) }),
       wake: () => this.wake(),
     };
     this.#source = new SourceSide(this.#services);
     this.#destination = new DestinationSide(this.#services);
     this.#rosters = new RosterExchange(this.#services);
     this.#seed = parts.profile === 'seed' ? new SeedExchange(this.#services, parts.transport) : undefined;
-  }
-
-  get profile(): ReplicationProfile {
-    return this.#parts.profile ?? 'full';
   }
 
   /** Recovers what a crash left, then listens and works. */
@@ -143,7 +88,16 @@ export class ReplicationAgent {
     const { clock, times, audit } = this.#services;
     if (this.#seed !== undefined) {
       const detail = 'Profile seed: the five steps alone, without the protections of the full protocol.';
-      audit.record({ code: 'REPL_PROFILE_SEED', sid: null, kid: null, peer: null, keyId: null, field: null, detail, strategy: null });
+      audit.record({
+        code: 'REPL_PROFILE_SEED',
+        sid: null,
+        kid: null,
+        peer: null,
+        keyId: null,
+        field: null,
+        detail,
+        strategy: null,
+      });
     } else {
       this.#source.recover();
       await this.#destination.recover();
@@ -175,7 +129,9 @@ export class ReplicationAgent {
   #keep<Result>(work: Promise<Result>): Promise<Result | undefined> {
     const kept = work.catch((error: unknown) => {
       // A failure here is of the database or of this program; what is not committed is done again after the next message or start.
-      this.#audit(reject('TOKEN', null, error instanceof Error ? error.message : 'unknown failure'));
+      this.#services.channel.auditRefusal(
+        reject('TOKEN', null, error instanceof Error ? error.message : 'unknown failure'),
+      );
       return undefined;
     });
     this.#work.add(kept);
@@ -183,15 +139,11 @@ export class ReplicationAgent {
     return kept;
   }
 
-  #audit(refusal: Reject): void {
-    this.#services.channel.auditRefusal(refusal, {});
-  }
-
   #fail(detail: string): void {
     if (this.#state === 'ERROR') return;
     this.#state = 'ERROR';
     this.#error = detail;
-    this.#audit(reject('SELFTEST', null, detail));
+    this.#services.channel.auditRefusal(reject('SELFTEST', null, detail));
   }
 
   /**
@@ -202,7 +154,9 @@ export class ReplicationAgent {
   async receive(octets: Uint8Array): Promise<void> {
     if (this.#state !== 'RUNNING') return;
     if (this.#inbound >= LIMITS.inboundMessagesMax) {
-      this.#audit(reject('LIMIT', null, 'More messages at once than this region handles; one is dropped.'));
+      this.#services.channel.auditRefusal(
+        reject('LIMIT', null, 'More messages at once than this region handles; one is dropped.'),
+      );
       return;
     }
     this.#inbound += 1;
@@ -257,7 +211,8 @@ export class ReplicationAgent {
     switch (message.name) {
       case 'intent': {
         const refusal = await this.#destination.onIntent(opened, message);
-        if (refusal?.code === 'EPOCH_STALE') await this.#rosters.send(message.envelope.issuer, message.envelope.epoch, jws.messageId);
+        if (refusal?.code === 'EPOCH_STALE')
+          await this.#rosters.send(message.envelope.issuer, message.envelope.epoch, jws.messageId);
         return refusal;
       }
       case 'offer':
@@ -293,16 +248,24 @@ export class ReplicationAgent {
       const before = book.current;
       const result = book.apply(compact);
       if (isReject(result)) {
-        // A peer that sends what is known already, or older, is no attack by itself.
         refusal ??= result;
-        this.#audit(result);
+        this.#services.channel.auditRefusal(result);
         continue;
       }
       if (result === 'known') continue;
       applied += 1;
       const epoch = book.current?.epoch ?? 0n;
       const detail = `epoch ${epoch} at ${clock.nowMs()}`;
-      audit.record({ code: 'REPL_ROSTER', sid: null, kid: null, peer: null, keyId: null, field: null, detail, strategy: null });
+      audit.record({
+        code: 'REPL_ROSTER',
+        sid: null,
+        kid: null,
+        peer: null,
+        keyId: null,
+        field: null,
+        detail,
+        strategy: null,
+      });
       this.#endSessionsOfRevokedKeys(before?.epoch ?? epoch, epoch);
     }
     if (applied > 0) {
@@ -315,7 +278,9 @@ export class ReplicationAgent {
   #endSessionsOfRevokedKeys(before: bigint, epoch: bigint): void {
     const { book } = this.#services;
     for (const region of book.current?.regions ?? []) {
-      const revoked = region.rsk.some((key) => key.state === 'revoked' && key.sinceEpoch > before && key.sinceEpoch <= epoch);
+      const revoked = region.rsk.some(
+        (key) => key.state === 'revoked' && key.sinceEpoch > before && key.sinceEpoch <= epoch,
+      );
       if (!revoked) continue;
       this.#source.giveUpSessionsWith(region.region);
       void this.#keep(this.#destination.giveUpOffersOf(region.region));
@@ -379,9 +344,13 @@ export class ReplicationAgent {
    *
    * @throws {@link ReplicationError} `ERR_REPL_UNAVAILABLE`, `ERR_REPL_NO_ROSTER`, `ERR_REPL_NO_ACTIVE_RSK`; `HsmError`
    */
-  async issueBirth(args: { readonly keySpec: string; readonly keyUsage: string }): Promise<{ readonly keyId: string; readonly birthCertificate: string }> {
+  async issueBirth(args: {
+    readonly keySpec: string;
+    readonly keyUsage: string;
+  }): Promise<{ readonly keyId: string; readonly birthCertificate: string }> {
     const { book, channel, region, partition } = this.#services;
-    if (this.#state === 'ERROR') throw new ReplicationError('ERR_REPL_UNAVAILABLE', `the replication agent has stopped: ${this.#error ?? ''}`);
+    if (this.#state === 'ERROR')
+      throw new ReplicationError('ERR_REPL_UNAVAILABLE', `the replication agent has stopped: ${this.#error ?? ''}`);
     const epoch = book.current?.epoch;
     if (epoch === undefined) throw new ReplicationError('ERR_REPL_NO_ROSTER', `region ${region} has no roster yet`);
     const hsm = this.#services.hsm(null);
@@ -413,31 +382,15 @@ export class ReplicationAgent {
 
   status(): ReplicationStatus {
     const { region, partition, book, journal } = this.#services;
-    const show = (session: { sid: string | null; intent: string; state: string; createdMs: number; keys: readonly { keyId: string }[] }, peer: string) => ({
-      sid: session.sid,
-      intent: session.intent,
-      peer,
-      state: session.state,
-      keyIds: session.keys.map((key) => key.keyId),
-      createdMs: session.createdMs,
-    });
     return {
       region,
       partition,
-      profile: this.profile,
+      profile: this.#parts.profile ?? 'full',
       state: this.#state,
       error: this.#error,
       epoch: book.current?.epoch.toString() ?? null,
       rosterHash: book.current?.hash ?? null,
-      outgoing: journal.openSourceSessions().map((session) => show(session, session.destination)),
-      incoming: journal
-        .openDestinationSessions()
-        .filter((session) => session.state !== 'INSTALLED')
-        .map((session) => show(session, session.source)),
-      waiting: journal
-        .openTasks()
-        .filter((task) => task.intent === null)
-        .map(({ keyId, destination, attempts }) => ({ keyId, destination, attempts })),
+      ...sessionsOf(journal),
     };
   }
 }

@@ -3,7 +3,16 @@ import { thumbprint, type PublicJwk } from '../wire/p384.js';
 import type { ReplicationSuite } from '../wire/suite.js';
 import type { Enrolment } from './enrolment.js';
 import { ReplicationError } from './errors.js';
-import { encodeRoster, parseRoster, ROSTER_TYP, type Roster, type RosterContent, type RosterKey, type RosterRegion, type RskState } from './roster.js';
+import {
+  encodeRoster,
+  parseRoster,
+  ROSTER_TYP,
+  type Roster,
+  type RosterContent,
+  type RosterKey,
+  type RosterRegion,
+  type RskState,
+} from './roster.js';
 import { isReject } from '../wire/refusal.js';
 
 /** One change from a roster to the next. */
@@ -12,7 +21,11 @@ export type RosterChange =
   | { readonly change: 'enrol'; readonly enrolment: Enrolment; readonly suiteFloor: ReplicationSuite }
   /** A further RSK of a listed region, pending; what its token can carry is brought up to date. */
   | { readonly change: 'add-rsk'; readonly enrolment: Enrolment }
-  | { readonly change: 'activate-rsk' | 'retire-rsk' | 'remove-rsk' | 'revoke-rsk'; readonly region: string; readonly kid: string }
+  | {
+      readonly change: 'activate-rsk' | 'retire-rsk' | 'remove-rsk' | 'revoke-rsk';
+      readonly region: string;
+      readonly kid: string;
+    }
   | { readonly change: 'set-floor'; readonly region: string; readonly suiteFloor: ReplicationSuite }
   | { readonly change: 'remove-region'; readonly region: string };
 
@@ -27,7 +40,11 @@ function refuseChange(detail: string): never {
   throw new ReplicationError('ERR_REPL_ROSTER_CHANGE', detail);
 }
 
-function changeRegion(content: RosterContent, name: string, change: (region: RosterRegion) => RosterRegion): RosterContent {
+function changeRegion(
+  content: RosterContent,
+  name: string,
+  change: (region: RosterRegion) => RosterRegion,
+): RosterContent {
   if (!content.regions.some((region) => region.region === name)) refuseChange(`the roster lists no region ${name}`);
   return { ...content, regions: content.regions.map((region) => (region.region === name ? change(region) : region)) };
 }
@@ -127,6 +144,7 @@ export async function issueRoster(args: {
   const kid = thumbprint(args.authority);
   const compact = await signJws({ kid, typ: ROSTER_TYP }, encodeRoster(content), args.sign);
   const roster = parseRoster({ compact, partition: args.partition, authorityKid: kid });
-  if (isReject(roster)) return refuseChange(`the roster would not be accepted: ${roster.code} ${roster.field ?? ''}: ${roster.detail}`);
+  if (isReject(roster))
+    return refuseChange(`the roster would not be accepted: ${roster.code} ${roster.field ?? ''}: ${roster.detail}`);
   return roster;
 }

@@ -1,11 +1,20 @@
 import { utf8 } from '../bytes.js';
 import type { Clock } from '../clock.js';
-import { messageIdOf, parseJws, parsePayload, refusalOfSignature, signJws, type UnverifiedJws, type VerifySignature } from '../wire/jws.js';
+import {
+  messageIdOf,
+  parseJws,
+  parsePayload,
+  refusalOfSignature,
+  signJws,
+  type UnverifiedJws,
+  type VerifySignature,
+} from '../wire/jws.js';
 import { accepted, isReject, refuse, refusing, reject, type Reject } from '../wire/refusal.js';
 import type { JsonObject } from '../wire/strict_json.js';
 import { ReplicationError } from './errors.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
-import { decodeMessage, encodeMessage, MESSAGES, messageOfTyp, typOf, type Bodies, type Message, type MessageName } from './message.js';
+import { MESSAGES, messageOfTyp, typOf, type Bodies, type Message, type MessageName } from './message.js';
+import { decodeMessage, encodeMessage } from './message_codec.js';
 import type { ReplicationAudit, Transport } from './ports.js';
 import type { ReplicationHsm } from './replication_hsm.js';
 import type { RosterBook } from './roster_book.js';
@@ -69,14 +78,21 @@ export class Channel {
    */
   async seal<Name extends MessageName>(
     name: Name,
-    envelope: { readonly destination: string; readonly role: 'S' | 'D'; readonly sid: string | null; readonly prev: string | null; readonly epoch?: bigint },
+    envelope: {
+      readonly destination: string;
+      readonly role: 'S' | 'D';
+      readonly sid: string | null;
+      readonly prev: string | null;
+      readonly epoch?: bigint;
+    },
     body: Bodies[Name],
     hsm: ReplicationHsm,
   ): Promise<SealedMessage> {
     const { book, region, partition, clock } = this.#args;
     const epoch = envelope.epoch ?? book.current?.epoch;
     const roster = epoch === undefined ? undefined : book.at(epoch);
-    if (roster === undefined) throw new ReplicationError('ERR_REPL_NO_ROSTER', `region ${region} has no roster of that epoch`);
+    if (roster === undefined)
+      throw new ReplicationError('ERR_REPL_NO_ROSTER', `region ${region} has no roster of that epoch`);
     const kid = this.signingKid(roster.epoch);
     const nowMs = clock.nowMs();
     const message = {
@@ -95,7 +111,9 @@ export class Channel {
       },
       body,
     } as Message;
-    const compact = await signJws({ kid, typ: typOf(name) }, encodeMessage(message), (key, octets) => hsm.sign(key, octets));
+    const compact = await signJws({ kid, typ: typOf(name) }, encodeMessage(message), (key, octets) =>
+      hsm.sign(key, octets),
+    );
     const signingInput = compact.slice(0, compact.lastIndexOf('.'));
     return { compact, kid, signingInput, messageId: messageIdOf(signingInput) };
   }
@@ -105,9 +123,15 @@ export class Channel {
     const { book, region } = this.#args;
     const active = new Set(book.activeKids(region, epoch));
     const keys = (book.region(region, epoch)?.rsk ?? []).filter((key) => active.has(key.kid));
-    const newest = keys.reduce((best, key) => (best === undefined || key.sinceEpoch >= best.sinceEpoch ? key : best), keys[0]);
+    const newest = keys.reduce(
+      (best, key) => (best === undefined || key.sinceEpoch >= best.sinceEpoch ? key : best),
+      keys[0],
+    );
     if (newest === undefined) {
-      throw new ReplicationError('ERR_REPL_NO_ACTIVE_RSK', `the roster of epoch ${epoch} lists no active RSK of region ${region}`);
+      throw new ReplicationError(
+        'ERR_REPL_NO_ACTIVE_RSK',
+        `the roster of epoch ${epoch} lists no active RSK of region ${region}`,
+      );
     }
     return newest.kid;
   }
@@ -197,7 +221,15 @@ export class Channel {
   }
 
   /** Writes one refusal into the audit. */
-  auditRefusal(refusal: Reject, about: { readonly kid?: string | null; readonly sid?: string | null; readonly peer?: string | null; readonly keyId?: string | null }): void {
+  auditRefusal(
+    refusal: Reject,
+    about: {
+      readonly kid?: string | null;
+      readonly sid?: string | null;
+      readonly peer?: string | null;
+      readonly keyId?: string | null;
+    } = {},
+  ): void {
     this.#args.audit.record({
       code: refusal.code,
       sid: about.sid ?? null,

@@ -14,7 +14,11 @@ function missingMechanisms(region: RosterRegion): string {
 /**
  * Why a key cannot be replicated from one region to another, in a sentence that names the missing mechanisms; undefined where it can.
  */
-export function refusalOfDestination(roster: Roster | undefined, source: string, destination: string): string | undefined {
+export function refusalOfDestination(
+  roster: Roster | undefined,
+  source: string,
+  destination: string,
+): string | undefined {
   if (roster === undefined) return `region ${source} has no roster of its partition yet`;
   const from = roster.regions.find((region) => region.region === source);
   const to = roster.regions.find((region) => region.region === destination);
@@ -22,7 +26,8 @@ export function refusalOfDestination(roster: Roster | undefined, source: string,
   if (to === undefined) return `region ${destination} is not in the roster of partition ${roster.partition}`;
   if (from === to) return `region ${destination} holds the primary key already`;
   for (const region of [from, to]) {
-    if (!region.rsk.some((key) => key.state === 'active')) return `region ${region.region} has no active replication signing key`;
+    if (!region.rsk.some((key) => key.state === 'active'))
+      return `region ${region.region} has no active replication signing key`;
   }
   const floor = stricterFloor(from.suiteFloor, to.suiteFloor);
   if (isReject(chooseSuite(from.suites, to.suites, floor))) {

@@ -2,6 +2,7 @@ import { toBase64Url } from '../bytes.js';
 import { decodeBase64Url } from '../wire/base64url.js';
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { OpenedMessage } from './channel.js';
+import { refuseIntent, tellUnknown } from './destination_reply.js';
 import { classifyHsmFailure, HsmCheckError } from './hsm_failure.js';
 import { checkIntent, checkTransfer, type OpenOffer } from './import_checks.js';
 import { importKeys, type Imported } from './import_job.js';
@@ -13,7 +14,9 @@ import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 import { stepDestination, type AbortCode, type DestinationEvent, type DestinationStep } from './machine.js';
 import type { MessageOf } from './message.js';
 import type { AgreementKey } from './replication_hsm.js';
+import { OpenOffers } from './open_offers.js';
 import type { Services } from './services.js';
+import { reportSession } from './session_report.js';
 
 const SID_OCTETS = 32;
 
@@ -28,13 +31,11 @@ interface Installation {
 export class DestinationSide {
   readonly #services: Services;
   readonly #lock = new KeyedLock();
-  /** Offers whose agreement key this process holds, by sid. */
-  readonly #offers = new Map<string, OpenOffer>();
-  /** Offers that are being made, by source: they count before they are committed. */
-  readonly #reserved = new Map<string, number>();
+  readonly #offers: OpenOffers;
 
   constructor(services: Services) {
     this.#services = services;
+    this.#offers = new OpenOffers(services);
   }
 
   /** Ends what the process left half done, and tells the source again what was installed. */
@@ -57,26 +58,23 @@ export class DestinationSide {
       }
       const lineages = checkIntent(this.#services, intent);
       if (isReject(lineages)) {
-        if (lineages.code !== 'EPOCH_STALE') await this.#refuseIntent(intent, id, lineages);
+        if (lineages.code !== 'EPOCH_STALE') await refuseIntent(this.#services, intent, id, lineages);
         return lineages;
       }
       const source = intent.envelope.issuer;
-      const reserved = this.#reserved.get(source) ?? 0;
-      const open = [...this.#offers.values()].filter((offer) => offer.intent.envelope.issuer === source).length;
-      if (open + reserved >= LIMITS.offersPerPeerMax) return reject('LIMIT', null, 'Too many open offers for that region.');
-      this.#reserved.set(source, reserved + 1);
-      try {
-        return await this.#offer(opened, intent, lineages);
-      } finally {
-        const left = (this.#reserved.get(source) ?? 1) - 1;
-        if (left === 0) this.#reserved.delete(source);
-        else this.#reserved.set(source, left);
+      if (this.#offers.countOf(source) >= LIMITS.offersPerPeerMax) {
+        return reject('LIMIT', null, 'Too many open offers for that region.');
       }
+      return this.#offers.reserve(source, () => this.#offer(opened, intent, lineages));
     });
   }
 
   /** Step 1: makes RAKB and offers it. */
-  async #offer(opened: OpenedMessage, intent: MessageOf<'intent'>, lineages: readonly Lineage[]): Promise<Reject | null> {
+  async #offer(
+    opened: OpenedMessage,
+    intent: MessageOf<'intent'>,
+    lineages: readonly Lineage[],
+  ): Promise<Reject | null> {
     const { journal, channel, clock, times, keys } = this.#services;
     const { envelope, body } = intent;
     const source = envelope.issuer;
@@ -111,7 +109,7 @@ export class DestinationSide {
         closed: false,
         createdMs: clock.nowMs(),
       };
-      const superseded = this.#offersFor(source, row);
+      const superseded = this.#offers.olderThan(row);
       const point = toBase64Url(rakb.point);
       const overtaken = journal.transaction(() => {
         // Noted with the row, in one commit: nothing has left this region before it.
@@ -120,13 +118,18 @@ export class DestinationSide {
         }
         // Another intent for the same key may have been offered while the token worked.
         if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
-        for (const old of superseded) this.#commit(old, stepDestination(old, { kind: 'abort', code: 'SUPERSEDED', message: null }));
+        for (const old of superseded)
+          this.#commit(old, stepDestination(old, { kind: 'abort', code: 'SUPERSEDED', message: null }));
         this.#commit(row, stepDestination(row, { kind: 'offered' }));
         for (const [index, key] of body.keys.entries()) {
           const lineage = lineages[index];
           if (lineage === undefined) continue;
           journal.raiseHighWater(key.keyId, source, key.generation);
-          journal.putPrimary(key.keyId, { region: lineage.primaryRegion, generation: lineage.primaryGeneration, frozen: false });
+          journal.putPrimary(key.keyId, {
+            region: lineage.primaryRegion,
+            generation: lineage.primaryGeneration,
+            frozen: false,
+          });
           keys.announce({
             keyId: key.keyId,
             source,
@@ -152,43 +155,14 @@ export class DestinationSide {
         kid: sealed.kid,
         expiresMs: clock.monotonicMs() + times.offerLifetimeMs,
       });
-      this.#report(row);
+      reportSession(this.#services, 'destination', row, row.source);
       channel.release(source, sealed.compact);
-      for (const old of superseded) await this.#dropOffer(old.sid);
+      for (const old of superseded) await this.#offers.drop(old.sid);
       return null;
     } catch (error) {
       const failure = classifyHsmFailure(error);
-      if (rakb !== undefined) await this.#releaseQuietly(rakb);
+      if (rakb !== undefined) await this.#offers.destroy(rakb);
       return reject(failure.code, null, failure.detail);
-    }
-  }
-
-  /** Offers of older generations of the same keys. */
-  #offersFor(source: string, row: DestinationSession): readonly DestinationSession[] {
-    const ids = new Set(row.keys.map((key) => key.keyId));
-    const { journal } = this.#services;
-    return [...this.#offers.keys()].flatMap((sid) => {
-      const old = journal.destinationSession(sid);
-      return old !== undefined && old.state === 'OFFERED' && old.source === source && old.keys.some((key) => ids.has(key.keyId)) ? [old] : [];
-    });
-  }
-
-  /** MX for an intent that starts no session. */
-  async #refuseIntent(intent: MessageOf<'intent'>, id: string, refusal: Reject): Promise<void> {
-    const { journal, channel } = this.#services;
-    const source = intent.envelope.issuer;
-    const highWater = intent.body.keys.map((key) => journal.highWater(key.keyId, source)).reduce((a, b) => (a > b ? a : b), -1n);
-    try {
-      const sealed = await channel.seal(
-        'abort',
-        { destination: source, role: 'D', sid: null, prev: id, epoch: intent.envelope.epoch },
-        { intent: id, code: refusal.code, state: 'UNKNOWN', highWater: refusal.code === 'GEN' && highWater >= 0n ? highWater : null, rosters: [] },
-        this.#services.hsm(null),
-      );
-      channel.release(source, sealed.compact);
-    } catch (error) {
-      // The source sends its intent again and is told then.
-      classifyHsmFailure(error);
     }
   }
 
@@ -200,7 +174,11 @@ export class DestinationSide {
     if (known.source !== transfer.envelope.issuer) return reject('DST', 'iss', 'The session is with another region.');
     return this.#lock.run(known.intent, async () => {
       const row = journal.destinationSession(known.sid) ?? known;
-      const step = stepDestination(row, { kind: 'transfer', messageId: opened.jws.messageId, prev: transfer.envelope.prev ?? '' });
+      const step = stepDestination(row, {
+        kind: 'transfer',
+        messageId: opened.jws.messageId,
+        prev: transfer.envelope.prev ?? '',
+      });
       // UNWRAPPING under this lock means that the commit of its end failed: the import is over, its agreement key is gone.
       if (row.state === 'UNWRAPPING' && step.refusal === undefined) return this.#abort(row, 'RECOVERED');
       if (row.state === 'ABORTED' && row.message === null) return this.#abort(row, 'UNKNOWN_SESSION');
@@ -214,7 +192,7 @@ export class DestinationSide {
       }
       this.#apply(row, step);
       const unwrapping = step.row ?? row;
-      this.#offers.delete(row.sid);
+      this.#offers.take(row.sid);
       try {
         const imported = await importKeys(this.#services, offer, transfer, opened.jws, checked);
         if (isReject(imported)) {
@@ -248,10 +226,15 @@ export class DestinationSide {
     const { journal } = this.#services;
     const known = journal.destinationSession(close.envelope.sid ?? '');
     if (known === undefined) return Promise.resolve(reject('SID', 'sid', 'No such session.'));
-    if (known.source !== close.envelope.issuer) return Promise.resolve(reject('DST', 'iss', 'The session is with another region.'));
+    if (known.source !== close.envelope.issuer)
+      return Promise.resolve(reject('DST', 'iss', 'The session is with another region.'));
     return this.#lock.run(known.intent, async () => {
       const row = journal.destinationSession(known.sid) ?? known;
-      return this.#run(row, { kind: 'close', prev: close.envelope.prev ?? '', confirm: row.message === null ? '' : confirmId(row.message) });
+      return this.#run(row, {
+        kind: 'close',
+        prev: close.envelope.prev ?? '',
+        confirm: row.message === null ? '' : confirmId(row.message),
+      });
     });
   }
 
@@ -260,11 +243,12 @@ export class DestinationSide {
     const { journal } = this.#services;
     const known = journal.destinationSessionByIntent(abort.body.intent ?? '');
     if (known === undefined) return Promise.resolve(reject('SID', 'intent', 'No such session.'));
-    if (known.source !== abort.envelope.issuer) return Promise.resolve(reject('DST', 'iss', 'The session is with another region.'));
+    if (known.source !== abort.envelope.issuer)
+      return Promise.resolve(reject('DST', 'iss', 'The session is with another region.'));
     return this.#lock.run(known.intent, async () => {
       const row = journal.destinationSession(known.sid) ?? known;
       const result = this.#run(row, { kind: 'peer-abort' });
-      await this.#dropOffer(row.sid);
+      await this.#offers.drop(row.sid);
       return result;
     });
   }
@@ -280,7 +264,7 @@ export class DestinationSide {
     const intent = query.body.intent;
     const known = sid === null ? journal.destinationSessionByIntent(intent ?? '') : journal.destinationSession(sid);
     if (known === undefined) {
-      if (sid === null || intent === null || decodeBase64Url(sid) === null) return this.#tellUnknown(query);
+      if (sid === null || intent === null || decodeBase64Url(sid) === null) return tellUnknown(this.#services, query);
       const tombstone: DestinationSession = {
         sid,
         state: 'OFFERED',
@@ -306,31 +290,23 @@ export class DestinationSide {
     });
   }
 
-  /** MS: no such session here. */
-  async #tellUnknown(query: MessageOf<'query'>): Promise<null> {
-    const { channel } = this.#services;
-    const { issuer, sid, epoch } = query.envelope;
-    const body = { intent: query.body.intent, state: 'UNKNOWN' } as const;
-    const sealed = await channel.seal('status', { destination: issuer, role: 'D', sid, prev: null, epoch }, body, this.#services.hsm(sid));
-    channel.release(issuer, sealed.compact);
-    return null;
-  }
-
   /** Ends offers that were not used in time, by the local monotonic clock. */
   async tick(): Promise<void> {
     const nowMs = this.#services.clock.monotonicMs();
-    for (const [sid, offer] of this.#offers) if (offer.expiresMs <= nowMs) await this.#abortOffer(sid, 'EXPIRED');
+    for (const [sid, offer] of this.#offers.entries())
+      if (offer.expiresMs <= nowMs) await this.#abortOffer(sid, 'EXPIRED');
   }
 
   /** A signing key of a region was revoked: its offers end. */
   async giveUpOffersOf(source: string): Promise<void> {
-    for (const [sid, offer] of this.#offers) if (offer.intent.envelope.issuer === source) await this.#abortOffer(sid, 'EPOCH_STALE');
+    for (const [sid, offer] of this.#offers.entries())
+      if (offer.intent.envelope.issuer === source) await this.#abortOffer(sid, 'EPOCH_STALE');
   }
 
   async #abortOffer(sid: string, code: AbortCode): Promise<void> {
     const { journal } = this.#services;
     const known = journal.destinationSession(sid);
-    if (known === undefined) return this.#dropOffer(sid);
+    if (known === undefined) return this.#offers.drop(sid);
     await this.#lock.run(known.intent, async () => {
       const row = journal.destinationSession(sid) ?? known;
       if (row.state === 'OFFERED') await this.#abort(row, code);
@@ -339,7 +315,7 @@ export class DestinationSide {
 
   /** Destroys every agreement key that this process holds; its sessions end at the next start. */
   async close(): Promise<void> {
-    for (const sid of [...this.#offers.keys()]) await this.#dropOffer(sid);
+    for (const [sid] of this.#offers.entries()) await this.#offers.drop(sid);
   }
 
   /** Writes the tombstone, tells the source, and destroys RAKB. */
@@ -357,28 +333,13 @@ export class DestinationSide {
     } catch (error) {
       // A token that does not sign now may sign later: the row stays as it is, and the next message or start ends it.
       if (classifyHsmFailure(error).action !== 'stop' && code !== 'SELFTEST') {
-        await this.#dropOffer(row.sid);
+        await this.#offers.drop(row.sid);
         return null;
       }
     }
     this.#run(row, { kind: 'abort', code, message });
-    await this.#dropOffer(row.sid);
+    await this.#offers.drop(row.sid);
     return null;
-  }
-
-  async #dropOffer(sid: string): Promise<void> {
-    const offer = this.#offers.get(sid);
-    this.#offers.delete(sid);
-    if (offer !== undefined) await this.#releaseQuietly(offer.rakb);
-  }
-
-  async #releaseQuietly(key: AgreementKey): Promise<void> {
-    try {
-      await this.#services.hsm(null).release(key);
-    } catch (error) {
-      const failure = classifyHsmFailure(error);
-      this.#services.channel.auditRefusal(reject(failure.code, null, failure.detail), {});
-    }
   }
 
   #run(row: DestinationSession, event: DestinationEvent, installation?: Installation): Reject | null {
@@ -391,7 +352,7 @@ export class DestinationSide {
     if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
     if (step.row !== undefined) {
       journal.transaction(() => this.#commit(row, step, installation));
-      this.#report(step.row);
+      reportSession(this.#services, 'destination', step.row, row.source);
     }
     if (step.send !== undefined) channel.release(row.source, step.send);
     return null;
@@ -404,7 +365,8 @@ export class DestinationSide {
     journal.putDestinationSession(step.row);
     if (step.commit === 'withdraw') {
       // Only the newest session of a key speaks for the record that was announced.
-      for (const key of row.keys) if (journal.highWater(key.keyId, row.source) === key.generation) keys.withdraw(key.keyId);
+      for (const key of row.keys)
+        if (journal.highWater(key.keyId, row.source) === key.generation) keys.withdraw(key.keyId);
     }
     if (step.commit !== 'install' || installation === undefined) return;
     for (const [index, key] of row.keys.entries()) {
@@ -420,31 +382,5 @@ export class DestinationSide {
         materials,
       });
     }
-  }
-
-  #report(row: DestinationSession): void {
-    const { trace, audit, clock } = this.#services;
-    const keyIds = row.keys.map((key) => key.keyId);
-    trace.emit({
-      kind: 'session',
-      atMs: clock.nowMs(),
-      role: 'destination',
-      sid: row.sid,
-      intent: row.intent,
-      peer: row.source,
-      keyIds,
-      state: row.state,
-      code: row.code,
-    });
-    audit.record({
-      code: `REPL_${row.state}`,
-      sid: row.sid,
-      kid: null,
-      peer: row.source,
-      keyId: keyIds[0] ?? null,
-      field: null,
-      detail: row.code ?? '',
-      strategy: null,
-    });
   }
 }

@@ -81,7 +81,9 @@ export function verifyEnrolment(args: {
       region: members.name('region'),
       jwk,
       challenge: members.text('challenge'),
-      suites: members.texts('suites', { max: REPLICATION_SUITES.length }, isReplicationSuite).filter(isReplicationSuite),
+      suites: members
+        .texts('suites', { max: REPLICATION_SUITES.length }, isReplicationSuite)
+        .filter(isReplicationSuite),
       dataSuites: members
         .texts('dataSuites', { max: DATA_SUITES.length }, (text) => DATA_SUITES.some((suite) => suite === text))
         .map((text) => text as DataSuite),

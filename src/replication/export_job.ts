@@ -36,13 +36,19 @@ function ownIntent(row: SourceSession): UnverifiedJws | undefined {
  *
  * @returns the suite, or a refusal `EPOCH`, `CONTEXT`, `POINT`, `FLOOR`
  */
-export function checkOffer(services: Services, row: SourceSession, offer: MessageOf<'offer'>): ReplicationSuite | Reject {
+export function checkOffer(
+  services: Services,
+  row: SourceSession,
+  offer: MessageOf<'offer'>,
+): ReplicationSuite | Reject {
   return refusing(() => {
     const { body, envelope } = offer;
     if (envelope.epoch !== row.epoch) refuse('EPOCH', 'epoch', 'Another roster epoch than the session.');
     const same =
       body.keys.length === row.keys.length &&
-      body.keys.every((key, index) => key.keyId === row.keys[index]?.keyId && key.generation === row.keys[index]?.generation);
+      body.keys.every(
+        (key, index) => key.keyId === row.keys[index]?.keyId && key.generation === row.keys[index]?.generation,
+      );
     if (!same) refuse('CONTEXT', 'keys', 'The offer is for other keys than were announced.');
     const refusal = refusalOfPoint(body.point, 'rakb.pt');
     if (refusal !== null) refuse(refusal.code, refusal.field, refusal.detail);
@@ -53,11 +59,16 @@ export function checkOffer(services: Services, row: SourceSession, offer: Messag
 }
 
 /** The materials that were announced, in that order, or undefined where the key no longer has one of them. */
-function announcedMaterials(services: Services, row: SourceSession): readonly (readonly StoredMaterial[])[] | undefined {
+function announcedMaterials(
+  services: Services,
+  row: SourceSession,
+): readonly (readonly StoredMaterial[])[] | undefined {
   const all: (readonly StoredMaterial[])[] = [];
   for (const key of row.keys) {
     const held = services.keys.exportable(key.keyId, row.destination)?.materials ?? [];
-    const materials = key.materialIds.flatMap((id) => held.find((material) => material.binding.materialId === id) ?? []);
+    const materials = key.materialIds.flatMap(
+      (id) => held.find((material) => material.binding.materialId === id) ?? [],
+    );
     if (materials.length !== key.materialIds.length) return undefined;
     all.push(materials);
   }
@@ -96,7 +107,8 @@ export async function exportKeys(
   let keys: SessionKeys | undefined;
   try {
     raka = await hsm.generateAgreementKey(await hsm.random(LABEL_OCTETS));
-    if (!services.journal.noteOnce(toBase64Url(raka.point))) throw new HsmCheckError('the token made the same agreement key twice');
+    if (!services.journal.noteOnce(toBase64Url(raka.point)))
+      throw new HsmCheckError('the token made the same agreement key twice');
     const kid = services.channel.signingKid(row.epoch);
     const context = agreementContext({
       suite,

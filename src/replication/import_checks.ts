@@ -29,7 +29,8 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
       verifySignature: services.verifySignature,
     }),
   );
-  if (lineage.primaryRegion !== source) refuse('ORIGIN', 'keys.keyId', `The key is ${lineage.primaryRegion}'s to send.`);
+  if (lineage.primaryRegion !== source)
+    refuse('ORIGIN', 'keys.keyId', `The key is ${lineage.primaryRegion}'s to send.`);
   const known = journal.primary(key.keyId);
   if (known?.frozen === true) refuse('FORK', 'keys.handovers', 'The key is frozen: its hand-overs have forked.');
   if (known !== undefined && known.generation === lineage.primaryGeneration && known.region !== lineage.primaryRegion) {
@@ -59,9 +60,11 @@ export function checkIntent(services: Services, intent: MessageOf<'intent'>): re
   return refusing(() => {
     const { book, region } = services;
     const { body, envelope } = intent;
-    if (envelope.epoch !== book.current?.epoch) refuse('EPOCH_STALE', 'epoch', 'A new session needs the newest roster.');
+    if (envelope.epoch !== book.current?.epoch)
+      refuse('EPOCH_STALE', 'epoch', 'A new session needs the newest roster.');
     const floor = sessionFloor(book, envelope.epoch, envelope.issuer, region);
-    if (floor === undefined || body.floor !== floor) refuse('FLOOR', 'policyFloor', 'Not the floor that the roster says.');
+    if (floor === undefined || body.floor !== floor)
+      refuse('FLOOR', 'policyFloor', 'Not the floor that the roster says.');
     accepted(chooseSuite(body.suites, services.hsm(null).suites, floor));
     return body.keys.map((key) => checkKey(services, intent, key));
   });
@@ -91,7 +94,11 @@ export interface CheckedTransfer {
  *
  * @returns the suite and metadata, or a refusal `EPOCH`, `CONTEXT`, `SUITE_CHOICE`, `POINT`, `SELF_POINT`, `DATA_SUITE`, `UNWRAP` …
  */
-export function checkTransfer(services: Services, offer: OpenOffer, transfer: MessageOf<'transfer'>): CheckedTransfer | Reject {
+export function checkTransfer(
+  services: Services,
+  offer: OpenOffer,
+  transfer: MessageOf<'transfer'>,
+): CheckedTransfer | Reject {
   return refusing(() => {
     const { body, envelope } = transfer;
     const { intent } = offer;
@@ -108,7 +115,12 @@ export function checkTransfer(services: Services, offer: OpenOffer, transfer: Me
     const contexts = body.keys.map((key, index) => {
       const announced = intent.body.keys[index];
       const birth = offer.lineages[index]?.birth;
-      if (announced === undefined || birth === undefined || key.keyId !== announced.keyId || key.generation !== announced.generation) {
+      if (
+        announced === undefined ||
+        birth === undefined ||
+        key.keyId !== announced.keyId ||
+        key.generation !== announced.generation
+      ) {
         return refuse('CONTEXT', 'keys', 'Not the keys that were announced.');
       }
       if (toBase64Url(metadataHash(key.context)) !== announced.metadataHash) {
@@ -130,7 +142,11 @@ export function checkTransfer(services: Services, offer: OpenOffer, transfer: Me
         refuse('CONTEXT', 'keys.wrapped', 'Not the materials that were announced.');
       }
       if (!hsm.dataSuites.includes(context.dataSuite)) {
-        refuse('DATA_SUITE', 'keys.ctx.dataSuite', `The token of this region cannot make message keys by ${context.dataSuite}.`);
+        refuse(
+          'DATA_SUITE',
+          'keys.ctx.dataSuite',
+          `The token of this region cannot make message keys by ${context.dataSuite}.`,
+        );
       }
       return context;
     });

@@ -48,7 +48,8 @@ export async function importKeys(
     });
     keys = await agree(hsm, offer.rakb, 'unwrap', context);
     const expected = await hsm.confirm(keys, sourceConfirmationInput(context, transferBlobsHash(body.keys)));
-    if (!equalOctets(expected, body.confirmation)) return reject('KC', 'kcS', 'The source has not derived the same keys.');
+    if (!equalOctets(expected, body.confirmation))
+      return reject('KC', 'kcS', 'The source has not derived the same keys.');
     const materials: StoredMaterial[][] = [];
     for (const [index, key] of body.keys.entries()) {
       const metadata = checked.contexts[index];

@@ -99,8 +99,13 @@ export interface Journal {
   raiseHighWater(keyId: string, source: string, generation: bigint): void;
 
   /** Newest known holder of the primary key; `frozen` after two hand-overs of one generation. */
-  primary(keyId: string): { readonly region: string; readonly generation: bigint; readonly frozen: boolean } | undefined;
-  putPrimary(keyId: string, primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean }): void;
+  primary(
+    keyId: string,
+  ): { readonly region: string; readonly generation: bigint; readonly frozen: boolean } | undefined;
+  putPrimary(
+    keyId: string,
+    primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean },
+  ): void;
 
   /** Notes a nonce, session id or ephemeral point; false where it was there already, which only a broken generator brings about. */
   noteOnce(value: string): boolean;

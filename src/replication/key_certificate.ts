@@ -1,5 +1,12 @@
 import { toBase64Url } from '../bytes.js';
-import { parsePayload, parseJws, refusalOfSignature, signJws, type UnverifiedJws, type VerifySignature } from '../wire/jws.js';
+import {
+  parsePayload,
+  parseJws,
+  refusalOfSignature,
+  signJws,
+  type UnverifiedJws,
+  type VerifySignature,
+} from '../wire/jws.js';
 import { Members } from '../wire/members.js';
 import { BIRTH_NONCE_OCTETS, multiRegionKeyId } from '../wire/names.js';
 import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
@@ -98,7 +105,11 @@ function readBirth(jws: UnverifiedJws): BirthCertificate {
 }
 
 function readHandover(jws: UnverifiedJws) {
-  const members = new Members(accepted(parsePayload(jws)), ['v', 't', 'part', 'keyId', 'from', 'to', 'primaryGen', 'epoch'], 'handovers');
+  const members = new Members(
+    accepted(parsePayload(jws)),
+    ['v', 't', 'part', 'keyId', 'from', 'to', 'primaryGen', 'epoch'],
+    'handovers',
+  );
   members.literal('v', 1);
   members.literal('t', HANDOVER_TYP, 'TYP');
   return {
@@ -148,9 +159,11 @@ export function verifyLineage(args: {
     const jws = openCertificate(args.birthCertificate, BIRTH_TYP, 'birthCert');
     const birth = readBirth(jws);
     verify(jws, birth.originRegion, birth.createdEpoch, 'birthCert');
-    if (birth.partition !== args.partition) refuse('PARTITION', 'birthCert.part', 'The key was born in another partition.');
+    if (birth.partition !== args.partition)
+      refuse('PARTITION', 'birthCert.part', 'The key was born in another partition.');
     if (birth.keyId !== args.keyId) refuse('ORIGIN', 'birthCert.keyId', 'The certificate is of another key.');
-    if (multiRegionKeyId(birth) !== birth.keyId) refuse('ORIGIN', 'birthCert.keyId', 'The key id does not follow from its origin.');
+    if (multiRegionKeyId(birth) !== birth.keyId)
+      refuse('ORIGIN', 'birthCert.keyId', 'The key id does not follow from its origin.');
     let primaryRegion = birth.originRegion;
     let primaryGeneration = 0n;
     for (const compact of args.handovers) {
@@ -159,7 +172,8 @@ export function verifyLineage(args: {
       if (handover.keyId !== args.keyId || handover.partition !== args.partition || handover.from !== primaryRegion) {
         refuse('ORIGIN', 'handovers', 'A hand-over does not follow the one before it.');
       }
-      if (handover.primaryGeneration !== primaryGeneration + 1n) refuse('ORIGIN', 'handovers', 'A hand-over is missing.');
+      if (handover.primaryGeneration !== primaryGeneration + 1n)
+        refuse('ORIGIN', 'handovers', 'A hand-over is missing.');
       verify(handoverJws, handover.from, handover.epoch, 'handovers');
       primaryRegion = handover.to;
       primaryGeneration = handover.primaryGeneration;

@@ -59,7 +59,13 @@ export type SourceEvent =
     }
   /** The export cannot be done; `message` is the MX for the destination. */
   | { readonly kind: 'export-failed'; readonly code: AbortCode; readonly message: string | null }
-  | { readonly kind: 'confirm'; readonly sid: string; readonly prev: string; readonly confirmationHash: string; readonly message: string }
+  | {
+      readonly kind: 'confirm';
+      readonly sid: string;
+      readonly prev: string;
+      readonly confirmationHash: string;
+      readonly message: string;
+    }
   | { readonly kind: 'abort'; readonly sid: string | null; readonly code: string }
   /** A peer's signing key was revoked, or the operator gives the session up. */
   | { readonly kind: 'give-up'; readonly code: AbortCode }
@@ -91,9 +97,11 @@ function stepOffer(row: SourceSession, event: SourceEvent & { kind: 'offer' }): 
 }
 
 function stepConfirm(row: SourceSession, event: SourceEvent & { kind: 'confirm' }): SourceStep {
-  if (row.state === 'INTENT' || row.sid !== event.sid) return refusal('SID', 'sid', 'No transfer was sent in that session.');
+  if (row.state === 'INTENT' || row.sid !== event.sid)
+    return refusal('SID', 'sid', 'No transfer was sent in that session.');
   if (row.transfer !== event.prev) return refusal('PREV', 'prev', 'Not an answer to the transfer that was sent.');
-  if (row.confirmationHash !== event.confirmationHash) return refusal('KC', 'kcD', 'The destination has not derived the same keys.');
+  if (row.confirmationHash !== event.confirmationHash)
+    return refusal('KC', 'kcD', 'The destination has not derived the same keys.');
   switch (row.state) {
     case 'SENT':
       return { row: { ...row, state: 'DONE', message: event.message }, commit: 'confirmed', send: event.message };
@@ -129,7 +137,8 @@ export function stepSource(row: SourceSession, event: SourceEvent): SourceStep {
       return stepConfirm(row, event);
     case 'abort':
       // A session in doubt ends by the destination's word about that very session, and by nothing else.
-      if (row.state === 'SENT' && row.sid !== event.sid) return refusal('SID', 'sid', 'The abort is about another session.');
+      if (row.state === 'SENT' && row.sid !== event.sid)
+        return refusal('SID', 'sid', 'The abort is about another session.');
       return row.state === 'INTENT' || row.state === 'SENT' ? endSource(row, event.code, null) : {};
     case 'give-up':
       return row.state === 'INTENT' || row.state === 'SENT' ? endSource(row, event.code, null) : {};
@@ -166,7 +175,8 @@ function stepTransfer(row: DestinationSession, event: DestinationEvent & { kind:
       return { row: { ...row, state: 'UNWRAPPING', transfer: event.messageId }, work: 'unwrap' };
     case 'UNWRAPPING':
     case 'INSTALLED':
-      if (row.transfer !== event.messageId) return refusal('FORK', 'sid', 'A second, different transfer in one session.');
+      if (row.transfer !== event.messageId)
+        return refusal('FORK', 'sid', 'A second, different transfer in one session.');
       return row.state === 'INSTALLED' && row.message !== null ? { send: row.message } : {};
     case 'ABORTED':
       return row.message === null ? refusal('SID', 'sid', 'The session has ended.') : { send: row.message };
@@ -203,7 +213,8 @@ export function stepDestination(row: DestinationSession, event: DestinationEvent
       return { row: { ...row, state: 'ABORTED', code: 'PEER', message: null }, commit: 'withdraw' };
     case 'close':
       if (row.state !== 'INSTALLED') return refusal('SID', 'sid', 'Nothing was installed in that session.');
-      if (event.prev !== event.confirm) return refusal('PREV', 'prev', 'Not an answer to the confirmation that was sent.');
+      if (event.prev !== event.confirm)
+        return refusal('PREV', 'prev', 'Not an answer to the confirmation that was sent.');
       return row.closed ? {} : { row: { ...row, closed: true } };
   }
 }

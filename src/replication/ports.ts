@@ -36,7 +36,10 @@ export interface ReplicatedKeys {
    * Whether a replica may be made here. `unknown`: no such key here yet. `replica`: a replica of that source exists
    * (with the ids of its materials, oldest first). `conflict`: the id is used by a key that is no replica of that source.
    */
-  standing(keyId: string, source: string): { readonly state: 'unknown' | 'replica' | 'conflict'; readonly materialIds: readonly string[] };
+  standing(
+    keyId: string,
+    source: string,
+  ): { readonly state: 'unknown' | 'replica' | 'conflict'; readonly materialIds: readonly string[] };
   /** Makes the replica's record in state `Creating`; does nothing where it exists. */
   announce(replica: AnnouncedReplica): void;
   /** The commit: the replica's metadata and its material, state `Enabled` where it was `Creating`. */

@@ -105,24 +105,30 @@ export function parseRoster(args: {
   readonly verifySignature?: VerifySignature;
 }): Roster | Reject {
   return refusing(() => {
-    if (args.compact.length > LIMITS.rosterOctetsMax) refuse('LIMIT', 'roster', `A roster of more than ${LIMITS.rosterOctetsMax} octets.`);
+    if (args.compact.length > LIMITS.rosterOctetsMax)
+      refuse('LIMIT', 'roster', `A roster of more than ${LIMITS.rosterOctetsMax} octets.`);
     const jws = accepted(parseJws(args.compact));
     if (jws.typ !== ROSTER_TYP) refuse('TYP', 'roster', 'Not a roster.');
-    if (jws.kid !== args.authorityKid) refuse('ROSTER_SIG', 'kid', 'Signed by a key that is not the partition authority.');
+    if (jws.kid !== args.authorityKid)
+      refuse('ROSTER_SIG', 'kid', 'Signed by a key that is not the partition authority.');
     const names = ['v', 't', 'part', 'epoch', 'prevRosterHash', 'authority', 'regions'];
     const members = new Members(accepted(parsePayload(jws)), names);
     const authority = members.jwk('authority');
     const key = thumbprint(authority) === args.authorityKid ? publicKeyOf(authority) : null;
     if (key === null) refuse('ROSTER_SIG', 'authority', 'Not the key of the partition authority.');
-    if (refusalOfSignature(jws, key, args.verifySignature) !== null) refuse('ROSTER_SIG', 'signature', 'The signature does not verify.');
+    if (refusalOfSignature(jws, key, args.verifySignature) !== null)
+      refuse('ROSTER_SIG', 'signature', 'The signature does not verify.');
     members.literal('v', 1);
     members.literal('t', ROSTER_TYP, 'TYP');
     if (members.name('part') !== args.partition) refuse('PARTITION', 'part', 'A roster of another partition.');
     const regionNames = ['region', 'rsk', 'suiteFloor', 'suites', 'dataSuites', 'fingerprint', 'missing'];
-    const regions = members.list('regions', { min: 1, max: LIMITS.regionsMax }, (item, path) => readRegion(new Members(item, regionNames, path)));
+    const regions = members.list('regions', { min: 1, max: LIMITS.regionsMax }, (item, path) =>
+      readRegion(new Members(item, regionNames, path)),
+    );
     const kids = regions.flatMap((region) => region.rsk.map((entry) => entry.kid));
     if (new Set(kids).size !== kids.length) refuse('SYNTAX', 'regions', 'One signing key is listed twice.');
-    if (new Set(regions.map((region) => region.region)).size !== regions.length) refuse('SYNTAX', 'regions', 'A region is listed twice.');
+    if (new Set(regions.map((region) => region.region)).size !== regions.length)
+      refuse('SYNTAX', 'regions', 'A region is listed twice.');
     return {
       partition: args.partition,
       epoch: members.counter('epoch'),
@@ -143,10 +149,13 @@ export function parseRoster(args: {
 export function refusalOfSuccession(current: Roster, next: Roster): Reject | 'known' | null {
   return refusing(() => {
     if (next.hash === current.hash) return 'known' as const;
-    if (next.epoch < current.epoch) refuse('ROSTER_ROLLBACK', 'epoch', `Epoch ${next.epoch} comes before ${current.epoch}.`);
+    if (next.epoch < current.epoch)
+      refuse('ROSTER_ROLLBACK', 'epoch', `Epoch ${next.epoch} comes before ${current.epoch}.`);
     if (next.epoch === current.epoch) refuse('ROSTER_FORK', 'epoch', `Two rosters of epoch ${next.epoch}.`);
-    if (next.epoch !== current.epoch + 1n) refuse('ROSTER_CHAIN', 'epoch', `Epoch ${next.epoch} does not follow ${current.epoch}.`);
-    if (next.prevRosterHash !== current.hash) refuse('ROSTER_CHAIN', 'prevRosterHash', 'The roster does not name the one before it.');
+    if (next.epoch !== current.epoch + 1n)
+      refuse('ROSTER_CHAIN', 'epoch', `Epoch ${next.epoch} does not follow ${current.epoch}.`);
+    if (next.prevRosterHash !== current.hash)
+      refuse('ROSTER_CHAIN', 'prevRosterHash', 'The roster does not name the one before it.');
     return null;
   });
 }

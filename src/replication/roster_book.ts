@@ -3,7 +3,14 @@ import type { VerifySignature } from '../wire/jws.js';
 import { publicKeyOf } from '../wire/p384.js';
 import { accepted, isReject, refusing, reject, type Reject } from '../wire/refusal.js';
 import type { Journal } from './journal.js';
-import { parseRoster, refusalOfSuccession, type CertificateKeys, type Roster, type RosterKey, type RosterRegion } from './roster.js';
+import {
+  parseRoster,
+  refusalOfSuccession,
+  type CertificateKeys,
+  type Roster,
+  type RosterKey,
+  type RosterRegion,
+} from './roster.js';
 
 /** One RSK over all rosters that are known. */
 interface KnownKey {
@@ -22,7 +29,12 @@ export class RosterBook implements CertificateKeys {
   readonly #revoked = new Set<string>();
   #current: Roster | undefined;
 
-  private constructor(args: { journal: Journal; partition: string; authorityKid: string; verifySignature?: VerifySignature }) {
+  private constructor(args: {
+    journal: Journal;
+    partition: string;
+    authorityKid: string;
+    verifySignature?: VerifySignature;
+  }) {
     this.#journal = args.journal;
     this.#partition = args.partition;
     this.#authorityKid = args.authorityKid;
@@ -150,14 +162,16 @@ export class RosterBook implements CertificateKeys {
 
   certificateKey(kid: string, region: string, epoch: bigint, field: string): KeyObject | Reject {
     const known = this.#keys.get(kid);
-    if (known === undefined || this.#revoked.has(kid)) return reject('KID_STATE', field, 'The signing key is unknown or revoked.');
+    if (known === undefined || this.#revoked.has(kid))
+      return reject('KID_STATE', field, 'The signing key is unknown or revoked.');
     if (known.region !== region) return reject('KID_REGION', field, 'The signing key is of another region.');
     const current = this.#current;
     if (this.#rosters.has(epoch)) {
       if (!this.isActive(kid, epoch)) return reject('KID_STATE', field, 'The signing key was not active then.');
     } else {
       const state = current === undefined ? undefined : this.#entry(kid, current.epoch)?.state;
-      if (state !== 'active' && state !== 'retiring') return reject('KID_STATE', field, 'The signing key is not active.');
+      if (state !== 'active' && state !== 'retiring')
+        return reject('KID_STATE', field, 'The signing key is not active.');
     }
     return known.key;
   }

@@ -32,7 +32,12 @@ export class RosterExchange {
   async noteEpoch(opened: OpenedMessage): Promise<void> {
     const { envelope, name } = opened.message;
     const current = this.#services.book.current;
-    if (name === 'query' && current !== undefined && envelope.epoch < current.epoch && this.#isDue('send', envelope.issuer)) {
+    if (
+      name === 'query' &&
+      current !== undefined &&
+      envelope.epoch < current.epoch &&
+      this.#isDue('send', envelope.issuer)
+    ) {
       await this.send(envelope.issuer, envelope.epoch, null);
     }
   }
@@ -50,7 +55,8 @@ export class RosterExchange {
       if (this.#isDue('ask', peer)) await this.#ask(peer);
     }
     // Only a peer that has proved who it is is sent anything.
-    if (refused.code === 'EPOCH_STALE' && refused.authentic && this.#isDue('send', peer)) await this.send(peer, epoch, null);
+    if (refused.code === 'EPOCH_STALE' && refused.authentic && this.#isDue('send', peer))
+      await this.send(peer, epoch, null);
   }
 
   /** Messages that were ahead; each is looked at once more after a new roster. */
@@ -63,7 +69,12 @@ export class RosterExchange {
   async #ask(peer: string): Promise<void> {
     const { channel } = this.#services;
     try {
-      const sealed = await channel.seal('query', { destination: peer, role: 'D', sid: null, prev: null }, { intent: null }, this.#services.hsm(null));
+      const sealed = await channel.seal(
+        'query',
+        { destination: peer, role: 'D', sid: null, prev: null },
+        { intent: null },
+        this.#services.hsm(null),
+      );
       channel.release(peer, sealed.compact);
     } catch (error) {
       classifyHsmFailure(error);
@@ -73,7 +84,10 @@ export class RosterExchange {
   /** MX with code `EPOCH_STALE` and the rosters after `epoch`; ends the session of `intent` where one is named. */
   async send(peer: string, epoch: bigint, intent: string | null): Promise<void> {
     const { channel, book } = this.#services;
-    const rosters = book.since(epoch, { countMax: LIMITS.rostersPerMessageMax, octetsMax: LIMITS.rosterOctetsPerMessageMax });
+    const rosters = book.since(epoch, {
+      countMax: LIMITS.rostersPerMessageMax,
+      octetsMax: LIMITS.rosterOctetsPerMessageMax,
+    });
     if (rosters.length === 0) return;
     try {
       const sealed = await channel.seal(

@@ -43,7 +43,8 @@ function decodeRouting(octets: Uint8Array): Routing {
   if (word !== 'seed' || parts.length !== 7 || !isMultiRegionKeyId(keyId) || !isName(from)) {
     refuse('SYNTAX', null, 'Not a message of profile seed.');
   }
-  if (kind !== 'order' && kind !== 'offer' && kind !== 'transfer') return refuse('SYNTAX', 'kind', 'Not a step of profile seed.');
+  if (kind !== 'order' && kind !== 'offer' && kind !== 'transfer')
+    return refuse('SYNTAX', 'kind', 'Not a step of profile seed.');
   return { kind, keyId, from, jws, context, birthCertificate };
 }
 
@@ -78,7 +79,14 @@ export class SeedExchange {
     const { journal, region } = this.#services;
     for (const task of journal.openTasks()) {
       if (!task.wanted) continue;
-      const order: Routing = { kind: 'order', keyId: task.keyId, from: region, jws: '', context: '', birthCertificate: '' };
+      const order: Routing = {
+        kind: 'order',
+        keyId: task.keyId,
+        from: region,
+        jws: '',
+        context: '',
+        birthCertificate: '',
+      };
       await this.#transport.send(task.destination, encodeRouting(order)).catch(() => undefined);
     }
   }
@@ -99,11 +107,15 @@ export class SeedExchange {
     if (isReject(routing)) return this.#services.channel.auditRefusal(routing, {});
     try {
       const refusal = await this.#handle(routing);
-      if (routing.jws !== '-') this.#services.channel.traceMessage('received', utf8(routing.jws), routing.from, refusal?.code ?? 'ok');
+      if (routing.jws !== '-')
+        this.#services.channel.traceMessage('received', utf8(routing.jws), routing.from, refusal?.code ?? 'ok');
       if (refusal !== null) this.#services.channel.auditRefusal(refusal, { peer: routing.from, keyId: routing.keyId });
     } catch (error) {
       const failure = classifyHsmFailure(error);
-      this.#services.channel.auditRefusal(reject(failure.code, null, failure.detail), { peer: routing.from, keyId: routing.keyId });
+      this.#services.channel.auditRefusal(reject(failure.code, null, failure.detail), {
+        peer: routing.from,
+        keyId: routing.keyId,
+      });
     }
   }
 
@@ -119,12 +131,16 @@ export class SeedExchange {
   }
 
   /** Any active RSK of the partition will do: nothing in the message says whose it should be. */
-  #open(compact: string, typ: string): { readonly jws: UnverifiedJws; readonly signer: string; readonly payload: JsonObject } {
+  #open(
+    compact: string,
+    typ: string,
+  ): { readonly jws: UnverifiedJws; readonly signer: string; readonly payload: JsonObject } {
     const { book } = this.#services;
     const jws = accepted(parseJws(compact));
     if (jws.typ !== typ) refuse('TYP', 'typ', 'Not that step of profile seed.');
     const known = book.key(jws.kid);
-    if (known === undefined || !book.isActive(jws.kid, book.current?.epoch ?? 0n)) return refuse('KID_STATE', 'kid', 'Not an active key.');
+    if (known === undefined || !book.isActive(jws.kid, book.current?.epoch ?? 0n))
+      return refuse('KID_STATE', 'kid', 'Not an active key.');
     const refusal = refusalOfSignature(jws, known.key);
     if (refusal !== null) refuse(refusal.code, refusal.field, refusal.detail);
     return { jws, signer: known.region, payload: accepted(parsePayload(jws)) };
@@ -145,7 +161,8 @@ export class SeedExchange {
   async #offer(routing: Routing): Promise<Reject | null> {
     const hsm = this.#services.hsm(null);
     const old = this.#offers.get(routing.keyId);
-    if (old === undefined && this.#offers.size >= LIMITS.offersPerPeerMax) return reject('LIMIT', null, 'Too many open offers.');
+    if (old === undefined && this.#offers.size >= LIMITS.offersPerPeerMax)
+      return reject('LIMIT', null, 'Too many open offers.');
     const rakb = await hsm.generateAgreementKey(await hsm.random(32));
     this.#offers.set(routing.keyId, rakb);
     if (old !== undefined) await hsm.release(old);
@@ -166,7 +183,8 @@ export class SeedExchange {
     const task = journal.task(routing.keyId, opened.signer);
     const key = keys.exportable(routing.keyId, opened.signer);
     const peer = book.region(opened.signer);
-    if (task === undefined || key === undefined || peer === undefined) return reject('CONTEXT', 'keyId', 'Nobody has asked for that replication.');
+    if (task === undefined || key === undefined || peer === undefined)
+      return reject('CONTEXT', 'keyId', 'Nobody has asked for that replication.');
     const suite = chooseSuite(hsm.suites, peer.suites, 'CBCDERIVE-A256KWP');
     if (isReject(suite)) return suite;
     const raka = await hsm.generateAgreementKey(await hsm.random(32));
@@ -180,12 +198,23 @@ export class SeedExchange {
         {
           suite,
           raka: toBase64Url(raka.point),
-          wrapped: wrapped.map((item) => ({ materialId: item.materialId, len: item.lengthOctets, blob: toBase64Url(item.blob) })),
+          wrapped: wrapped.map((item) => ({
+            materialId: item.materialId,
+            len: item.lengthOctets,
+            blob: toBase64Url(item.blob),
+          })),
         },
         hsm,
       );
       const context = toBase64Url(encodeContext(key.context));
-      await this.#send(opened.signer, { ...routing, kind: 'transfer', from: region, jws, context, birthCertificate: key.birthCertificate });
+      await this.#send(opened.signer, {
+        ...routing,
+        kind: 'transfer',
+        from: region,
+        jws,
+        context,
+        birthCertificate: key.birthCertificate,
+      });
     } finally {
       await hsm.release(raka, ...(session === undefined ? [] : [session]));
     }
@@ -216,16 +245,20 @@ export class SeedExchange {
     const opened = refusing(() => {
       const members = new Members(this.#open(routing.jws, TRANSFER_TYP).payload, ['suite', 'raka', 'wrapped']);
       const context = accepted(decodeContext(decodeBase64Url(routing.context) ?? new Uint8Array()));
-      const wrapped = members.list('wrapped', { min: 1, max: LIMITS.materialsPerKeyMax }, (item, path): WrappedMaterial => {
-        const material = new Members(item, ['materialId', 'len', 'blob'], path);
-        return {
-          materialId: material.materialId('materialId'),
-          class: 'CKO_SECRET_KEY',
-          keyType: 'CKK_AES',
-          lengthOctets: material.integer('len'),
-          blob: material.octets('blob', { lengthMax: LIMITS.wrappedBlobOctetsMax }),
-        };
-      });
+      const wrapped = members.list(
+        'wrapped',
+        { min: 1, max: LIMITS.materialsPerKeyMax },
+        (item, path): WrappedMaterial => {
+          const material = new Members(item, ['materialId', 'len', 'blob'], path);
+          return {
+            materialId: material.materialId('materialId'),
+            class: 'CKO_SECRET_KEY',
+            keyType: 'CKK_AES',
+            lengthOctets: material.integer('len'),
+            blob: material.octets('blob', { lengthMax: LIMITS.wrappedBlobOctetsMax }),
+          };
+        },
+      );
       return { suite: members.oneOf('suite', REPLICATION_SUITES), point: readPoint(members, 'raka'), context, wrapped };
     });
     if (isReject(opened)) return opened;
@@ -239,7 +272,16 @@ export class SeedExchange {
       session = await hsm.agree(this.#request(rakb, opened.point, opened.suite, 'unwrap'));
       for (const item of wrapped) {
         const { keySpec, keyUsage, dataSuite } = context;
-        materials.push(await hsm.unwrap(session, item, { keyId: routing.keyId, keySpec, keyUsage, multiRegion: true, dataSuite, materialId: item.materialId }));
+        materials.push(
+          await hsm.unwrap(session, item, {
+            keyId: routing.keyId,
+            keySpec,
+            keyUsage,
+            multiRegion: true,
+            dataSuite,
+            materialId: item.materialId,
+          }),
+        );
       }
     } finally {
       await hsm.release(rakb, ...(session === undefined ? [] : [session]));
@@ -249,7 +291,15 @@ export class SeedExchange {
       const generation = journal.highWater(keyId, source) + 1n;
       journal.raiseHighWater(keyId, source, generation);
       const materialIds = wrapped.map((item) => item.materialId);
-      keys.announce({ keyId, source, generation, keySpec: context.keySpec, keyUsage: context.keyUsage, birthCertificate, materialIds });
+      keys.announce({
+        keyId,
+        source,
+        generation,
+        keySpec: context.keySpec,
+        keyUsage: context.keyUsage,
+        birthCertificate,
+        materialIds,
+      });
       keys.install({ source, generation, birthCertificate, context: { ...context, keyId }, materials });
     });
     return null;

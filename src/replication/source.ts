@@ -1,19 +1,15 @@
-import { toBase64Url } from '../bytes.js';
 import { isReject, reject, type Reject } from '../wire/refusal.js';
-import { WIRE_LIMITS } from '../wire/limits.js';
 import type { OpenedMessage } from './channel.js';
-import { encodeContext } from './context_codec.js';
-import { checkOffer, confirmationHashOf, exportKeys, sessionFloor } from './export_job.js';
-import { classifyHsmFailure, HsmCheckError } from './hsm_failure.js';
-import type { ReplicationTask, SourceSession } from './journal.js';
-import { issueBirthCertificate, readOwnBirth } from './key_certificate.js';
+import { checkOffer, confirmationHashOf, exportKeys } from './export_job.js';
+import { classifyHsmFailure } from './hsm_failure.js';
+import type { SourceSession } from './journal.js';
 import { KeyedLock } from './keyed_lock.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 import { stepSource, type AbortCode, type SourceEvent, type SourceStep } from './machine.js';
 import type { MessageOf } from './message.js';
-import type { ExportableKey } from './ports.js';
-import { metadataHash } from '../wire/fixed_info.js';
 import type { Services } from './services.js';
+import { reportSession } from './session_report.js';
+import { SourceTasks } from './source_tasks.js';
 
 /** When a session's message is sent again. */
 interface Resend {
@@ -27,151 +23,30 @@ export class SourceSide {
   readonly #services: Services;
   readonly #lock = new KeyedLock();
   readonly #resends = new Map<string, Resend>();
-  /** Monotonic time before which a task that failed is not tried again. */
-  readonly #notBefore = new Map<string, number>();
   readonly #exportAttempts = new Map<string, number>();
+  readonly #tasks: SourceTasks;
 
   constructor(services: Services) {
     this.#services = services;
+    this.#tasks = new SourceTasks(services, (row) => {
+      reportSession(this.#services, 'source', row, row.destination);
+      this.#schedule(row.intent);
+    });
   }
 
   /** Notes that a key is to be replicated; joins the caller's transaction. */
   begin(keyId: string, destination: string): void {
-    const { journal } = this.#services;
-    journal.transaction(() => {
-      const task = journal.task(keyId, destination);
-      journal.putTask({
-        keyId,
-        destination,
-        generation: task?.generation ?? 0n,
-        wanted: true,
-        intent: task?.intent ?? null,
-        attempts: 0,
-        failure: null,
-      });
-    });
-    this.#notBefore.delete(`${keyId} ${destination}`);
+    this.#tasks.begin(keyId, destination);
+  }
+
+  /** Starts the sessions that are wanted and may run now. */
+  startWanted(): Promise<void> {
+    return this.#tasks.startWanted();
   }
 
   /** Sends again what was on its way when the process ended. */
   recover(): void {
     for (const row of this.#services.journal.openSourceSessions()) this.#run(row, { kind: 'resend' });
-  }
-
-  /** Starts the sessions that are wanted and may run now. */
-  async startWanted(): Promise<void> {
-    const { journal, clock } = this.#services;
-    const tasks = journal.openTasks();
-    const running = new Map<string, number>();
-    for (const task of tasks) if (task.intent !== null) running.set(task.destination, (running.get(task.destination) ?? 0) + 1);
-    for (const task of tasks) {
-      if (!task.wanted || task.intent !== null) continue;
-      const count = running.get(task.destination) ?? 0;
-      if (count >= LIMITS.exportsPerDestinationMax) continue;
-      if ((this.#notBefore.get(`${task.keyId} ${task.destination}`) ?? 0) > clock.monotonicMs()) continue;
-      running.set(task.destination, count + 1);
-      await this.#startSession(task);
-    }
-  }
-
-  async #startSession(task: ReplicationTask): Promise<void> {
-    const { journal, keys, book } = this.#services;
-    const key = keys.exportable(task.keyId, task.destination);
-    const epoch = book.current?.epoch;
-    if (key === undefined) return this.#failTask(task, 'the key cannot be replicated any more');
-    if (epoch === undefined || book.region(task.destination) === undefined) {
-      return this.#failTask(task, `region ${task.destination} is not in the roster`);
-    }
-    try {
-      await this.#announce(task, key, epoch);
-    } catch (error) {
-      const failure = classifyHsmFailure(error);
-      this.#services.channel.auditRefusal(reject(failure.code, null, failure.detail), { peer: task.destination, keyId: task.keyId });
-      if (failure.action === 'stop') return;
-      journal.transaction(() => journal.putTask({ ...task, attempts: task.attempts + 1 }));
-      this.#delay({ ...task, attempts: task.attempts + 1 });
-    }
-  }
-
-  async #announce(task: ReplicationTask, key: ExportableKey, epoch: bigint): Promise<void> {
-    const { journal, book, channel, region, clock } = this.#services;
-    const hsm = this.#services.hsm(null);
-    const context = encodeContext(key.context);
-    // ctx is base64url twice in M2; blobs and fixed members take about 160 octets a material and 3,000 in all.
-    const estimate = Math.ceil((context.length * 16) / 9) + key.materials.length * 320 + 3_000;
-    if (estimate > WIRE_LIMITS.messageOctetsMax || key.materials.length > LIMITS.materialsPerKeyMax) {
-      return this.#failTask(task, 'the metadata and materials of the key do not fit into one message of 64 KiB');
-    }
-    const floor = sessionFloor(book, epoch, region, task.destination);
-    if (floor === undefined) return this.#failTask(task, `region ${task.destination} is not in the roster`);
-    const nonce = toBase64Url(await hsm.random(32));
-    const generation = task.generation + 1n;
-    const materialIds = key.materials.map((material) => material.binding.materialId);
-    const sealed = await channel.seal(
-      'intent',
-      { destination: task.destination, role: 'S', sid: null, prev: null, epoch },
-      {
-        nonce,
-        keys: [
-          {
-            keyId: key.keyId,
-            birthCertificate: await this.#currentBirthCertificate(key.birthCertificate, epoch),
-            handovers: key.handovers ?? [],
-            generation,
-            metadataHash: toBase64Url(metadataHash(context)),
-            materialIds,
-          },
-        ],
-        suites: hsm.suites,
-        floor,
-      },
-      hsm,
-    );
-    const row: SourceSession = {
-      intent: sealed.messageId,
-      state: 'INTENT',
-      destination: task.destination,
-      epoch,
-      keys: [{ keyId: key.keyId, generation, materialIds, context }],
-      sid: null,
-      offer: null,
-      transfer: null,
-      confirmationHash: null,
-      message: sealed.compact,
-      code: null,
-      createdMs: clock.nowMs(),
-    };
-    const begun = journal.transaction(() => {
-      // Noted with the row, in one commit: nothing has left this region before it.
-      if (!journal.noteOnce(nonce)) throw new HsmCheckError('the random generator of the token repeats itself');
-      const now = journal.task(task.keyId, task.destination);
-      if (now === undefined || !now.wanted || now.intent !== null || now.generation !== task.generation) return false;
-      journal.putSourceSession(row);
-      journal.putTask({ ...now, generation, wanted: false, intent: row.intent });
-      return true;
-    });
-    if (!begun) return;
-    this.#report(row);
-    this.#schedule(row.intent);
-    channel.release(row.destination, sealed.compact);
-  }
-
-  /** A certificate whose RSK has left the roster is signed again by its origin: regions that join later know only newer keys. */
-  async #currentBirthCertificate(compact: string, epoch: bigint): Promise<string> {
-    const { book, channel, region } = this.#services;
-    const own = readOwnBirth(compact);
-    if (isReject(own) || own.birth.originRegion !== region || book.isActive(own.kid, epoch)) return compact;
-    const hsm = this.#services.hsm(null);
-    const issued = await issueBirthCertificate({ ...own.birth, createdEpoch: epoch }, channel.signingKid(epoch), (kid, octets) => hsm.sign(kid, octets));
-    return issued.birthCertificate;
-  }
-
-  #failTask(task: ReplicationTask, reason: string): void {
-    const { journal, keys } = this.#services;
-    journal.transaction(() => {
-      journal.putTask({ ...task, wanted: false, failure: reason });
-      keys.failed(task.keyId, task.destination, reason);
-    });
   }
 
   /** M1: the destination has made RAKB. */
@@ -194,7 +69,12 @@ export class SourceSide {
     });
   }
 
-  async #export(row: SourceSession, opened: OpenedMessage, offer: MessageOf<'offer'>, suite: Parameters<typeof exportKeys>[4]): Promise<Reject | null> {
+  async #export(
+    row: SourceSession,
+    opened: OpenedMessage,
+    offer: MessageOf<'offer'>,
+    suite: Parameters<typeof exportKeys>[4],
+  ): Promise<Reject | null> {
     const sid = offer.envelope.sid ?? '';
     for (;;) {
       try {
@@ -251,10 +131,12 @@ export class SourceSide {
     const { journal, channel } = this.#services;
     const known = journal.sourceSessionBySid(confirm.envelope.sid ?? '');
     if (known === undefined) return reject('SID', 'sid', 'No such session.');
-    if (known.destination !== confirm.envelope.issuer) return reject('DST', 'iss', 'The session is with another region.');
+    if (known.destination !== confirm.envelope.issuer)
+      return reject('DST', 'iss', 'The session is with another region.');
     return this.#lock.run(known.intent, async () => {
       const row = journal.sourceSession(known.intent) ?? known;
-      if (confirm.envelope.epoch !== row.epoch) return reject('EPOCH', 'epoch', 'Another roster epoch than the session.');
+      if (confirm.envelope.epoch !== row.epoch)
+        return reject('EPOCH', 'epoch', 'Another roster epoch than the session.');
       const event = {
         kind: 'confirm',
         sid: confirm.envelope.sid ?? '',
@@ -268,7 +150,11 @@ export class SourceSide {
         confirm.body.keys.length === row.keys.length &&
         confirm.body.keys.every((key, index) => {
           const sent = row.keys[index];
-          return key.keyId === sent?.keyId && key.generation === sent.generation && key.installed.join() === sent.materialIds.join();
+          return (
+            key.keyId === sent?.keyId &&
+            key.generation === sent.generation &&
+            key.installed.join() === sent.materialIds.join()
+          );
         });
       if (!same) return reject('CONTEXT', 'keys', 'The destination has installed something else.');
       const close = await channel.seal(
@@ -305,7 +191,11 @@ export class SourceSide {
       }
     });
     const detail = `Region ${row.destination} has seen generation ${highWater}: this region's journal is older than its messages.`;
-    channel.auditRefusal(reject('FORK', 'gen', detail), { peer: row.destination, sid: row.sid, keyId: row.keys[0]?.keyId ?? null });
+    channel.auditRefusal(reject('FORK', 'gen', detail), {
+      peer: row.destination,
+      sid: row.sid,
+      keyId: row.keys[0]?.keyId ?? null,
+    });
   }
 
   /** MQ of the destination about a session here. */
@@ -352,7 +242,11 @@ export class SourceSide {
 
   #schedule(intent: string): void {
     const { clock, times } = this.#services;
-    this.#resends.set(intent, { nextMs: clock.monotonicMs() + times.resendBaseMs, intervalMs: times.resendBaseMs, count: 0 });
+    this.#resends.set(intent, {
+      nextMs: clock.monotonicMs() + times.resendBaseMs,
+      intervalMs: times.resendBaseMs,
+      count: 0,
+    });
   }
 
   #run(row: SourceSession, event: SourceEvent): Reject | null {
@@ -367,77 +261,22 @@ export class SourceSide {
     if (next !== undefined) {
       journal.transaction(() => {
         journal.putSourceSession(next);
-        if (step.commit !== undefined) this.#commitKeys(next, step.commit);
+        if (step.commit !== undefined) this.#tasks.commitEnd(next, step.commit);
       });
-      this.#report(next);
+      reportSession(this.#services, 'source', next, next.destination);
       if (next.state === 'SENT') this.#schedule(next.intent);
       if (next.state === 'DONE' || next.state === 'ABORTED') {
         this.#resends.delete(next.intent);
         this.#services.wake();
       }
-    } else if (step.send !== undefined && !this.#resends.has(row.intent) && (row.state === 'INTENT' || row.state === 'SENT')) {
+    } else if (
+      step.send !== undefined &&
+      !this.#resends.has(row.intent) &&
+      (row.state === 'INTENT' || row.state === 'SENT')
+    ) {
       this.#schedule(row.intent);
     }
     if (step.send !== undefined) channel.release(row.destination, step.send);
     return null;
-  }
-
-  #commitKeys(row: SourceSession, commit: 'confirmed' | 'failed' | 'again'): void {
-    const { journal, keys } = this.#services;
-    for (const key of row.keys) {
-      const task = journal.task(key.keyId, row.destination);
-      if (task === undefined || task.intent !== row.intent) continue;
-      switch (commit) {
-        case 'confirmed':
-          journal.putTask({ ...task, intent: null, attempts: 0, failure: null });
-          keys.confirmed(key.keyId, row.destination, key.generation);
-          break;
-        case 'failed': {
-          const reason = `${row.code ?? 'ABORTED'}: replication to ${row.destination} was refused`;
-          journal.putTask({ ...task, intent: null, failure: reason });
-          keys.failed(key.keyId, row.destination, reason);
-          break;
-        }
-        case 'again': {
-          const again = { ...task, intent: null, wanted: true, attempts: task.attempts + 1 };
-          journal.putTask(again);
-          this.#delay(again);
-          break;
-        }
-      }
-    }
-  }
-
-  /** The first new attempt is at once; then the waits double. */
-  #delay(task: ReplicationTask): void {
-    const { clock, times } = this.#services;
-    const waitMs = task.attempts <= 1 ? 0 : Math.min(times.resendBaseMs * 2 ** Math.min(task.attempts - 2, 30), times.resendCapMs);
-    this.#notBefore.set(`${task.keyId} ${task.destination}`, clock.monotonicMs() + waitMs);
-  }
-
-  #report(row: SourceSession): void {
-    const { trace, audit, clock } = this.#services;
-    const keyIds = row.keys.map((key) => key.keyId);
-    trace.emit({
-      kind: 'session',
-      atMs: clock.nowMs(),
-      role: 'source',
-      sid: row.sid,
-      intent: row.intent,
-      peer: row.destination,
-      keyIds,
-      state: row.state,
-      code: row.code,
-    });
-    audit.record({
-      code: `REPL_${row.state}`,
-      sid: row.sid,
-      kid: null,
-      peer: row.destination,
-      keyId: keyIds[0] ?? null,
-      field: null,
-      detail: row.code ?? '',
-      strategy: null,
-    });
   }
 }

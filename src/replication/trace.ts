@@ -44,7 +44,8 @@ export type TraceEvent =
     };
 
 /** Token steps by the method of `ReplicationHsm`. */
-export type TokenStep = 'random' | 'sign' | 'generateAgreementKey' | 'agree' | 'wrap' | 'unwrap' | 'confirm' | 'release';
+export type TokenStep =
+  'random' | 'sign' | 'generateAgreementKey' | 'agree' | 'wrap' | 'unwrap' | 'confirm' | 'release';
 
 /** Sends trace events to whoever listens; a listener that throws is let go. */
 export class Trace {

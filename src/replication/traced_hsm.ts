@@ -10,10 +10,19 @@ import type { TokenStep, Trace } from './trace.js';
  */
 export function traceHsm(
   hsm: ReplicationHsm,
-  args: { readonly trace: Trace; readonly clock: Clock; readonly sid: string | null; readonly onSelfTest: (detail: string) => void },
+  args: {
+    readonly trace: Trace;
+    readonly clock: Clock;
+    readonly sid: string | null;
+    readonly onSelfTest: (detail: string) => void;
+  },
 ): ReplicationHsm {
   const { trace, clock, sid } = args;
-  const step = async <Result>(name: TokenStep, suite: Parameters<NonNullable<ReplicationHsm['explain']>>[1], run: () => Promise<Result>) => {
+  const step = async <Result>(
+    name: TokenStep,
+    suite: Parameters<NonNullable<ReplicationHsm['explain']>>[1],
+    run: () => Promise<Result>,
+  ) => {
     const startMs = clock.monotonicMs();
     let outcome = 'ok';
     try {

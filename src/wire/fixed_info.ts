@@ -28,7 +28,9 @@ export interface AgreementContext {
 }
 
 function sha384(...parts: readonly Uint8Array[]): Uint8Array {
-  return createHash('sha384').update(concat(...parts)).digest();
+  return createHash('sha384')
+    .update(concat(...parts))
+    .digest();
 }
 
 /** Length of each derived key, bits: RWK is AES-256, KCK keys HMAC-SHA-384. */

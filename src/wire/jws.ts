@@ -33,7 +33,8 @@ export function messageIdOf(signingInput: string): string {
 }
 
 function asObject(value: JsonValue, field: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse('SYNTAX', field, 'Not a JSON object.');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    refuse('SYNTAX', field, 'Not a JSON object.');
   return value as JsonObject;
 }
 
@@ -64,7 +65,8 @@ export function parseJws(octets: Uint8Array | string): UnverifiedJws | Reject {
     //= RFC 8725 section 3.1: the algorithm is compared, never used to choose.
     if (alg !== 'ES384') refuse('ALG', 'alg', 'The algorithm is not ES384.');
     for (const name of Object.keys(members)) {
-      if (name !== 'alg' && name !== 'kid' && name !== 'typ') refuse('HEADER', name.slice(0, 64), 'The header has a further member.');
+      if (name !== 'alg' && name !== 'kid' && name !== 'typ')
+        refuse('HEADER', name.slice(0, 64), 'The header has a further member.');
     }
     if (typeof kid !== 'string' || !KID.test(kid)) refuse('HEADER', 'kid', 'The header names no signing key.');
     if (typeof typ !== 'string') refuse('HEADER', 'typ', 'The header has no type.');
@@ -86,7 +88,11 @@ export const verifyEs384: VerifySignature = (key, octets, signature) =>
  * @returns null where it is good, or a refusal `SIG_INVALID`
  * @source RFC 7518 section 3.4; FIPS 186-5 section 6.4.2
  */
-export function refusalOfSignature(jws: UnverifiedJws, key: KeyObject, verifySignature: VerifySignature = verifyEs384): Reject | null {
+export function refusalOfSignature(
+  jws: UnverifiedJws,
+  key: KeyObject,
+  verifySignature: VerifySignature = verifyEs384,
+): Reject | null {
   if (!isSignatureInRange(jws.signature)) return reject('SIG_INVALID', 'signature', 'r or s is out of range.');
   if (!verifySignature(key, utf8(jws.signingInput), jws.signature)) {
     return reject('SIG_INVALID', 'signature', 'The signature does not verify.');
@@ -100,7 +106,8 @@ export function parsePayload(jws: UnverifiedJws): JsonObject | Reject {
 }
 
 /** Members that a payload is built from: plain JSON without fractions. */
-export type JsonInput = null | boolean | number | string | readonly JsonInput[] | { readonly [name: string]: JsonInput };
+export type JsonInput =
+  null | boolean | number | string | readonly JsonInput[] | { readonly [name: string]: JsonInput };
 
 /** Makes the octets that are signed for a header and payload. */
 export function encodeSigningInput(header: { readonly kid: string; readonly typ: string }, payload: JsonInput): string {

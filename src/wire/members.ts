@@ -17,7 +17,8 @@ export class Members {
    * @param path - where the object is, for the refusal; empty for the payload itself
    */
   constructor(value: JsonValue, names: readonly string[], path = '') {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse('SYNTAX', path || null, 'Not an object.');
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      refuse('SYNTAX', path || null, 'Not an object.');
     this.#object = value as JsonObject;
     this.#path = path;
     for (const name of Object.keys(this.#object)) {
@@ -86,7 +87,10 @@ export class Members {
   }
 
   /** Octets in base64url; `code` is what their absence or a wrong length means. */
-  octets(name: string, options: { readonly length?: number; readonly lengthMax?: number; readonly code?: RefusalCode } = {}): Uint8Array {
+  octets(
+    name: string,
+    options: { readonly length?: number; readonly lengthMax?: number; readonly code?: RefusalCode } = {},
+  ): Uint8Array {
     const code = options.code ?? 'SYNTAX';
     const value = this.value(name);
     const octets = typeof value === 'string' ? decodeBase64Url(value) : null;
@@ -111,7 +115,11 @@ export class Members {
   }
 
   /** Each item of an array, read with its own path. */
-  list<T>(name: string, bounds: { readonly min?: number; readonly max: number }, read: (item: JsonValue, path: string) => T): readonly T[] {
+  list<T>(
+    name: string,
+    bounds: { readonly min?: number; readonly max: number },
+    read: (item: JsonValue, path: string) => T,
+  ): readonly T[] {
     const value = this.value(name);
     if (!Array.isArray(value)) refuse('SYNTAX', this.path(name), 'Not an array.');
     const items = value as readonly JsonValue[];
@@ -121,7 +129,11 @@ export class Members {
   }
 
   /** Texts of an array, none of them twice. */
-  texts(name: string, bounds: { readonly min?: number; readonly max: number }, isValid: (text: string) => boolean): readonly string[] {
+  texts(
+    name: string,
+    bounds: { readonly min?: number; readonly max: number },
+    isValid: (text: string) => boolean,
+  ): readonly string[] {
     const items = this.list(name, bounds, (item, path) =>
       typeof item === 'string' && isValid(item) ? item : refuse('SYNTAX', path, 'Not a text of the right form.'),
     );

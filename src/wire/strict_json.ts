@@ -102,7 +102,8 @@ class Scanner {
     if (digits === '' || !Number.isSafeInteger(value) || Object.is(value, -0)) {
       refuse('SYNTAX', null, 'JSON has something that is no value, or a number that is no integer below 2^53.');
     }
-    if (/[.eE0-9]/.test(this.#text[this.#at] ?? '')) refuse('SYNTAX', null, 'JSON has a number that is no plain integer.');
+    if (/[.eE0-9]/.test(this.#text[this.#at] ?? ''))
+      refuse('SYNTAX', null, 'JSON has a number that is no plain integer.');
     return value;
   }
 
@@ -123,7 +124,8 @@ class Scanner {
         continue;
       }
       const digits = this.#text.slice(this.#at, this.#at + 4);
-      if (letter !== 'u' || !/^[0-9A-Fa-f]{4}$/.test(digits)) refuse('SYNTAX', null, 'A JSON string has an unknown escape.');
+      if (letter !== 'u' || !/^[0-9A-Fa-f]{4}$/.test(digits))
+        refuse('SYNTAX', null, 'A JSON string has an unknown escape.');
       value += String.fromCharCode(Number.parseInt(digits, 16));
       this.#at += 4;
     }
@@ -167,7 +169,8 @@ class Scanner {
       if (this.#next() !== '"') refuse('SYNTAX', null, 'A JSON object has a member without a name.');
       const name = this.#string();
       if (name in members) refuse('JSON_DUP', name.slice(0, 64), 'A member name occurs twice.');
-      if (count === this.#limits.membersMax) refuse('LIMIT', null, `A JSON object has more than ${this.#limits.membersMax} members.`);
+      if (count === this.#limits.membersMax)
+        refuse('LIMIT', null, `A JSON object has more than ${this.#limits.membersMax} members.`);
       count += 1;
       this.#expect(':');
       members[name] = this.#value(depth);

@@ -14,7 +14,9 @@ describe('replication under a hostile network and crashes', () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SCHEDULES; seed += 1) {
       const result = await simulation.run(seed);
       if (result.violation !== null) {
-        expect.fail(`seed ${result.seed}: ${result.violation}\n  ${result.events.join('\n  ')}\n(repeat with KEYFERRY_SEED=${seed} KEYFERRY_SCHEDULES=1)`);
+        expect.fail(
+          `seed ${result.seed}: ${result.violation}\n  ${result.events.join('\n  ')}\n(repeat with KEYFERRY_SEED=${seed} KEYFERRY_SCHEDULES=1)`,
+        );
       }
       crashes += result.crashes;
       if (result.sessions > 1) restartedSessions += 1;
@@ -24,7 +26,18 @@ describe('replication under a hostile network and crashes', () => {
     if (SCHEDULES >= 1_000) {
       expect(crashes).to.be.greaterThan(SCHEDULES / 2);
       expect(restartedSessions).to.be.greaterThan(SCHEDULES / 20);
-      const calls = ['a transaction', 'send', 'random', 'sign', 'generateAgreementKey', 'agree', 'wrap', 'unwrap', 'confirm', 'release'];
+      const calls = [
+        'a transaction',
+        'send',
+        'random',
+        'sign',
+        'generateAgreementKey',
+        'agree',
+        'wrap',
+        'unwrap',
+        'confirm',
+        'release',
+      ];
       expect([...boundaries]).to.include.members(calls.flatMap((call) => [`before ${call}`, `after ${call}`]));
     }
   });

@@ -10,7 +10,10 @@ export interface Signer {
 }
 
 /** A region's RSK in the hands of whoever writes the test. */
-export function signerOf(region: { readonly kid: string; readonly hsm: { sign(kid: string, octets: Uint8Array): Promise<Uint8Array> } }, kid = region.kid): Signer {
+export function signerOf(
+  region: { readonly kid: string; readonly hsm: { sign(kid: string, octets: Uint8Array): Promise<Uint8Array> } },
+  kid = region.kid,
+): Signer {
   return { kid, sign: (name, octets) => region.hsm.sign(name, octets) };
 }
 
@@ -37,7 +40,8 @@ export function at(payload: Changeable, ...path: readonly (string | number)[]): 
     if (typeof value !== 'object' || value === null) throw new Error(`nothing at ${path.join('.')}`);
     value = (value as { [step: string | number]: ChangeableValue })[step] ?? null;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`no object at ${path.join('.')}`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`no object at ${path.join('.')}`);
   return value;
 }
 
@@ -56,7 +60,11 @@ export async function resign(
   const { jws, payload } = takeApart(compact);
   const copy = JSON.parse(JSON.stringify(payload)) as Changeable;
   change(copy);
-  return utf8(await signJws({ kid: signer.kid, typ: typ ?? jws.typ }, copy as JsonInput, (kid, octets) => signer.sign(kid, octets)));
+  return utf8(
+    await signJws({ kid: signer.kid, typ: typ ?? jws.typ }, copy as JsonInput, (kid, octets) =>
+      signer.sign(kid, octets),
+    ),
+  );
 }
 
 /** Signs any header and payload texts, whatever is wrong with them. */

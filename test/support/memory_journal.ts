@@ -111,7 +111,8 @@ export class MemoryJournal implements Journal {
   }
 
   raiseHighWater(keyId: string, source: string, generation: bigint): void {
-    if (generation > this.highWater(keyId, source)) this.database.set(this.#highWater, `${keyId} ${source}`, generation);
+    if (generation > this.highWater(keyId, source))
+      this.database.set(this.#highWater, `${keyId} ${source}`, generation);
   }
 
   primary(keyId: string): Primary | undefined {

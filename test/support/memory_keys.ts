@@ -35,7 +35,10 @@ export class MemoryKeys implements ReplicatedKeys {
     return { ...key, context: { ...key.context, regions: [this.#region, destination] } };
   }
 
-  standing(keyId: string, source: string): { readonly state: 'unknown' | 'replica' | 'conflict'; readonly materialIds: readonly string[] } {
+  standing(
+    keyId: string,
+    source: string,
+  ): { readonly state: 'unknown' | 'replica' | 'conflict'; readonly materialIds: readonly string[] } {
     if (this.primaries.has(keyId)) return { state: 'conflict', materialIds: [] };
     const replica = this.replicas.get(keyId);
     if (replica === undefined) return { state: 'unknown', materialIds: [] };
@@ -46,7 +49,13 @@ export class MemoryKeys implements ReplicatedKeys {
   announce(replica: AnnouncedReplica): void {
     if (this.replicas.has(replica.keyId)) return;
     const { source, generation } = replica;
-    this.#database.set(this.replicas, replica.keyId, { source, state: 'Creating', generation, materials: [], context: null });
+    this.#database.set(this.replicas, replica.keyId, {
+      source,
+      state: 'Creating',
+      generation,
+      materials: [],
+      context: null,
+    });
   }
 
   install(args: Parameters<ReplicatedKeys['install']>[0]): void {

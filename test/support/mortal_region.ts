@@ -56,7 +56,10 @@ export class Life {
 
 type AnyFunction = (...args: readonly unknown[]) => unknown;
 
-function wrapMethods<Target extends object>(target: Target, wrap: (name: string, method: AnyFunction) => AnyFunction): Target {
+function wrapMethods<Target extends object>(
+  target: Target,
+  wrap: (name: string, method: AnyFunction) => AnyFunction,
+): Target {
   return new Proxy(target, {
     get(object, name) {
       const value: unknown = Reflect.get(object, name, object);
@@ -97,7 +100,12 @@ export function mortalKeys(life: Life, keys: ReplicatedKeys): ReplicatedKeys {
 
 /** An HSM whose process can end before and after each call. */
 export function mortalHsm(life: Life, hsm: ReplicationHsm): ReplicationHsm {
-  return wrapMethods(hsm, (name, method) => (...args) => life.guard(name, () => Promise.resolve(method(...args))));
+  return wrapMethods(
+    hsm,
+    (name, method) =>
+      (...args) =>
+        life.guard(name, () => Promise.resolve(method(...args))),
+  );
 }
 
 /** A network connection whose process can end before and after each message. */

@@ -253,8 +253,17 @@ export class TestPartition {
 
   /** Makes a multi-Region primary key in a region. */
   async createKey(region: TestRegion, materialCount = 1): Promise<string> {
-    const { keyId, birthCertificate } = await region.agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT' });
-    const binding = { keyId, keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT', multiRegion: true, dataSuite: 'SP800108-GCM' } as const;
+    const { keyId, birthCertificate } = await region.agent.issueBirth({
+      keySpec: 'SYMMETRIC_DEFAULT',
+      keyUsage: 'ENCRYPT_DECRYPT',
+    });
+    const binding = {
+      keyId,
+      keySpec: 'SYMMETRIC_DEFAULT',
+      keyUsage: 'ENCRYPT_DECRYPT',
+      multiRegion: true,
+      dataSuite: 'SP800108-GCM',
+    } as const;
     const materials = Array.from({ length: materialCount }, () => region.hsm.createMaterial(binding));
     region.keys.primaries.set(keyId, {
       keyId,

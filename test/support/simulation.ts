@@ -4,35 +4,18 @@ import { isReject } from '../../src/wire/refusal.js';
 import { ReplicationAgent } from '../../src/replication/agent.js';
 import { openRosterBook } from '../../src/replication/roster_book.js';
 import type { Roster } from '../../src/replication/roster.js';
+import { Chance } from './chance.js';
 import { MemoryJournal } from './memory_journal.js';
 import { MemoryKeys } from './memory_keys.js';
 import { Life, mortalHsm, mortalJournal, mortalKeys, mortalTransport } from './mortal_region.js';
-import { ACCOUNT, ManualClock, MemoryAudit, TestNetwork, TestPartition, type TestRegion } from './replication_partition.js';
-
-/** A small seeded generator (mulberry32): the same seed gives the same schedule everywhere. */
-export class Chance {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  }
-
-  below(bound: number): number {
-    return Math.floor(this.next() * bound);
-  }
-
-  pick<Item>(items: readonly Item[]): Item | undefined {
-    return items[this.below(items.length)];
-  }
-}
+import {
+  ACCOUNT,
+  ManualClock,
+  MemoryAudit,
+  TestNetwork,
+  TestPartition,
+  type TestRegion,
+} from './replication_partition.js';
 
 /** What a schedule came to; `violation` names the broken invariant. */
 export interface ScheduleResult {
@@ -64,18 +47,28 @@ export async function createSetting(): Promise<SimulationSetting> {
     if (roster !== null) rosters.push(roster);
   };
   note(partition.roster);
-  const keyIds = [await partition.createKey(partition.region(NAMES[0]), 2), await partition.createKey(partition.region(NAMES[0]))];
+  const keyIds = [
+    await partition.createKey(partition.region(NAMES[0]), 2),
+    await partition.createKey(partition.region(NAMES[0])),
+  ];
   const second = new Map<string, { kid: string; jwk: TestRegion['jwk'] }>();
   for (const name of NAMES) second.set(name, partition.region(name).hsm.makeRsk());
   const adding = [];
   for (const name of NAMES) {
     const region = partition.region(name);
     const key = second.get(name);
-    if (key !== undefined) adding.push({ change: 'add-rsk' as const, enrolment: await partition.enrolment(region, key) });
+    if (key !== undefined)
+      adding.push({ change: 'add-rsk' as const, enrolment: await partition.enrolment(region, key) });
   }
   note(await partition.issue(adding));
-  note(await partition.issue(NAMES.map((region) => ({ change: 'activate-rsk', region, kid: second.get(region)?.kid ?? '' }))));
-  note(await partition.issue(NAMES.map((region) => ({ change: 'retire-rsk', region, kid: partition.region(region).kid }))));
+  note(
+    await partition.issue(
+      NAMES.map((region) => ({ change: 'activate-rsk', region, kid: second.get(region)?.kid ?? '' })),
+    ),
+  );
+  note(
+    await partition.issue(NAMES.map((region) => ({ change: 'retire-rsk', region, kid: partition.region(region).kid }))),
+  );
   return { partition, rosters, keyIds };
 }
 
@@ -109,7 +102,12 @@ class SimulatedRegion {
       hsm: mortalHsm(this.life, this.shared.hsm),
       journal,
       keys: mortalKeys(this.life, this.keys),
-      roster: openRosterBook({ journal, partition: partition.name, authorityKid: partition.authorityKid, verifySignature }),
+      roster: openRosterBook({
+        journal,
+        partition: partition.name,
+        authorityKid: partition.authorityKid,
+        verifySignature,
+      }),
       transport: mortalTransport(this.life, network.transport(this.shared.name)),
       clock: this.clock,
       audit: this.audit,
@@ -331,7 +329,11 @@ class Schedule {
 
   #isQuiet(): boolean {
     const open = this.#destination.journal.openDestinationSessions().filter((session) => session.state !== 'INSTALLED');
-    return this.#source.journal.openTasks().length === 0 && this.#source.journal.openSourceSessions().length === 0 && open.length === 0;
+    return (
+      this.#source.journal.openTasks().length === 0 &&
+      this.#source.journal.openSourceSessions().length === 0 &&
+      open.length === 0
+    );
   }
 
   /** Invariants of every moment. */
@@ -344,13 +346,16 @@ class Schedule {
     for (const session of source.allSourceSessions()) {
       const other = session.sid === null ? undefined : destination.destinationSession(session.sid);
       if (session.state === 'DONE') {
-        if (other?.state !== 'INSTALLED') throw new Error(`I2: the source is done and the destination is ${other?.state ?? 'without session'}`);
+        if (other?.state !== 'INSTALLED')
+          throw new Error(`I2: the source is done and the destination is ${other?.state ?? 'without session'}`);
         for (const key of session.keys) {
           const replica = this.#destination.keys.replicas.get(key.keyId);
-          if (replica?.state !== 'Enabled' || replica.generation < key.generation) throw new Error('I2: the source is done and there is no replica');
+          if (replica?.state !== 'Enabled' || replica.generation < key.generation)
+            throw new Error('I2: the source is done and there is no replica');
         }
       }
-      if (session.state === 'ABORTED' && other?.state === 'INSTALLED') throw new Error('I5: the source gave up what was installed');
+      if (session.state === 'ABORTED' && other?.state === 'INSTALLED')
+        throw new Error('I5: the source gave up what was installed');
     }
     for (; this.#scanned < this.#network.seen.length; this.#scanned += 1) {
       const jws = parseJws(this.#network.seen[this.#scanned]?.octets ?? '');
@@ -375,15 +380,21 @@ class Schedule {
   /** Invariants when nothing is left to do. */
   #checkQuiet(keyIds: readonly string[]): void {
     for (const keyId of keyIds) {
-      if (!this.#source.keys.confirmations.has(`${keyId} ${NAMES[1]}`)) throw new Error('I4: quiet without a confirmed replica');
+      if (!this.#source.keys.confirmations.has(`${keyId} ${NAMES[1]}`))
+        throw new Error('I4: quiet without a confirmed replica');
       const key = this.#source.keys.primaries.get(keyId);
       const replica = this.#destination.keys.replicas.get(keyId);
-      const sent = key?.materials.map((material) => Buffer.from(this.#source.shared.hsm.reveal(material)).toString('hex')).join();
-      const held = replica?.materials.map((material) => Buffer.from(this.#destination.shared.hsm.reveal(material)).toString('hex')).join();
+      const sent = key?.materials
+        .map((material) => Buffer.from(this.#source.shared.hsm.reveal(material)).toString('hex'))
+        .join();
+      const held = replica?.materials
+        .map((material) => Buffer.from(this.#destination.shared.hsm.reveal(material)).toString('hex'))
+        .join();
       if (sent === undefined || sent !== held) throw new Error('I4: the replica holds other material');
     }
     for (const region of this.#regions) {
-      if (region.shared.hsm.heldObjects !== 0) throw new Error(`I4: ephemeral objects stay in the token of ${region.shared.name}`);
+      if (region.shared.hsm.heldObjects !== 0)
+        throw new Error(`I4: ephemeral objects stay in the token of ${region.shared.name}`);
     }
   }
 }

@@ -14,7 +14,12 @@ import {
 import { concat, equalOctets, toHex, u32be, utf8 } from '../../src/bytes.js';
 import { HsmError, type HsmErrorCode } from '../../src/hsm/errors.js';
 import type { MaterialBinding, StoredMaterial, WrappedMaterial } from '../../src/hsm/material.js';
-import type { AgreementKey, AgreementRequest, ReplicationHsm, SessionKeys } from '../../src/replication/replication_hsm.js';
+import type {
+  AgreementKey,
+  AgreementRequest,
+  ReplicationHsm,
+  SessionKeys,
+} from '../../src/replication/replication_hsm.js';
 import { keyMaterialIdChallenge, keyMaterialIdOf } from '../../src/wire/key_material_id.js';
 import { thumbprint, type PublicJwk } from '../../src/wire/p384.js';
 import { REPLICATION_SUITES, type ReplicationSuite } from '../../src/wire/suite.js';
@@ -36,8 +41,17 @@ function unwrapKwp(key: Uint8Array, blob: Uint8Array): Uint8Array | null {
 }
 
 /** Derives one key as the suite says, from Z and FixedInfo. */
-function deriveKey(suite: ReplicationSuite, z: Uint8Array, info: Uint8Array, salt: Uint8Array, octets: number): Uint8Array {
-  const sha384 = (...parts: Uint8Array[]): Buffer => createHash('sha384').update(concat(...parts)).digest();
+function deriveKey(
+  suite: ReplicationSuite,
+  z: Uint8Array,
+  info: Uint8Array,
+  salt: Uint8Array,
+  octets: number,
+): Uint8Array {
+  const sha384 = (...parts: Uint8Array[]): Buffer =>
+    createHash('sha384')
+      .update(concat(...parts))
+      .digest();
   switch (suite) {
     case 'OSKDF-A256KWP':
       return sha384(u32be(1), z, info).subarray(0, octets);
@@ -156,7 +170,12 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
     const recordMac = createHmac('sha256', this.#domainKey)
       .update(concat(utf8(JSON.stringify(binding)), exportedKeyToken))
       .digest();
-    return { binding, exportedKeyToken, domainKeyId: toHex(createHash('sha256').update(this.#domainKey).digest()).slice(0, 16), recordMac };
+    return {
+      binding,
+      exportedKeyToken,
+      domainKeyId: toHex(createHash('sha256').update(this.#domainKey).digest()).slice(0, 16),
+      recordMac,
+    };
   }
 
   async random(octets: number): Promise<Uint8Array> {
@@ -187,7 +206,8 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
     return this.#enter('agree', () => {
       const held = this.#agreementKeys.get(request.key);
       if (held === undefined) throw new HsmError('ERR_HSM_SESSION_LOST', 'the agreement key is gone');
-      if (!equalOctets(held.label, request.key.label)) throw new HsmError('ERR_HSM_AGREEMENT_KEY', 'the object is another key');
+      if (!equalOctets(held.label, request.key.label))
+        throw new HsmError('ERR_HSM_AGREEMENT_KEY', 'the object is another key');
       const z = sharedSecret(held.ecdh, request.key.point, request.peerPoint);
       const { suite, salt, fixedInfo, direction } = request;
       const keys: SessionKeys = { suite };
@@ -203,18 +223,26 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
   #session(keys: SessionKeys, direction?: 'wrap' | 'unwrap'): HeldSessionKeys {
     const held = this.#sessionKeys.get(keys);
     if (held === undefined) throw new HsmError('ERR_HSM_SESSION_LOST', 'the session keys are gone');
-    if (direction !== undefined && held.direction !== direction) throw new HsmError('ERR_HSM_POLICY_REFUSED', 'RWK has another usage');
+    if (direction !== undefined && held.direction !== direction)
+      throw new HsmError('ERR_HSM_POLICY_REFUSED', 'RWK has another usage');
     return held;
   }
 
   async wrap(keys: SessionKeys, material: StoredMaterial): Promise<WrappedMaterial> {
     return this.#enter('wrap', () => {
       const { rwk } = this.#session(keys, 'wrap');
-      if (!material.binding.multiRegion) throw new HsmError('ERR_HSM_POLICY_REFUSED', 'not the material of a multi-Region key');
+      if (!material.binding.multiRegion)
+        throw new HsmError('ERR_HSM_POLICY_REFUSED', 'not the material of a multi-Region key');
       const octets = unwrapKwp(this.#domainKey, material.exportedKeyToken);
       if (octets === null) throw new HsmError('ERR_HSM_RECORD', 'not of this domain key');
       const { materialId } = material.binding;
-      return { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: octets.length, blob: wrapKwp(rwk, octets) };
+      return {
+        materialId,
+        class: 'CKO_SECRET_KEY',
+        keyType: 'CKK_AES',
+        lengthOctets: octets.length,
+        blob: wrapKwp(rwk, octets),
+      };
     });
   }
 
@@ -228,7 +256,8 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
       const octets = unwrapKwp(rwk, wrapped.blob);
       if (octets === null) throw new HsmError('ERR_HSM_UNWRAP', 'the material does not unwrap');
       if (octets.length !== 32 || wrapped.lengthOctets !== 32) throw new HsmError('ERR_HSM_TYPE', 'not an AES-256 key');
-      if (this.#materialId(octets, binding.keyId) !== binding.materialId) throw new HsmError('ERR_HSM_MATERIAL_ID', 'another material');
+      if (this.#materialId(octets, binding.keyId) !== binding.materialId)
+        throw new HsmError('ERR_HSM_MATERIAL_ID', 'another material');
       return this.#store(octets, binding);
     });
   }

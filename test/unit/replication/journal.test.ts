@@ -41,7 +41,9 @@ const destination: DestinationSession = {
 };
 
 function plain(session: SourceSession | undefined): unknown {
-  return session === undefined ? undefined : { ...session, keys: session.keys.map((key) => ({ ...key, context: [...key.context] })) };
+  return session === undefined
+    ? undefined
+    : { ...session, keys: session.keys.map((key) => ({ ...key, context: [...key.context] })) };
 }
 
 const kinds: readonly (readonly [string, () => { journal: Journal; close: () => void }])[] = [
@@ -72,7 +74,15 @@ for (const [kind, make] of kinds) {
     it('gives sessions of the source back as they were put', () => {
       journal.putSourceSession(source);
       expect(plain(journal.sourceSession('intent-1'))).to.deep.equal(plain(source));
-      const sent: SourceSession = { ...source, state: 'SENT', sid: 'sid-1', offer: 'o', transfer: 't', confirmationHash: 'c', message: 'm2' };
+      const sent: SourceSession = {
+        ...source,
+        state: 'SENT',
+        sid: 'sid-1',
+        offer: 'o',
+        transfer: 't',
+        confirmationHash: 'c',
+        message: 'm2',
+      };
       journal.putSourceSession(sent);
       expect(plain(journal.sourceSessionBySid('sid-1'))).to.deep.equal(plain(sent));
       expect(journal.openSourceSessions().map((session) => session.intent)).to.deep.equal(['intent-1']);
@@ -97,7 +107,15 @@ for (const [kind, make] of kinds) {
         journal.transaction(() => {
           journal.putSourceSession(source);
           journal.putDestinationSession(destination);
-          journal.putTask({ keyId, destination: 'x', generation: 1n, wanted: true, intent: null, attempts: 0, failure: null });
+          journal.putTask({
+            keyId,
+            destination: 'x',
+            generation: 1n,
+            wanted: true,
+            intent: null,
+            attempts: 0,
+            failure: null,
+          });
           journal.raiseHighWater(keyId, 'us-east-1', 9n);
           journal.putPrimary(keyId, { region: 'us-east-1', generation: 0n, frozen: false });
           journal.noteOnce('nonce');
@@ -105,12 +123,12 @@ for (const [kind, make] of kinds) {
           throw new Error('power cut');
         }),
       ).to.throw('power cut');
-      expect([journal.sourceSession('intent-1'), journal.destinationSession('sid-1'), journal.task(keyId, 'x'), journal.primary(keyId)]).to.deep.equal([
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-      ]);
+      expect([
+        journal.sourceSession('intent-1'),
+        journal.destinationSession('sid-1'),
+        journal.task(keyId, 'x'),
+        journal.primary(keyId),
+      ]).to.deep.equal([undefined, undefined, undefined, undefined]);
       expect(journal.highWater(keyId, 'us-east-1')).to.equal(-1n);
       expect(journal.noteOnce('nonce')).to.equal(true);
       expect(journal.rosters()).to.deep.equal([]);
@@ -127,7 +145,15 @@ for (const [kind, make] of kinds) {
     });
 
     it('tasks are open while they are wanted or have a session', () => {
-      const task = { keyId, destination: 'x', generation: 2n ** 64n - 1n, wanted: true, intent: null, attempts: 3, failure: null };
+      const task = {
+        keyId,
+        destination: 'x',
+        generation: 2n ** 64n - 1n,
+        wanted: true,
+        intent: null,
+        attempts: 3,
+        failure: null,
+      };
       journal.putTask(task);
       expect(journal.openTasks()).to.deep.equal([task]);
       journal.putTask({ ...task, wanted: false, intent: 'i' });
@@ -145,8 +171,14 @@ for (const [kind, make] of kinds) {
       journal.prune(1);
       expect(journal.sourceSession('intent-1')?.state).to.equal('DONE');
       journal.prune(1_800_000_000_000);
-      expect([journal.sourceSession('intent-1'), journal.destinationSession('sid-3')]).to.deep.equal([undefined, undefined]);
-      expect([journal.sourceSession('intent-2')?.state, journal.destinationSession('sid-1')?.state]).to.deep.equal(['SENT', 'INSTALLED']);
+      expect([journal.sourceSession('intent-1'), journal.destinationSession('sid-3')]).to.deep.equal([
+        undefined,
+        undefined,
+      ]);
+      expect([journal.sourceSession('intent-2')?.state, journal.destinationSession('sid-1')?.state]).to.deep.equal([
+        'SENT',
+        'INSTALLED',
+      ]);
     });
   });
 }
@@ -157,7 +189,9 @@ describe('a region whose journal is in SQLite', () => {
     try {
       const partition = await TestPartition.create({ regions: ['us-east-1', 'eu-west-1'] });
       const roster = partition.roster?.compact ?? '';
-      const databases = new Map([...partition.regions.keys()].map((name) => [name, Database.open(join(directory, `${name}.db`))]));
+      const databases = new Map(
+        [...partition.regions.keys()].map((name) => [name, Database.open(join(directory, `${name}.db`))]),
+      );
       const boot = async (): Promise<void> => {
         for (const region of partition.regions.values()) {
           const database = databases.get(region.name);

@@ -29,21 +29,58 @@ describe('rosters', () => {
     const first = partition.roster;
     const second = await partition.issue([{ change: 'set-floor', region: 'us-east-1', suiteFloor: 'X963-A256KWP' }]);
     const third = await partition.issue([{ change: 'set-floor', region: 'eu-west-1', suiteFloor: 'X963-A256KWP' }]);
-    const authority = { kid: partition.authorityKid, sign: (kid: string, octets: Uint8Array) => partition.authority.sign(kid, octets) };
+    const authority = {
+      kid: partition.authorityKid,
+      sign: (kid: string, octets: Uint8Array) => partition.authority.sign(kid, octets),
+    };
     const text = async (octets: Promise<Uint8Array>) => Buffer.from(await octets).toString('latin1');
-    const book = openRosterBook({ journal: new MemoryJournal(), partition: partition.name, authorityKid: partition.authorityKid });
+    const book = openRosterBook({
+      journal: new MemoryJournal(),
+      partition: partition.name,
+      authorityKid: partition.authorityKid,
+    });
     expect(book.apply(first?.compact ?? '')).to.equal('applied');
     expect(codeOf(book.apply(third.compact))).to.equal('ROSTER_CHAIN');
     expect(book.apply(second.compact)).to.equal('applied');
     expect(book.apply(second.compact)).to.equal('known');
-    expect(codeOf(book.apply(await text(resign(first?.compact ?? '', authority, (payload) => (payload['epoch'] = '0')))))).to.equal('ROSTER_ROLLBACK');
-    expect(codeOf(book.apply(await text(resign(second.compact, authority, (payload) => (payload['prevRosterHash'] = null)))))).to.equal('ROSTER_FORK');
-    expect(codeOf(book.apply(await text(resign(third.compact, authority, (payload) => (payload['prevRosterHash'] = null)))))).to.equal('ROSTER_CHAIN');
+    expect(
+      codeOf(book.apply(await text(resign(first?.compact ?? '', authority, (payload) => (payload['epoch'] = '0'))))),
+    ).to.equal('ROSTER_ROLLBACK');
+    expect(
+      codeOf(
+        book.apply(await text(resign(second.compact, authority, (payload) => (payload['prevRosterHash'] = null)))),
+      ),
+    ).to.equal('ROSTER_FORK');
+    expect(
+      codeOf(book.apply(await text(resign(third.compact, authority, (payload) => (payload['prevRosterHash'] = null))))),
+    ).to.equal('ROSTER_CHAIN');
     const other = new TestRegion('other');
-    expect(codeOf(book.apply(await text(resign(third.compact, signerOf(other), () => undefined))))).to.equal('ROSTER_SIG');
-    expect(codeOf(book.apply(await text(resign(third.compact, { ...signerOf(other), kid: partition.authorityKid, sign: (_kid, octets) => other.hsm.sign(other.kid, octets) }, () => undefined))))).to.equal('ROSTER_SIG');
-    expect(codeOf(book.apply(await text(resign(third.compact, authority, (payload) => (payload['part'] = 'aws-cn-lab')))))).to.equal('PARTITION');
-    const { birthCertificate } = await partition.region('us-east-1').agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT' });
+    expect(codeOf(book.apply(await text(resign(third.compact, signerOf(other), () => undefined))))).to.equal(
+      'ROSTER_SIG',
+    );
+    expect(
+      codeOf(
+        book.apply(
+          await text(
+            resign(
+              third.compact,
+              {
+                ...signerOf(other),
+                kid: partition.authorityKid,
+                sign: (_kid, octets) => other.hsm.sign(other.kid, octets),
+              },
+              () => undefined,
+            ),
+          ),
+        ),
+      ),
+    ).to.equal('ROSTER_SIG');
+    expect(
+      codeOf(book.apply(await text(resign(third.compact, authority, (payload) => (payload['part'] = 'aws-cn-lab'))))),
+    ).to.equal('PARTITION');
+    const { birthCertificate } = await partition
+      .region('us-east-1')
+      .agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT' });
     expect(codeOf(book.apply(birthCertificate))).to.equal('TYP');
     expect(book.current?.epoch).to.equal(2n);
     await partition.stop();
@@ -54,7 +91,9 @@ describe('rosters', () => {
     const journal = new MemoryJournal();
     const compact = partition.roster?.compact ?? '';
     journal.putRoster(1n, `${compact.slice(0, -2)}${compact.endsWith('AA') ? 'BB' : 'AA'}`);
-    expect(codeOf(RosterBook.open({ journal, partition: partition.name, authorityKid: partition.authorityKid }))).to.equal('ROSTER_SIG');
+    expect(
+      codeOf(RosterBook.open({ journal, partition: partition.name, authorityKid: partition.authorityKid })),
+    ).to.equal('ROSTER_SIG');
     await partition.stop();
   });
 
@@ -62,7 +101,8 @@ describe('rosters', () => {
     const { partition, a, b } = await open();
     const keyId = await partition.createKey(a);
     const rosters = [];
-    for (const region of REGIONS) rosters.push((await partition.issue([{ change: 'set-floor', region, suiteFloor: 'X963-A256KWP' }])).compact);
+    for (const region of REGIONS)
+      rosters.push((await partition.issue([{ change: 'set-floor', region, suiteFloor: 'X963-A256KWP' }])).compact);
     expect(b.agent.applyRosters(rosters)).to.deep.equal({ applied: 3, refusal: null });
     partition.replicate(a, keyId, b.name);
     await partition.run();
@@ -229,7 +269,16 @@ describe('the partition authority', () => {
     const challenge = randomBytes(32);
     const request = (jwk: TestRegion['jwk'], kid: string, answer: Uint8Array, name = partition.name) =>
       requestEnrolment(
-        { partition: name, region: region.name, jwk, challenge: answer, suites: region.hsm.suites, dataSuites: ['DIRECT-GCM'], fingerprint: 'x', missing: [] },
+        {
+          partition: name,
+          region: region.name,
+          jwk,
+          challenge: answer,
+          suites: region.hsm.suites,
+          dataSuites: ['DIRECT-GCM'],
+          fingerprint: 'x',
+          missing: [],
+        },
         (_kid, octets) => region.hsm.sign(kid, octets),
       );
     const verdict = (compact: string) => {
@@ -250,9 +299,19 @@ describe('the partition authority', () => {
     const changes = [];
     for (const region of [a, b]) {
       const enrolment = await partition.enrolment(region);
-      changes.push({ change: 'enrol' as const, enrolment: { ...enrolment, missing: region === b ? missing : [] }, suiteFloor: 'CBCDERIVE-A256KWP' as const });
+      changes.push({
+        change: 'enrol' as const,
+        enrolment: { ...enrolment, missing: region === b ? missing : [] },
+        suiteFloor: 'CBCDERIVE-A256KWP' as const,
+      });
     }
-    const roster = await issueRoster({ previous: null, partition: partition.name, authority: await authorityJwk(partition), changes, sign: (kid, octets) => partition.authority.sign(kid, octets) });
+    const roster = await issueRoster({
+      previous: null,
+      partition: partition.name,
+      authority: await authorityJwk(partition),
+      changes,
+      sign: (kid, octets) => partition.authority.sign(kid, octets),
+    });
     const agent = partition.makeAgent(a, {});
     agent.applyRosters([roster.compact]);
     expect(agent.refusal('eu-west-1')).to.match(/share no replication suite.*OSKDF-A256KWP needs CKD_SHA384_KDF_SP800/);
@@ -265,6 +324,8 @@ describe('the partition authority', () => {
 
 /** The authority's public key, as its first roster carries it. */
 async function authorityJwk(partition: TestPartition) {
-  const first = await partition.issue([{ change: 'enrol', enrolment: await partition.enrolment(new TestRegion('first')), suiteFloor: 'CBCDERIVE-A256KWP' }]);
+  const first = await partition.issue([
+    { change: 'enrol', enrolment: await partition.enrolment(new TestRegion('first')), suiteFloor: 'CBCDERIVE-A256KWP' },
+  ]);
   return first.authority;
 }

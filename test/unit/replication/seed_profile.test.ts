@@ -4,12 +4,23 @@ import { signerOf, resign } from '../../support/forge.js';
 import { TestPartition } from '../../support/replication_partition.js';
 
 async function open(profile: 'seed' | 'full') {
-  const partition = await TestPartition.create({ regions: ['us-east-1', 'eu-west-1', 'ap-south-1'], ports: { profile } });
+  const partition = await TestPartition.create({
+    regions: ['us-east-1', 'eu-west-1', 'ap-south-1'],
+    ports: { profile },
+  });
   await partition.start();
-  return { partition, a: partition.region('us-east-1'), b: partition.region('eu-west-1'), c: partition.region('ap-south-1') };
+  return {
+    partition,
+    a: partition.region('us-east-1'),
+    b: partition.region('eu-west-1'),
+    c: partition.region('ap-south-1'),
+  };
 }
 
-const parts = (octets: Uint8Array | undefined): string[] => Buffer.from(octets ?? []).toString().split(' ');
+const parts = (octets: Uint8Array | undefined): string[] =>
+  Buffer.from(octets ?? [])
+    .toString()
+    .split(' ');
 const joined = (fields: readonly string[]): Uint8Array => utf8(fields.join(' '));
 
 describe('profile seed', () => {
@@ -53,7 +64,8 @@ describe('profile seed', () => {
     await partition.run();
     const offer = partition.network.seen.find((message) => parts(message.octets)[1] === 'offer');
     const before = a.hsm.calls.get('generateAgreementKey') ?? 0;
-    for (let count = 0; count < 3; count += 1) await partition.network.deliver(a.name, offer?.octets ?? new Uint8Array());
+    for (let count = 0; count < 3; count += 1)
+      await partition.network.deliver(a.name, offer?.octets ?? new Uint8Array());
     expect(a.hsm.calls.get('generateAgreementKey')).to.equal(before + 3);
     await partition.stop();
   });

@@ -26,8 +26,16 @@ const metadata = utf8('{"keyId":"x"}');
 const context: AgreementContext = {
   suite: 'OSKDF-A256KWP',
   partition: 'lab',
-  source: { region: 'us-east-1', kid: 'A'.repeat(64), point: Buffer.from([4, ...Array.from({ length: 96 }, (_, index) => index)]) },
-  destination: { region: 'eu-west-1', kid: 'B'.repeat(64), point: Buffer.from([4, ...Array.from({ length: 96 }, (_, index) => 255 - index)]) },
+  source: {
+    region: 'us-east-1',
+    kid: 'A'.repeat(64),
+    point: Buffer.from([4, ...Array.from({ length: 96 }, (_, index) => index)]),
+  },
+  destination: {
+    region: 'eu-west-1',
+    kid: 'B'.repeat(64),
+    point: Buffer.from([4, ...Array.from({ length: 96 }, (_, index) => 255 - index)]),
+  },
   sid: Buffer.alloc(32, 7),
   keys: [{ keyId: `mrk-${'0123456789abcdef'.repeat(2)}`, generation: 3n }],
   transcript1: transcriptHash1(intent, offer),
@@ -37,7 +45,8 @@ const context: AgreementContext = {
 /** The same octets by another way: one writer over one text of hex digits. */
 function independentFixedInfo(label: 'RWK' | 'KCK', bits: number): string {
   const length = (text: string): string => (text.length / 2).toString(16).padStart(8, '0') + text;
-  const ascii = (text: string): string => [...text].map((letter) => letter.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  const ascii = (text: string): string =>
+    [...text].map((letter) => letter.charCodeAt(0).toString(16).padStart(2, '0')).join('');
   const party = (role: string, side: AgreementContext['source']): string =>
     length([ascii('lab'), ascii(role), ascii(side.region), ascii(side.kid), hex(side.point)].map(length).join(''));
   return [
@@ -88,7 +97,9 @@ describe('what is bound into RWK and KCK', () => {
 
   it('key confirmation inputs have the octets of another implementation', () => {
     const blobs = blobsHash([Buffer.alloc(40, 1), Buffer.alloc(40, 2)]);
-    expect(sha256(sourceConfirmationInput(context, blobs))).to.equal('a1482886d687960fbc5c70b23c720f8c6c91bb41427b712667b6ea6108a2e5a2');
+    expect(sha256(sourceConfirmationInput(context, blobs))).to.equal(
+      'a1482886d687960fbc5c70b23c720f8c6c91bb41427b712667b6ea6108a2e5a2',
+    );
     expect(sha256(destinationConfirmationInput(context, transcriptHash2(intent, offer, transfer)))).to.equal(
       'bcd9a720df7b010bedb4ca23271a2f0e5bbd475cb384f6f1098407d924c3e2fb',
     );
@@ -108,35 +119,64 @@ describe('what is bound into RWK and KCK', () => {
       { transcript1: Buffer.alloc(48) },
       { contextHash: Buffer.alloc(48) },
     ];
-    const all = [context, ...changes.map((change) => ({ ...context, ...change }))].map((each) => hex(encodeFixedInfo('RWK', each)));
+    const all = [context, ...changes.map((change) => ({ ...context, ...change }))].map((each) =>
+      hex(encodeFixedInfo('RWK', each)),
+    );
     expect(new Set(all).size).to.equal(all.length);
   });
 
   it('no two lists of blobs have one encoding', () => {
     const blobs = fc.array(fc.uint8Array({ maxLength: 6 }), { maxLength: 4 });
-    fc.assert(fc.property(blobs, blobs, (a, b) => (JSON.stringify(a) === JSON.stringify(b)) === (hex(blobsHash(a)) === hex(blobsHash(b)))));
+    fc.assert(
+      fc.property(
+        blobs,
+        blobs,
+        (a, b) => (JSON.stringify(a) === JSON.stringify(b)) === (hex(blobsHash(a)) === hex(blobsHash(b))),
+      ),
+    );
   });
 });
 
 describe('names', () => {
   it('a key id is the one of another implementation', () => {
     const birthNonce = Buffer.from(Array.from({ length: 32 }, (_, index) => index));
-    expect(multiRegionKeyId({ partition: 'lab', originRegion: 'us-east-1', birthNonce })).to.equal('mrk-1e9b2b55a647a06fe94fecdf21848a41');
+    expect(multiRegionKeyId({ partition: 'lab', originRegion: 'us-east-1', birthNonce })).to.equal(
+      'mrk-1e9b2b55a647a06fe94fecdf21848a41',
+    );
   });
 
   it('names in other alphabets, cases and lengths are no names', () => {
     for (const name of ['us-east-1', 'a', '0'.repeat(32)]) expect(isName(name), name).to.equal(true);
-    for (const name of ['', 'Us-east-1', 'us-east-1.', 'us_east', 'eu\u2010west', 'ｕs', 'a\0', 'a\n', 'a'.repeat(33)]) {
+    for (const name of [
+      '',
+      'Us-east-1',
+      'us-east-1.',
+      'us_east',
+      'eu\u2010west',
+      'ｕs',
+      'a\0',
+      'a\n',
+      'a'.repeat(33),
+    ]) {
       expect(isName(name), JSON.stringify(name)).to.equal(false);
     }
-    for (const id of ['mrk-', `mrk-${'0'.repeat(31)}`, `mrk-${'A'.repeat(32)}`, `MRK-${'0'.repeat(32)}`, `mrk-${'0'.repeat(32)}\n`]) {
+    for (const id of [
+      'mrk-',
+      `mrk-${'0'.repeat(31)}`,
+      `mrk-${'A'.repeat(32)}`,
+      `MRK-${'0'.repeat(32)}`,
+      `mrk-${'0'.repeat(32)}\n`,
+    ]) {
       expect(isMultiRegionKeyId(id), id).to.equal(false);
     }
   });
 
   it('a counter has one spelling and 64 bits', () => {
     expect(parseCounter('18446744073709551615')).to.equal(2n ** 64n - 1n);
-    for (const text of ['18446744073709551616', '01', '-1', '+1', '1.0', '', ' 1', '0x1', '1e3']) expect(parseCounter(text), text).to.equal(null);
-    fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => parseCounter(value.toString()) === value));
+    for (const text of ['18446744073709551616', '01', '-1', '+1', '1.0', '', ' 1', '0x1', '1e3'])
+      expect(parseCounter(text), text).to.equal(null);
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => parseCounter(value.toString()) === value),
+    );
   });
 });

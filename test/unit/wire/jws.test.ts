@@ -13,7 +13,8 @@ const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384
 const exported = publicKey.export({ format: 'jwk' });
 const jwk: PublicJwk = { kty: 'EC', crv: 'P-384', x: exported.x ?? '', y: exported.y ?? '' };
 const kid = thumbprint(jwk);
-const byKey = (_kid: string, octets: Uint8Array) => Promise.resolve(sign('sha384', octets, { key: privateKey, dsaEncoding: 'ieee-p1363' }));
+const byKey = (_kid: string, octets: Uint8Array) =>
+  Promise.resolve(sign('sha384', octets, { key: privateKey, dsaEncoding: 'ieee-p1363' }));
 
 function codeOf(result: unknown): string {
   return isReject(result) ? result.code : 'accepted';
@@ -25,23 +26,40 @@ describe('compact JWS', () => {
     const { payload, protectedHeader } = await compactVerify(compact, publicKey);
     expect(JSON.parse(Buffer.from(payload).toString())).to.deep.equal({ a: [1, 'two'] });
     expect(protectedHeader).to.deep.equal({ alg: 'ES384', kid, typ: 'test+jws' });
-    const theirs = await new CompactSign(utf8('{"b":2}')).setProtectedHeader({ alg: 'ES384', kid, typ: 'test+jws' }).sign(privateKey);
+    const theirs = await new CompactSign(utf8('{"b":2}'))
+      .setProtectedHeader({ alg: 'ES384', kid, typ: 'test+jws' })
+      .sign(privateKey);
     const jws = parseJws(theirs);
     const key = publicKeyOf(jwk);
     if (isReject(jws) || key === null) throw new Error('not accepted');
     expect(refusalOfSignature(jws, key)).to.equal(null);
     expect({ ...(parsePayload(jws) as object) }).to.deep.equal({ b: 2 });
-    expect(jws.messageId).to.equal(createHash('sha384').update(theirs.slice(0, theirs.lastIndexOf('.'))).digest('base64url'));
+    expect(jws.messageId).to.equal(
+      createHash('sha384')
+        .update(theirs.slice(0, theirs.lastIndexOf('.')))
+        .digest('base64url'),
+    );
   });
 
   it('the key of RFC 7515 appendix A.3 is of another curve, and its form is refused', () => {
-    expect(codeOf(parseJws('eyJhbGciOiJFUzI1NiJ9.e30.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q'))).to.equal('ENCODING');
+    expect(
+      codeOf(
+        parseJws(
+          'eyJhbGciOiJFUzI1NiJ9.e30.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q',
+        ),
+      ),
+    ).to.equal('ENCODING');
   });
 
   it('base64url that another decoder would take is refused unless it is the only spelling', () => {
-    for (const text of ['QQ==', 'QR', 'Q Q', 'Q+', 'Q/', 'Q', 'QQA\n']) expect(decodeBase64Url(text), text).to.equal(null);
+    for (const text of ['QQ==', 'QR', 'Q Q', 'Q+', 'Q/', 'Q', 'QQA\n'])
+      expect(decodeBase64Url(text), text).to.equal(null);
     expect(decodeBase64Url('QQ')).to.deep.equal(Buffer.from('A'));
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (octets) => Buffer.from(decodeBase64Url(toBase64Url(octets)) ?? []).equals(Buffer.from(octets))));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (octets) =>
+        Buffer.from(decodeBase64Url(toBase64Url(octets)) ?? []).equals(Buffer.from(octets)),
+      ),
+    );
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'ABab01-_+/= '), maxLength: 12 }), (text) => {
         const octets = decodeBase64Url(text);
@@ -51,7 +69,11 @@ describe('compact JWS', () => {
   });
 
   it('no octets whatever make the parser throw', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (octets) => ['ENCODING', 'LIMIT'].includes(codeOf(parseJws(octets)))));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (octets) =>
+        ['ENCODING', 'LIMIT'].includes(codeOf(parseJws(octets))),
+      ),
+    );
   });
 
   it('the private key is never asked for twice for one message', async () => {
@@ -70,7 +92,15 @@ describe('strict JSON', () => {
 
   it('agrees with JSON.parse on everything that it accepts', () => {
     const value = fc.letrec((tie) => ({
-      any: fc.oneof({ depthSize: 'small' }, fc.constant(null), fc.boolean(), fc.maxSafeInteger(), fc.string({ unit: 'grapheme' }), tie('array'), tie('object')),
+      any: fc.oneof(
+        { depthSize: 'small' },
+        fc.constant(null),
+        fc.boolean(),
+        fc.maxSafeInteger(),
+        fc.string({ unit: 'grapheme' }),
+        tie('array'),
+        tie('object'),
+      ),
       array: fc.array(tie('any'), { maxLength: 5 }),
       object: fc.dictionary(fc.string({ maxLength: 8 }), tie('any'), { maxKeys: 5, noNullPrototype: true }),
     })).any;
@@ -86,11 +116,14 @@ describe('strict JSON', () => {
 
   it('never accepts what JSON.parse refuses', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...'{}[]",:0123456789.-+eE\\utrfalsn \t'), maxLength: 24 }), (text) => {
-        if (isReject(parse(text))) return true;
-        JSON.parse(text);
-        return true;
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'{}[]",:0123456789.-+eE\\utrfalsn \t'), maxLength: 24 }),
+        (text) => {
+          if (isReject(parse(text))) return true;
+          JSON.parse(text);
+          return true;
+        },
+      ),
     );
   });
 

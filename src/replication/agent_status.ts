@@ -1,0 +1,62 @@
+import type { Journal } from './journal.js';
+
+/** `full`: the whole protocol. `seed`: a lab switch that runs the mission's five steps alone, so that people see the attacks succeed. */
+export type ReplicationProfile = 'full' | 'seed';
+
+/** What `keyferry status` shows of an agent. */
+export interface ReplicationStatus {
+  readonly region: string;
+  readonly partition: string;
+  readonly profile: ReplicationProfile;
+  readonly state: 'STOPPED' | 'RUNNING' | 'ERROR';
+  /** Why it is in ERROR. */
+  readonly error: string | null;
+  readonly epoch: string | null;
+  readonly rosterHash: string | null;
+  readonly outgoing: readonly SessionStatus[];
+  readonly incoming: readonly SessionStatus[];
+  /** Replications that wait for a session or have been tried before. */
+  readonly waiting: readonly { readonly keyId: string; readonly destination: string; readonly attempts: number }[];
+}
+
+/** One session that is not finished. */
+export interface SessionStatus {
+  readonly sid: string | null;
+  readonly intent: string;
+  readonly peer: string;
+  readonly state: string;
+  readonly keyIds: readonly string[];
+  readonly createdMs: number;
+}
+
+/** Sessions and waiting replications as the journal has them. */
+export function sessionsOf(journal: Journal): Pick<ReplicationStatus, 'outgoing' | 'incoming' | 'waiting'> {
+  const show = (
+    session: {
+      readonly sid: string | null;
+      readonly intent: string;
+      readonly state: string;
+      readonly createdMs: number;
+      readonly keys: readonly { readonly keyId: string }[];
+    },
+    peer: string,
+  ): SessionStatus => ({
+    sid: session.sid,
+    intent: session.intent,
+    peer,
+    state: session.state,
+    keyIds: session.keys.map((key) => key.keyId),
+    createdMs: session.createdMs,
+  });
+  return {
+    outgoing: journal.openSourceSessions().map((session) => show(session, session.destination)),
+    incoming: journal
+      .openDestinationSessions()
+      .filter((session) => session.state !== 'INSTALLED')
+      .map((session) => show(session, session.source)),
+    waiting: journal
+      .openTasks()
+      .filter((task) => task.intent === null)
+      .map(({ keyId, destination, attempts }) => ({ keyId, destination, attempts })),
+  };
+}
