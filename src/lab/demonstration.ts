@@ -250,7 +250,7 @@ function sent(message: ObservedMessage): Fact {
 
 function ran(record: ReplicationRecord, region: string, step: string, what: string): Fact {
   const { strategy, mechanism, microseconds } = record.token(region, step);
-  const how = [strategy, mechanism].filter((part) => part !== null).join(', ');
+  const how = [strategy, mechanism].filter((part) => part !== null).join(': ');
   return [`token of ${region}`, `${what}${how === '' ? '' : ` (${how})`}, ${(microseconds / 1000).toFixed(1)} ms`];
 }
 

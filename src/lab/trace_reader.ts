@@ -1,4 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { explainStep } from '../hsm/step_explanation.js';
+import { parseProfile, type TokenProfile } from '../token/profile.js';
+import { isReplicationSuite } from '../wire/suite.js';
 import { askAdmin } from './admin_client.js';
 import { readAuthority, readRosters } from './authority.js';
 import { observeMessage, type ObservedMessage } from './observed_message.js';
@@ -55,6 +60,7 @@ export class TraceReader {
   readonly #after = new Map<string, number>();
   /** Message numbers of the proxy and what they were, for the lines that name them only. */
   readonly #seen = new Map<number, ObservedMessage>();
+  readonly #profiles = new Map<string, TokenProfile>();
 
   constructor(directory: StateDirectory, regions: readonly string[]) {
     this.#directory = directory;
@@ -106,8 +112,33 @@ export class TraceReader {
     const { events } = eventsForm.parse(answer);
     return events.map(({ number, event }) => {
       this.#after.set(region, number);
-      return { where: 'region', atMs: event.atMs, region, event: event as unknown as RegionEvent };
+      return {
+        where: 'region',
+        atMs: event.atMs,
+        region,
+        event: this.#explained(region, event as unknown as RegionEvent),
+      };
     });
+  }
+
+  /** A token step with the strategy and the mechanisms that carry it, where the region has not said so itself. */
+  #explained(region: string, event: RegionEvent): RegionEvent {
+    if (event.kind !== 'token' || event.mechanism !== null) return event;
+    if (event.step === 'random' || event.step === 'release') return event;
+    const profile = this.#profileOf(region);
+    const suite = event.strategy !== null && isReplicationSuite(event.strategy) ? event.strategy : undefined;
+    const explanation = profile === undefined ? undefined : explainStep(profile, event.step, suite);
+    return explanation === undefined ? event : { ...event, ...explanation };
+  }
+
+  #profileOf(region: string): TokenProfile | undefined {
+    const known = this.#profiles.get(region);
+    if (known !== undefined) return known;
+    const file = join(this.#directory.region(region), 'profile.json');
+    if (!existsSync(file)) return undefined;
+    const profile = parseProfile(readFileSync(file, 'utf8'));
+    this.#profiles.set(region, profile);
+    return profile;
   }
 
   async #drain(read: () => Promise<readonly TraceEntry[]>): Promise<readonly TraceEntry[]> {
