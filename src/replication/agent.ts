@@ -1,3 +1,4 @@
+import { KeyferryError } from '../errors.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 import { messageIdOf, verifyEs384 } from '../wire/jws.js';
 import { isReject, reject, type Reject } from '../wire/refusal.js';
@@ -73,6 +74,7 @@ export class ReplicationAgent {
         sweepIntervalMs: parts.times?.sweepIntervalMs ?? LIMITS.sweepIntervalMs,
       },
       hsm: (sid) => traceHsm(parts.hsm, { trace: this.#trace, clock, sid, onSelfTest: (detail) => this.#fail(detail) }),
+      stopForSelfTest: (detail) => this.#fail(detail),
       wake: () => this.wake(),
     };
     this.#source = new SourceSide(this.#services);
@@ -128,6 +130,10 @@ export class ReplicationAgent {
 
   #keep<Result>(work: Promise<Result>): Promise<Result | undefined> {
     const kept = work.catch((error: unknown) => {
+      if (error instanceof KeyferryError && error.code === 'ERR_HSM_SELF_TEST') {
+        this.#fail(error.message);
+        return undefined;
+      }
       // A failure here is of the database or of this program; what is not committed is done again after the next message or start.
       this.#services.channel.auditRefusal(
         reject('TOKEN', null, error instanceof Error ? error.message : 'unknown failure'),
@@ -185,9 +191,10 @@ export class ReplicationAgent {
     const { message, jws } = opened;
     const refusal = await this.#dispatch(opened);
     channel.traceMessage('received', octets, message.envelope.issuer, refusal?.code ?? 'ok');
-    if (refusal !== null) {
-      channel.auditRefusal(refusal, { kid: jws.kid, sid: message.envelope.sid, peer: message.envelope.issuer });
-    }
+    if (refusal === null) return;
+    // One line says that the region stops, whoever found out first: the HSM, or a check of the agent's own.
+    if (refusal.code === 'SELFTEST') return this.#fail(refusal.detail);
+    channel.auditRefusal(refusal, { kid: jws.kid, sid: message.envelope.sid, peer: message.envelope.issuer });
   }
 
   /** Takes rosters that are attached to a message nobody has vouched for yet. */

@@ -4,7 +4,8 @@ import { WIRE_LIMITS } from '../wire/limits.js';
 import { isReject, reject } from '../wire/refusal.js';
 import { encodeContext } from './context_codec.js';
 import { sessionFloor } from './export_job.js';
-import { classifyHsmFailure, HsmCheckError } from './hsm_failure.js';
+import { requireFresh } from './freshness.js';
+import { classifyHsmFailure } from './hsm_failure.js';
 import type { ReplicationTask, SourceSession } from './journal.js';
 import { issueBirthCertificate, readOwnBirth } from './key_certificate.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
@@ -71,11 +72,12 @@ export class SourceTasks {
       await this.#announce(task, key, epoch);
     } catch (error) {
       const failure = classifyHsmFailure(error);
+      // The agent stops for it and says so.
+      if (failure.action === 'stop') throw error;
       this.#services.channel.auditRefusal(reject(failure.code, null, failure.detail), {
         peer: task.destination,
         keyId: task.keyId,
       });
-      if (failure.action === 'stop') return;
       journal.transaction(() => journal.putTask({ ...task, attempts: task.attempts + 1 }));
       this.#delay({ ...task, attempts: task.attempts + 1 });
     }
@@ -131,9 +133,9 @@ export class SourceTasks {
     };
     const begun = journal.transaction(() => {
       // Noted with the row, in one commit: nothing has left this region before it.
-      if (!journal.noteOnce(nonce)) throw new HsmCheckError('the random generator of the token repeats itself');
       const now = journal.task(task.keyId, task.destination);
       if (now === undefined || !now.wanted || now.intent !== null || now.generation !== task.generation) return false;
+      requireFresh(this.#services, nonce);
       journal.putSourceSession(row);
       journal.putTask({ ...now, generation, wanted: false, intent: row.intent });
       return true;
