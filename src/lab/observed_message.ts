@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { messageOfTyp, MESSAGES, type Message } from '../replication/message.js';
 import { decodeMessage } from '../replication/message_codec.js';
 import type { Roster } from '../replication/roster.js';
@@ -46,6 +47,8 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
     message: null,
     payload: null,
   };
+  const seed = observeSeedMessage(octets, rosters);
+  if (seed !== undefined) return seed;
   const jws = parseJws(octets);
   if (isReject(jws)) return { ...unknown, octets: octets.length, verification: `${jws.code}: ${jws.detail}` };
   const { kid, messageId } = jws;
@@ -73,17 +76,64 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
   };
 
   function verify(): string {
-    const newest = rosters
-      .toReversed()
-      .flatMap(({ regions }) => regions.map((region) => ({ region: region.region, keys: region.rsk })));
-    const signer = newest.find(({ keys }) => keys.some((key) => key.kid === kid));
-    const listed = signer?.keys.find((key) => key.kid === kid);
-    const key = listed === undefined ? null : publicKeyOf(listed.jwk);
-    if (signer === undefined || listed === undefined || key === null) return 'KID_STATE: no roster lists its key';
-    const refusal = isReject(jws) ? jws : refusalOfSignature(jws, key);
+    const signer = signerOf(kid, rosters);
+    if (signer === undefined) return 'KID_STATE: no roster lists its key';
+    const refusal = isReject(jws) ? jws : refusalOfSignature(jws, signer.key);
     if (refusal !== null) return `${refusal.code}: ${refusal.detail}`;
     if (signer.region !== read?.envelope.issuer) return `KID_REGION: signed by ${signer.region}`;
-    return listed.state === 'revoked' ? 'KID_STATE: its key is revoked' : 'ok';
+    return signer.isRevoked ? 'KID_STATE: its key is revoked' : 'ok';
+  }
+}
+
+/** Whose an RSK is, by the newest roster that lists it. */
+function signerOf(
+  kid: string,
+  rosters: readonly Roster[],
+): { readonly region: string; readonly key: KeyObject; readonly isRevoked: boolean } | undefined {
+  for (const { regions } of rosters.toReversed()) {
+    for (const { region, rsk } of regions) {
+      const listed = rsk.find((candidate) => candidate.kid === kid);
+      const key = listed === undefined ? null : publicKeyOf(listed.jwk);
+      if (listed !== undefined && key !== null) return { region, key, isRevoked: listed.state === 'revoked' };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Reads a message of profile `seed`: words that nobody signs around a signed step; undefined for any other message. Who sends which key
+ * to whom is in the unsigned part, so `ok` says of such a message only that some region signed its points and octets.
+ *
+ * @source docs/PROTOCOL.md section 10
+ */
+function observeSeedMessage(octets: Uint8Array, rosters: readonly Roster[]): ObservedMessage | undefined {
+  const [word, kind = '', keyId = '', from = '', compact = ''] = Buffer.from(octets).toString('latin1').split(' ');
+  if (word !== 'seed') return undefined;
+  const jws = compact === '-' ? undefined : parseJws(compact);
+  const signed = jws === undefined || isReject(jws) ? undefined : jws;
+  const payload = signed === undefined ? null : parsePayload(signed);
+  return {
+    label: `seed ${kind}`,
+    issuer: from,
+    destination: null,
+    sid: null,
+    messageId: signed?.messageId ?? null,
+    prev: null,
+    keyIds: [keyId],
+    kid: signed?.kid ?? null,
+    octets: octets.length,
+    verification: verdict(),
+    message: null,
+    payload: payload === null || isReject(payload) ? null : payload,
+  };
+
+  function verdict(): string {
+    if (jws === undefined) return 'unsigned';
+    if (isReject(jws)) return `${jws.code}: ${jws.detail}`;
+    const signer = signerOf(jws.kid, rosters);
+    if (signer === undefined) return 'KID_STATE: no roster lists its key';
+    const refusal = refusalOfSignature(jws, signer.key);
+    return refusal === null ? 'ok' : `${refusal.code}: ${refusal.detail}`;
   }
 }
 

@@ -100,6 +100,20 @@ describe('a message that crossed the proxy', () => {
     expect(observeMessage(await query(east, { intent: 5 }), rosters).message).to.equal(null);
   });
 
+  it('is told apart from a message of the seed profile, of which only the step inside is signed', async () => {
+    const step = await signJws({ kid: east.kid, typ: 'mrkr1-seed-offer+jws' }, { rakb: 'x' }, async (_kid, octets) =>
+      signWith(east, octets),
+    );
+    const framed = (kind: string, jws: string): Buffer =>
+      Buffer.from(['seed', kind, 'mrk-1', 'us-east-1', jws, '-', '-'].join(' '));
+    const offer = observeMessage(framed('offer', step), rosters);
+    expect(offer).to.include({ label: 'seed offer', issuer: 'us-east-1', kid: east.kid, verification: 'ok' });
+    expect(offer.keyIds).to.deep.equal(['mrk-1']);
+    expect(observeMessage(framed('order', '-'), rosters).verification).to.equal('unsigned');
+    const altered = step.slice(0, -4) + (step.endsWith('AAAA') ? 'BBBB' : 'AAAA');
+    expect(observeMessage(framed('offer', altered), rosters).verification).to.match(/^SIG_INVALID/u);
+  });
+
   it('is found by the session or the key that it belongs to, an intent by the offer that answers it', () => {
     const entry = (
       label: string,
