@@ -29,7 +29,7 @@ export function upCommand(_context: CommandContext): Command {
   const target = labCommand(
     'up',
     'run a lab: regions, proxy and front door; makes tokens, keys and credentials at the first start',
-    'keyferry up\nkeyferry up --file lab.yaml --dir /tmp/lab --detach',
+    'keyferry up\nkeyferry up --file lab.yaml --dir ./lab --detach',
   )
     .option('-f, --file <file>', `lab file (default: ${DEFAULT_FILE} if it is there, else two regions on SoftHSM2)`)
     .option('-d, --detach', 'return as soon as the lab is ready, and leave it running');
