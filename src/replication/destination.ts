@@ -3,7 +3,8 @@ import { decodeBase64Url } from '../wire/base64url.js';
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { OpenedMessage } from './channel.js';
 import { refuseIntent, tellUnknown } from './destination_reply.js';
-import { classifyHsmFailure, HsmCheckError } from './hsm_failure.js';
+import { requireFresh } from './freshness.js';
+import { classifyHsmFailure } from './hsm_failure.js';
 import { checkIntent, checkTransfer, type OpenOffer } from './import_checks.js';
 import { importKeys, type Imported } from './import_job.js';
 import type { DestinationSession } from './journal.js';
@@ -113,9 +114,7 @@ export class DestinationSide {
       const point = toBase64Url(rakb.point);
       const overtaken = journal.transaction(() => {
         // Noted with the row, in one commit: nothing has left this region before it.
-        if (!journal.noteOnce(sid) || !journal.noteOnce(point)) {
-          throw new HsmCheckError('the random generator of the token repeats itself');
-        }
+        requireFresh(this.#services, sid, point);
         // Another intent for the same key may have been offered while the token worked.
         if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
         for (const old of superseded)

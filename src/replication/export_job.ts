@@ -8,7 +8,6 @@ import { accepted, isReject, refuse, refusing, type Reject } from '../wire/refus
 import { chooseSuite, stricterFloor, type ReplicationSuite } from '../wire/suite.js';
 import { agree, agreementContext, transferBlobsHash } from './agreement.js';
 import type { SealedMessage } from './channel.js';
-import { HsmCheckError } from './hsm_failure.js';
 import type { SourceSession } from './journal.js';
 import type { Bodies, MessageOf } from './message.js';
 import type { AgreementKey, SessionKeys } from './replication_hsm.js';
@@ -80,6 +79,8 @@ export interface Exported {
   readonly sealed: SealedMessage;
   /** SHA-384 of the expected key confirmation, base64url. */
   readonly confirmationHash: string;
+  /** RAKA's point, base64url. */
+  readonly point: string;
 }
 
 /**
@@ -107,8 +108,6 @@ export async function exportKeys(
   let keys: SessionKeys | undefined;
   try {
     raka = await hsm.generateAgreementKey(await hsm.random(LABEL_OCTETS));
-    if (!services.journal.noteOnce(toBase64Url(raka.point)))
-      throw new HsmCheckError('the token made the same agreement key twice');
     const kid = services.channel.signingKid(row.epoch);
     const context = agreementContext({
       suite,
@@ -137,7 +136,7 @@ export async function exportKeys(
     );
     const transcript2 = transcriptHash2(intent.signingInput, offerJws.signingInput, sealed.signingInput);
     const expected = await hsm.confirm(keys, destinationConfirmationInput(context, transcript2));
-    return { sealed, confirmationHash: confirmationHashOf(expected) };
+    return { sealed, confirmationHash: confirmationHashOf(expected), point: toBase64Url(raka.point) };
   } finally {
     // KCK cannot be kept over a crash, so that its only later use was made above.
     const made = [raka, keys].filter((object) => object !== undefined);

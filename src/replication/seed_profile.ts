@@ -68,6 +68,7 @@ export class SeedExchange {
   readonly #services: Services;
   readonly #transport: Transport;
   readonly #offers = new Map<string, AgreementKey>();
+  #nextOrderMs = 0;
 
   constructor(services: Services, transport: Transport) {
     this.#services = services;
@@ -91,8 +92,12 @@ export class SeedExchange {
     }
   }
 
+  /** Orders again what has not come, because nothing else in the five steps would. */
   async tick(): Promise<void> {
-    await Promise.resolve();
+    const nowMs = this.#services.clock.monotonicMs();
+    if (nowMs < this.#nextOrderMs) return;
+    this.#nextOrderMs = nowMs + this.#services.times.resendBaseMs * 5;
+    await this.startWanted();
   }
 
   async close(): Promise<void> {

@@ -32,6 +32,8 @@ export interface Services {
   readonly verifySignature: VerifySignature;
   /** The HSM with each step traced under a session id. */
   hsm(sid: string | null): ReplicationHsm;
+  /** Ends all work: a token has answered wrongly. */
+  stopForSelfTest(detail: string): void;
   /** Starts sessions that are wanted, soon. */
   wake(): void;
 }

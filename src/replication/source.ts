@@ -1,6 +1,7 @@
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { OpenedMessage } from './channel.js';
 import { checkOffer, confirmationHashOf, exportKeys } from './export_job.js';
+import { requireFresh } from './freshness.js';
 import { classifyHsmFailure } from './hsm_failure.js';
 import type { SourceSession } from './journal.js';
 import { KeyedLock } from './keyed_lock.js';
@@ -84,14 +85,18 @@ export class SourceSide {
           return exported;
         }
         this.#exportAttempts.delete(row.intent);
-        return this.#run(row, {
-          kind: 'exported',
-          sid,
-          offer: opened.jws.messageId,
-          transfer: exported.sealed.messageId,
-          confirmationHash: exported.confirmationHash,
-          message: exported.sealed.compact,
-        });
+        return this.#run(
+          row,
+          {
+            kind: 'exported',
+            sid,
+            offer: opened.jws.messageId,
+            transfer: exported.sealed.messageId,
+            confirmationHash: exported.confirmationHash,
+            message: exported.sealed.compact,
+          },
+          exported.point,
+        );
       } catch (error) {
         const failure = classifyHsmFailure(error);
         const refusal = reject(failure.code, null, failure.detail);
@@ -249,17 +254,18 @@ export class SourceSide {
     });
   }
 
-  #run(row: SourceSession, event: SourceEvent): Reject | null {
-    return this.#apply(row, stepSource(row, event));
+  #run(row: SourceSession, event: SourceEvent, fresh?: string): Reject | null {
+    return this.#apply(row, stepSource(row, event), fresh);
   }
 
   /** Commits a step, then releases its message. */
-  #apply(row: SourceSession, step: SourceStep): Reject | null {
+  #apply(row: SourceSession, step: SourceStep, fresh?: string): Reject | null {
     const { journal, channel } = this.#services;
     if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
     const next = step.row;
     if (next !== undefined) {
       journal.transaction(() => {
+        if (fresh !== undefined) requireFresh(this.#services, fresh);
         journal.putSourceSession(next);
         if (step.commit !== undefined) this.#tasks.commitEnd(next, step.commit);
       });

@@ -132,9 +132,9 @@ export class SourceTasks {
       createdMs: clock.nowMs(),
     };
     const begun = journal.transaction(() => {
-      // Noted with the row, in one commit: nothing has left this region before it.
       const now = journal.task(task.keyId, task.destination);
       if (now === undefined || !now.wanted || now.intent !== null || now.generation !== task.generation) return false;
+      // Noted with the row, in one commit: nothing has left this region before it.
       requireFresh(this.#services, nonce);
       journal.putSourceSession(row);
       journal.putTask({ ...now, generation, wanted: false, intent: row.intent });

@@ -119,7 +119,9 @@ describe('failures of a token in the middle of a replication', () => {
     await pair.partition.run();
     await begin({ ...pair, keyId: await pair.partition.createKey(pair.a) });
     await pair.partition.run();
-    expect(pair.b.audit.refusals()).to.include('SELFTEST');
+    expect(pair.b.audit.refusals()).to.deep.equal(['SELFTEST']);
+    expect(pair.b.agent.status().state).to.equal('ERROR');
+    expect(pair.b.hsm.heldObjects).to.equal(0);
     await pair.partition.stop();
   });
 });
