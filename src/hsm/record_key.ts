@@ -54,7 +54,13 @@ export class RecordKey {
       throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the token holds no record key: provision it first');
     }
     const material = { binding, domainKeyId, exportedKeyToken };
-    return { ...material, recordMac: await this.#mac(active, recordOctets(material)) };
+    const octets = recordOctets(material);
+    // A wrong MAC would be found when the key is first used, long after it was acknowledged: so it is made twice.
+    const recordMac = await this.#mac(active, octets);
+    if (!equalOctets(recordMac, await this.#mac(active, octets))) {
+      throw this.#jobs.health.stop('the token made two MACs over one record that differ', { keyId: binding.keyId });
+    }
+    return { ...material, recordMac };
   }
 
   /**

@@ -148,6 +148,10 @@ export class WrappedStorage implements KeyStorage {
         },
       );
     }
+    // What is acknowledged has been unwrapped and used once, as in `create`.
+    if ((await this.#identify(domainKey.handle, exportedKeyToken, binding)) !== binding.materialId) {
+      throw jobs.health.stop('the token wrapped other material than it was given', { keyId: binding.keyId });
+    }
     return this.#parts.recordKey.bind(binding, domainKey.idHex, exportedKeyToken);
   }
 
