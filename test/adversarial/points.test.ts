@@ -2,7 +2,7 @@ import { createECDH, createHash, createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { expectedKey } from '../../src/hsm/strategy/software_agreement.js';
 import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
-import { labTokens, type AttackLab, type LabRegion } from '../support/attack_lab.js';
+import { labTokens, type AttackLab, type LabRegion, type RegionPorts } from '../support/attack_lab.js';
 import { CompromisedHsm } from '../support/compromised_hsm.js';
 import { get, partsOf, put, resigned, tampered } from '../support/forgery.js';
 
@@ -149,7 +149,10 @@ describe('an adversary who chooses the points', function () {
           expect(lab.A.store.replica(keyId as never, lab.B.name)?.standing).to.equal('ACTIVE');
         }
       },
-      () => ({ ports: { [side]: { hsm: (real) => (hsm = new CompromisedHsm(real)) } } }),
+      () => {
+        const ports: RegionPorts = { hsm: (real) => (hsm = new CompromisedHsm(real)) };
+        return { ports: side === 'A' ? { A: ports } : { B: ports } };
+      },
     );
   }
 

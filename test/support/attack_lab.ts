@@ -24,6 +24,7 @@ import type { ReplicationHsm } from '../../src/replication/replication_hsm.js';
 import type { Roster } from '../../src/replication/roster.js';
 import { openRosterBook } from '../../src/replication/roster_book.js';
 import type { PublicJwk } from '../../src/wire/p384.js';
+import type { VerifySignature } from '../../src/wire/jws.js';
 import { isReject } from '../../src/wire/refusal.js';
 import type { ReplicationSuite } from '../../src/wire/suite.js';
 import type { CompromisedHsm } from './compromised_hsm.js';
@@ -46,6 +47,7 @@ export interface RegionPorts {
   /** The HSM as the agent sees it. */
   readonly hsm?: (real: RegionHsm) => ReplicationHsm;
   readonly journal?: (real: Journal) => Journal;
+  readonly verifySignature?: VerifySignature;
   /** A database file to begin with: a restored snapshot. */
   readonly database?: string;
 }
@@ -205,6 +207,7 @@ export class AttackLab {
       audit,
       profile,
       tickMs: 0,
+      ...(ports.verifySignature === undefined ? {} : { verifySignature: ports.verifySignature }),
     });
     if (realJournal.rosters().length === 0) agent.applyRosters([this.roster.compact]);
     const region: LabRegion = {
