@@ -28,7 +28,8 @@ describe('Two regions and the proxy in three networks of their own', function ()
   before(async function () {
     const reason = whyNoNamespaces();
     if (reason !== undefined) {
-      (this.test?.parent as { skipReason?: string }).skipReason = reason;
+      const suite = this.test?.parent as { skipReason?: string } | undefined;
+      if (suite !== undefined) suite.skipReason = reason;
       return this.skip();
     }
     networks = SeparatedNetworks.make(REGIONS);
