@@ -159,8 +159,9 @@ export class DestinationSide {
       for (const old of superseded) await this.#offers.drop(old.sid);
       return null;
     } catch (error) {
-      const failure = classifyHsmFailure(error);
+      // Also where the database has failed, which is thrown on below.
       if (rakb !== undefined) await this.#offers.destroy(rakb);
+      const failure = classifyHsmFailure(error);
       return reject(failure.code, null, failure.detail);
     }
   }
