@@ -87,19 +87,10 @@ export class ReplicationAgent {
   async start(): Promise<void> {
     if (this.#state !== 'STOPPED') return;
     this.#state = 'RUNNING';
-    const { clock, times, audit } = this.#services;
+    const { clock, times } = this.#services;
     if (this.#seed !== undefined) {
       const detail = 'Profile seed: the five steps alone, without the protections of the full protocol.';
-      audit.record({
-        code: 'REPL_PROFILE_SEED',
-        sid: null,
-        kid: null,
-        peer: null,
-        keyId: null,
-        field: null,
-        detail,
-        strategy: null,
-      });
+      this.#note('REPL_PROFILE_SEED', detail);
     } else {
       this.#source.recover();
       await this.#destination.recover();
@@ -143,6 +134,20 @@ export class ReplicationAgent {
     this.#work.add(kept);
     void kept.finally(() => this.#work.delete(kept));
     return kept;
+  }
+
+  /** A line in the audit about the agent itself. */
+  #note(code: string, detail: string): void {
+    this.#parts.audit.record({
+      code,
+      sid: null,
+      kid: null,
+      peer: null,
+      keyId: null,
+      field: null,
+      detail,
+      strategy: null,
+    });
   }
 
   #fail(detail: string): void {
@@ -250,7 +255,7 @@ export class ReplicationAgent {
   applyRosters(compacts: readonly string[]): { readonly applied: number; readonly refusal: Reject | null } {
     let applied = 0;
     let refusal: Reject | null = null;
-    const { book, clock, audit } = this.#services;
+    const { book, clock } = this.#services;
     for (const compact of compacts) {
       const before = book.current;
       const result = book.apply(compact);
@@ -263,16 +268,7 @@ export class ReplicationAgent {
       applied += 1;
       const epoch = book.current?.epoch ?? 0n;
       const detail = `epoch ${epoch} at ${clock.nowMs()}`;
-      audit.record({
-        code: 'REPL_ROSTER',
-        sid: null,
-        kid: null,
-        peer: null,
-        keyId: null,
-        field: null,
-        detail,
-        strategy: null,
-      });
+      this.#note('REPL_ROSTER', detail);
       this.#endSessionsOfRevokedKeys(before?.epoch ?? epoch, epoch);
     }
     if (applied > 0) {

@@ -1,5 +1,4 @@
-import type { VerifySignature } from '../../src/wire/jws.js';
-import { parseJws, parsePayload, verifyEs384 } from '../../src/wire/jws.js';
+import { parseJws, parsePayload, verifyEs384, type VerifySignature } from '../../src/wire/jws.js';
 import { isReject } from '../../src/wire/refusal.js';
 import { ReplicationAgent } from '../../src/replication/agent.js';
 import { openRosterBook } from '../../src/replication/roster_book.js';
@@ -89,6 +88,7 @@ class SimulatedRegion {
     const first = rosters[0];
     if (first !== undefined) this.journal.putRoster(first.epoch, first.compact);
     shared.hsm.crash();
+    shared.hsm.restartPairs();
   }
 
   async boot(partition: TestPartition, network: TestNetwork, verifySignature: VerifySignature): Promise<void> {
@@ -153,8 +153,7 @@ export class Simulation {
 
   async run(seed: number): Promise<ScheduleResult> {
     if (this.#verified.size > 5_000) this.#verified.clear();
-    const schedule = new Schedule(this.#setting, seed, this.#verify);
-    return schedule.run();
+    return new Schedule(this.#setting, seed, this.#verify).run();
   }
 }
 

@@ -74,7 +74,7 @@ function sharedSecret(ecdh: ECDH, point: Uint8Array, peerPoint: Uint8Array): Uin
   const known = agreed.get(name);
   if (known !== undefined) return known;
   const z = ecdh.computeSecret(peerPoint);
-  if (agreed.size >= 256) agreed.clear();
+  if (agreed.size >= 4_096) agreed.clear();
   agreed.set(name, z);
   return z;
 }
@@ -108,6 +108,12 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
   readonly faults: HsmFault[] = [];
   /** Calls by method, for tests that count them. */
   readonly calls = new Map<string, number>();
+  /**
+   * Pairs that are used again after {@link restartPairs}, for simulations that begin anew thousands of times; null where every pair is
+   * made when it is asked for.
+   */
+  #pairs: ECDH[] | null = null;
+  #nextPair = 0;
   /** Told of each signature that was made. */
   onSigned: ((octets: Uint8Array, signature: Uint8Array) => void) | undefined;
   readonly #rsks = new Map<string, KeyObject>();
@@ -136,6 +142,22 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
     const kid = thumbprint(jwk);
     this.#rsks.set(kid, privateKey);
     return { kid, jwk };
+  }
+
+  /** The pairs of the last simulation are used again, from the first. Within one simulation no pair comes twice. */
+  restartPairs(): void {
+    this.#pairs ??= [];
+    this.#nextPair = 0;
+  }
+
+  #makePair(): ECDH {
+    const known = this.#pairs?.[this.#nextPair];
+    this.#nextPair += 1;
+    if (known !== undefined) return known;
+    const ecdh = createECDH('secp384r1');
+    ecdh.generateKeys();
+    this.#pairs?.push(ecdh);
+    return ecdh;
   }
 
   /** The process ends: session objects are gone. */
@@ -194,8 +216,8 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
 
   async generateAgreementKey(label: Uint8Array): Promise<AgreementKey> {
     return this.#enter('generateAgreementKey', () => {
-      const ecdh = createECDH('secp384r1');
-      const point = ecdh.generateKeys();
+      const ecdh = this.#makePair();
+      const point = ecdh.getPublicKey();
       const key: AgreementKey = { point, label };
       this.#agreementKeys.set(key, { ecdh, label });
       return key;
