@@ -22,6 +22,8 @@ import { missingSuites } from './token/strategy_choice.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
 
 const PRIVATE_FILE = 0o600;
+/** Nobody in a laboratory waits a day for a message to be sent again. */
+const LAB_RESEND_CAP_MS = 60_000;
 
 /** Undoes what has been opened, the last first; goes on where one of them fails, and throws the first failure. */
 class Closers {
@@ -157,7 +159,6 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const audit = new AuditFile(join(config.directory, 'audit.jsonl'));
   closers.add(() => audit.close());
   const transport = new HttpTransport({ proxyUrl: config.proxyUrl, region });
-  closers.add(() => transport.close());
   const agent = new ReplicationAgent({
     region,
     partition,
@@ -169,6 +170,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     transport,
     clock,
     profile: config.profile,
+    ...(config.lab && { times: { resendCapMs: LAB_RESEND_CAP_MS } }),
     audit: {
       record: (event) => {
         const atMs = clock.nowMs();
@@ -179,8 +181,10 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   });
   agent.observe((event) => events.add(event));
   agent.applyRosters(rostersIn(config.rosterFile));
-  await agent.start();
   closers.add(() => agent.stop());
+  // Closed before the agent stops: what it takes from the network, somebody must still handle.
+  closers.add(() => transport.close());
+  await agent.start();
 
   const server = await serveAws(
     {
