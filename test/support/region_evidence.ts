@@ -14,12 +14,12 @@ export interface StoredKey {
 /**
  * Looks at a copy of a region's database, so that its process, dead or alive, finds its own files as it left them.
  *
- * A copy of a database in use is taken file by file: read what no transaction is changing.
+ * The write-ahead log is copied first: what a checkpoint moves into the database in the meantime is then in both.
  */
 export function readDatabaseCopy<Result>(regionDirectory: string, read: (database: Database) => Result): Result {
   const directory = mkdtempSync(join(tmpdir(), 'keyferry-evidence-'));
   try {
-    for (const name of ['region.db', 'region.db-wal']) {
+    for (const name of ['region.db-wal', 'region.db']) {
       if (existsSync(join(regionDirectory, name))) copyFileSync(join(regionDirectory, name), join(directory, name));
     }
     const database = Database.open(join(directory, 'region.db'));
@@ -43,6 +43,22 @@ export function journalState(regionDirectory: string, role: 'source' | 'destinat
       .get(keyId);
     if (row === undefined) return 'none';
     return (row['closed'] === 1 ? 'CLOSED' : String(row['state'])) as JournalState;
+  });
+}
+
+/** States of all sessions about each key in the journal of a region, in order of the alphabet. */
+export function sessionStates(
+  regionDirectory: string,
+  role: 'source' | 'destination',
+): ReadonlyMap<string, readonly string[]> {
+  return readDatabaseCopy(regionDirectory, (database) => {
+    const states = new Map<string, string[]>();
+    for (const row of database.prepare(`SELECT state, keys FROM replication_${role}_sessions ORDER BY state`).all()) {
+      for (const { keyId } of JSON.parse(String(row['keys'])) as readonly { keyId: string }[]) {
+        states.set(keyId, [...(states.get(keyId) ?? []), String(row['state'])]);
+      }
+    }
+    return states;
   });
 }
 
