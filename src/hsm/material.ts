@@ -1,9 +1,24 @@
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 
-/** Key specs of AWS KMS that Keyferry can make. */
-export type KeySpec = 'SYMMETRIC_DEFAULT';
+/** Key specs of AWS KMS that Keyferry can make, where the token can. */
+export const KEY_SPECS = [
+  'SYMMETRIC_DEFAULT',
+  'HMAC_224',
+  'HMAC_256',
+  'HMAC_384',
+  'HMAC_512',
+  'RSA_2048',
+  'RSA_3072',
+  'RSA_4096',
+  'ECC_NIST_P256',
+  'ECC_NIST_P384',
+  'ECC_NIST_P521',
+  'ECC_SECG_P256K1',
+  'ECC_NIST_EDWARDS25519',
+] as const;
+export type KeySpec = (typeof KEY_SPECS)[number];
 /** What a KMS key is for. */
-export type KeyUsage = 'ENCRYPT_DECRYPT';
+export type KeyUsage = 'ENCRYPT_DECRYPT' | 'SIGN_VERIFY' | 'GENERATE_VERIFY_MAC' | 'KEY_AGREEMENT';
 
 /**
  * What a backing key is bound to: the record key's MAC covers all of it together with the exported key token,
@@ -16,8 +31,8 @@ export interface MaterialBinding {
   readonly keyUsage: KeyUsage;
   /** Only material of a multi-Region key can be wrapped for another region. */
   readonly multiRegion: boolean;
-  /** How message keys are made from this material, in every region that holds it. */
-  readonly dataSuite: DataSuite;
+  /** How message keys are made from this material, in every region that holds it; null for all specs but SYMMETRIC_DEFAULT. */
+  readonly dataSuite: DataSuite | null;
   /** Key material id, 64 lower-case hex digits (design section 6). */
   readonly materialId: string;
 }
@@ -29,7 +44,9 @@ export interface StoredMaterial {
   readonly exportedKeyToken: Uint8Array;
   /** `CKA_ID` of that domain key, hex. */
   readonly domainKeyId: string;
-  /** The record key's MAC over the binding, the domain key's id and the exported key token. */
+  /** Public half of an asymmetric key, DER SubjectPublicKeyInfo; null for symmetric and HMAC keys. */
+  readonly publicKey: Uint8Array | null;
+  /** The record key's MAC over the binding, the domain key's id, the public half and the exported key token. */
   readonly recordMac: Uint8Array;
 }
 
@@ -37,10 +54,12 @@ export interface StoredMaterial {
 export interface WrappedMaterial {
   readonly materialId: string;
   /** `CKO_` class by name. */
-  readonly class: 'CKO_SECRET_KEY';
+  readonly class: 'CKO_SECRET_KEY' | 'CKO_PRIVATE_KEY';
   /** `CKK_` type by name. */
-  readonly keyType: 'CKK_AES';
-  /** Length of the material, octets. */
+  readonly keyType: 'CKK_AES' | 'CKK_GENERIC_SECRET' | 'CKK_RSA' | 'CKK_EC' | 'CKK_EC_EDWARDS';
+  /** Length of a secret, octets: exact, also where the token pads it; 0 for private keys. */
   readonly lengthOctets: number;
+  /** Public half of a private key, DER SubjectPublicKeyInfo; null for secrets. */
+  readonly publicKey: Uint8Array | null;
   readonly blob: Uint8Array;
 }

@@ -1,4 +1,4 @@
-import type { MaterialBinding, StoredMaterial } from '../hsm/material.js';
+import type { KeySpec, KeyUsage, MaterialBinding, StoredMaterial } from '../hsm/material.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 
 /** Encryption context of a request: any order; authenticated, not secret. */
@@ -30,6 +30,61 @@ export interface KeyHsm {
   ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }>;
   /** Octets of the token's random generator. */
   random(octets: number): Promise<Uint8Array>;
+  /** Why this token cannot hold and use such a key, naming the mechanisms; undefined where it can. */
+  refusalOfSpec(keySpec: KeySpec, keyUsage: KeyUsage): string | undefined;
+  /** Signs in the token; RSA: the raw signature, ECDSA: DER (RFC 3279), Ed25519: 64 octets. */
+  sign(material: StoredMaterial, algorithm: string, input: SigningInput): Promise<Uint8Array>;
+  /** Whether the signature is one of this key; verified in the token. */
+  verify(material: StoredMaterial, algorithm: string, input: SigningInput, signature: Uint8Array): Promise<boolean>;
+  /** HMAC of the whole message, made in the token. */
+  generateMac(material: StoredMaterial, algorithm: string, message: Uint8Array): Promise<Uint8Array>;
+  /** RSAES-OAEP under the public half, in the token. */
+  encryptRsa(material: StoredMaterial, algorithm: string, plaintext: Uint8Array): Promise<Uint8Array>;
+  /** RSAES-OAEP; `ERR_HSM_CIPHERTEXT` for everything that fails. */
+  decryptRsa(material: StoredMaterial, algorithm: string, ciphertext: Uint8Array): Promise<Uint8Array>;
+  /** ECDH with the peer's public key (DER SubjectPublicKeyInfo, checked by the caller to be on the key's curve): the x coordinate. */
+  deriveSharedSecret(material: StoredMaterial, peerPublicKey: Uint8Array): Promise<Uint8Array>;
+}
+
+/** What is signed: the message, hashed by the HSM, or a digest that the caller made, of the algorithm's length. */
+export interface SigningInput {
+  readonly kind: 'message' | 'digest';
+  readonly octets: Uint8Array;
+}
+
+/** The four ways in which material may be wrapped for import. */
+export type ImportWrappingAlgorithm =
+  'RSAES_OAEP_SHA_1' | 'RSAES_OAEP_SHA_256' | 'RSA_AES_KEY_WRAP_SHA_1' | 'RSA_AES_KEY_WRAP_SHA_256';
+
+/** An RSA pair of one download of import parameters: its private half wrapped for storage, like a backing key. */
+export interface StoredImportKey {
+  readonly id: string;
+  readonly keySpec: 'RSA_2048' | 'RSA_3072' | 'RSA_4096';
+  /** DER SubjectPublicKeyInfo. */
+  readonly publicKey: Uint8Array;
+  readonly exportedKeyToken: Uint8Array;
+  readonly domainKeyId: string;
+  readonly recordMac: Uint8Array;
+}
+
+/** What the key manager asks of a region's HSM for imported material. */
+export interface ImportHsm {
+  /** Why material of this spec cannot be imported by this algorithm here, naming mechanisms or configuration; undefined where it can. */
+  refusalOfImport(keySpec: KeySpec, algorithm: ImportWrappingAlgorithm): string | undefined;
+  /** A fresh RSA pair that unwraps once. */
+  generateImportKey(keySpec: StoredImportKey['keySpec']): Promise<StoredImportKey>;
+  /**
+   * Unwraps material, checks in the token that it is what the binding says (type, length, curve, modulus, two primes), and wraps it for storage.
+   *
+   * @returns the material, and the strategy that ran, for the audit
+   * @throws `HsmError` `ERR_HSM_UNWRAP` for everything that fails in unwrapping; `ERR_HSM_TYPE` for material of another kind
+   */
+  importMaterial(args: {
+    readonly importKey: StoredImportKey;
+    readonly algorithm: ImportWrappingAlgorithm;
+    readonly encrypted: Uint8Array;
+    readonly binding: Omit<MaterialBinding, 'materialId'>;
+  }): Promise<{ readonly material: StoredMaterial; readonly strategy: string; readonly outsideToken: boolean }>;
 }
 
 /** What the key manager asks of replication. */
