@@ -191,6 +191,10 @@ bool Decoder::body(Step& step) {
     case Opcode::kKeep:
       step.reg = reader_.word();
       return step.reg < objects_ && makes_output(step.output);
+    case Opcode::kReadSecret: {
+      const bool has_object = object_operand(step.object) && step.object.is_register;
+      return has_object && makes_secret(step.reg);
+    }
   }
   return false;
 }

@@ -51,6 +51,7 @@ enum class Opcode : uint32_t {
   kFindObjects = 18,
   kDestroyObject = 19,
   kKeep = 20,
+  kReadSecret = 21,
 };
 
 struct ObjectOperand {

@@ -190,6 +190,8 @@ Status Runner::run_step(const Step& step, ResultWriter& writer) {
       return destroy_object(step);
     case Opcode::kKeep:
       return keep(step, writer);
+    case Opcode::kReadSecret:
+      return read_secret(step);
   }
   return Status::kRefused;
 }

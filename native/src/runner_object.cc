@@ -7,6 +7,8 @@ namespace {
 constexpr CK_ULONG kWrappedRoom = 4096;
 // Room behind a value, for a token that writes more than it said.
 constexpr CK_ULONG kAttributeSlack = 64;
+// Longest secret that is read: a shared secret has 66 octets.
+constexpr CK_ULONG kSecretMax = 4096;
 constexpr CK_ULONG kRoomMax = CK_ULONG{1} << 28;
 constexpr CK_ULONG kHandlesAtOnce = 512;
 
@@ -193,6 +195,27 @@ Status Runner::attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, 
   } else if (attribute.ulValueLen > 0) {
     state = AttributeState::kReadableSecret;
   }
+  return Status::kOk;
+}
+
+// CKA_VALUE of an object that this job has made, into locked memory: the length first, as in attribute_state.
+Status Runner::read_secret(const Step& step) {
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  if (!object(step.object, handle)) return Status::kReference;
+  hold(Hold::kShared);
+  CK_FUNCTION_LIST_PTR functions = module_->functions();
+  CK_ATTRIBUTE attribute{CKA_VALUE, nullptr, 0};
+  Status status = check(Call::kGetAttributeValue, functions->C_GetAttributeValue(session_, handle, &attribute, 1));
+  if (status != Status::kOk) return status;
+  const CK_ULONG length = attribute.ulValueLen;
+  if (length == 0 || length > kSecretMax) return failed(Call::kGetAttributeValue, CKR_ATTRIBUTE_SENSITIVE);
+  uint8_t* octets = secret_arena_.take(length + kAttributeSlack);
+  if (octets == nullptr) return Status::kNoMemory;
+  attribute.pValue = octets;
+  status = check(Call::kGetAttributeValue, functions->C_GetAttributeValue(session_, handle, &attribute, 1));
+  if (status != Status::kOk) return status;
+  if (attribute.ulValueLen != length) return failed(Call::kGetAttributeValue, CKR_GENERAL_ERROR);
+  secrets_[step.reg] = Secret{octets, length, true};
   return Status::kOk;
 }
 

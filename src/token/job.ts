@@ -132,6 +132,14 @@ export class Job {
     return this.encoder.reveal(secret);
   }
 
+  /**
+   * Reads `CKA_VALUE` of an object that this job has made, into locked native memory: a shared secret that the API itself returns.
+   * Fails for an object that is sensitive; {@link getAttributes} never tells a secret.
+   */
+  readSecret(object: ObjectRef): SecretRef {
+    return this.encoder.readSecret(object);
+  }
+
   /** `C_CreateObject`. Template values must be public; a secret `CKA_VALUE` comes as a {@link SecretRef}. */
   createObject(template: Template, value?: { readonly type: number; readonly secret: SecretRef }): ObjectRef {
     return this.encoder.createObject(template, value);

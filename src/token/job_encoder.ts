@@ -28,6 +28,7 @@ const OPCODE = {
   findObjects: 18,
   destroyObject: 19,
   keep: 20,
+  readSecret: 21,
 } as const;
 
 const MAGIC = 0x314a464b;
@@ -239,6 +240,14 @@ export class JobEncoder {
     const output = this.#output(program, 'object');
     this.#end(program);
     return output;
+  }
+
+  readSecret(object: ObjectRef): SecretRef {
+    const program = this.#begin(OPCODE.readSecret);
+    this.#object(program, object);
+    const made = this.#makeSecret(program);
+    this.#end(program);
+    return made;
   }
 
   attempt(): Output<'rv'> {
