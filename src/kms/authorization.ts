@@ -5,12 +5,14 @@ import type { Call } from './region.js';
 /**
  * Checks that the caller may use a key.
  *
- * Principals of the key's account may do everything, as under the default key policy with administrators only.
+ * Principals of the key's account may do everything, as under the default key policy with administrators only. The audit trail
+ * learns here which key a call is about.
  *
  * @param operation - name of the permission without `kms:`
  * @throws {@link KmsError} `AccessDeniedException`; `InvalidGrantTokenException` where a grant token is given
  */
 export function authorizeKey(call: Call, operation: string, record: KeyRecord, grantTokens?: readonly string[]): void {
+  call.note?.({ keyArn: record.arn });
   requireAccount(call, operation, record.account, record.arn);
   if (grantTokens !== undefined && grantTokens.length > 0) {
     throw new KmsError('InvalidGrantTokenException', 'The grant token does not belong to a grant of this key.');

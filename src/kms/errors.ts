@@ -16,6 +16,8 @@ export type KmsExceptionName =
   | 'InvalidMarkerException'
   | 'KeyUnavailableException'
   | 'KMSInternalException'
+  | 'KMSInvalidMacException'
+  | 'KMSInvalidSignatureException'
   | 'KMSInvalidStateException'
   | 'LimitExceededException'
   | 'MalformedPolicyDocumentException'

@@ -17,10 +17,18 @@ export interface KeyHsm {
   encrypt(material: StoredMaterial, context: EncryptionContext, plaintext: Uint8Array): Promise<Uint8Array>;
   /** Decrypts a blob that names this material. */
   decrypt(material: StoredMaterial, context: EncryptionContext, blob: Uint8Array): Promise<Uint8Array>;
-  /** Decrypts and encrypts again in one job; the plaintext stays in native memory. */
+  /**
+   * Decrypts and encrypts again in one job; the plaintext stays in native memory. Either side may be RSA: its algorithm says so,
+   * and its context is empty then.
+   */
   reEncrypt(
-    source: { readonly material: StoredMaterial; readonly context: EncryptionContext; readonly blob: Uint8Array },
-    destination: { readonly material: StoredMaterial; readonly context: EncryptionContext },
+    source: {
+      readonly material: StoredMaterial;
+      readonly algorithm: string;
+      readonly context: EncryptionContext;
+      readonly blob: Uint8Array;
+    },
+    destination: { readonly material: StoredMaterial; readonly algorithm: string; readonly context: EncryptionContext },
   ): Promise<Uint8Array>;
   /** A random data key, encrypted; its plaintext only where `reveal` asks for it. */
   generateDataKey(
@@ -85,6 +93,23 @@ export interface ImportHsm {
     readonly encrypted: Uint8Array;
     readonly binding: Omit<MaterialBinding, 'materialId'>;
   }): Promise<{ readonly material: StoredMaterial; readonly strategy: string; readonly outsideToken: boolean }>;
+}
+
+/** Something that a region did to a key without anybody's call, as the audit trail shows it. */
+export interface ServiceEvent {
+  readonly name: 'DeleteExpiredKeyMaterial' | 'DeleteKey' | 'RotateKey';
+  readonly keyArn: string;
+  /** `serviceEventDetails`: names in camelCase. Never material, tokens or plaintext. */
+  readonly details: Readonly<Record<string, string>>;
+}
+
+/** Where a region reports what it did without anybody's call. */
+export interface ServiceEvents {
+  /**
+   * Records an event; durable when the promise has resolved. Record it before the change is committed: after a crash between the
+   * two the event is recorded again, and none is ever missing.
+   */
+  record(event: ServiceEvent): Promise<void>;
 }
 
 /** What the key manager asks of replication. */

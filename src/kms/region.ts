@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { KeyHome } from './key_id.js';
 import type { KeyStore } from './key_store.js';
-import type { KeyHsm, Replicator } from './ports.js';
+import type { KeyHsm, Replicator, ServiceEvents } from './ports.js';
 
 /** One region's key manager: everything that its operations work on. */
 export interface KmsRegion {
@@ -10,6 +10,7 @@ export interface KmsRegion {
   readonly hsm: KeyHsm;
   readonly replicator: Replicator;
   readonly clock: Clock;
+  readonly events: ServiceEvents;
 }
 
 /** Who calls: the principal of the credential that signed the request. */
@@ -20,10 +21,24 @@ export interface Caller {
   readonly account: string;
 }
 
+/** What an operation tells the audit trail of its call besides request and answer. */
+export interface CallNote {
+  /** ARN of a key that the call is about, whether it succeeds or not. */
+  readonly keyArn?: string;
+  /** The key material that was used or made. */
+  readonly keyMaterialId?: string;
+  /** The strategy by which the token did the work. */
+  readonly strategy?: string;
+  /** Whether key material was outside the token for a moment, as the configuration allowed. */
+  readonly outsideToken?: boolean;
+}
+
 /** One call of an operation. */
 export interface Call {
   readonly region: KmsRegion;
   readonly caller: Caller;
+  /** Tells the audit trail; may be called several times. Absent where nobody keeps one. */
+  readonly note?: (note: CallNote) => void;
 }
 
 /** An operation of the AWS KMS API, after its request was decoded and before its answer is encoded. */

@@ -1,5 +1,5 @@
 import type { AnnouncedReplica, ExportableKey, ReplicatedKeys } from '../replication/ports.js';
-import type { StoredMaterial } from '../hsm/material.js';
+import { KEY_SPECS, KEY_USAGES, type KeySpec, type KeyUsage, type StoredMaterial } from '../hsm/material.js';
 import { isKeyId, keyArn, type KeyId } from './key_id.js';
 import type { KeyRecord, MaterialRecord } from './key_record.js';
 import type { ReplicaRecord } from './key_store.js';
@@ -25,7 +25,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
 
   exportable(keyId: string, destination: string): ExportableKey | undefined {
     const record = this.#record(keyId);
-    if (record === undefined || record.multiRegion?.type !== 'PRIMARY' || record.dataSuite === null) return undefined;
+    if (record === undefined || record.multiRegion?.type !== 'PRIMARY') return undefined;
     const replica = this.#region.store.replica(record.keyId, destination);
     const materials = this.#region.store.materials(record.keyId);
     if (replica === undefined || materials.length === 0) return undefined;
@@ -182,12 +182,14 @@ function requireKeyId(text: string): KeyId {
   return text;
 }
 
-function requireSpec(text: string): 'SYMMETRIC_DEFAULT' {
-  if (text !== 'SYMMETRIC_DEFAULT') throw new Error(`key spec ${text} cannot be replicated`);
-  return text;
+function requireSpec(text: string): KeySpec {
+  const spec = KEY_SPECS.find((candidate) => candidate === text);
+  if (spec === undefined) throw new Error(`key spec ${text} cannot be replicated`);
+  return spec;
 }
 
-function requireUsage(text: string): 'ENCRYPT_DECRYPT' {
-  if (text !== 'ENCRYPT_DECRYPT') throw new Error(`key usage ${text} cannot be replicated`);
-  return text;
+function requireUsage(text: string): KeyUsage {
+  const usage = KEY_USAGES.find((candidate) => candidate === text);
+  if (usage === undefined) throw new Error(`key usage ${text} cannot be replicated`);
+  return usage;
 }

@@ -1,5 +1,6 @@
 import { utf8 } from '../bytes.js';
-import { DATA_SUITES } from '../wire/ciphertext_blob.js';
+import { KEY_SPECS, KEY_USAGES, type KeySpec } from '../hsm/material.js';
+import { DATA_SUITES, type DataSuite } from '../wire/ciphertext_blob.js';
 import { Members } from '../wire/members.js';
 import { isName } from '../wire/names.js';
 import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
@@ -52,14 +53,15 @@ export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
       refuse('CONTEXT', 'ctx.materials', 'Not exactly one material is current.');
     }
     const replica = new Members(members.value('replica'), ['description', 'policy', 'tags'], 'ctx.replica');
+    const keySpec = members.oneOf('keySpec', KEY_SPECS);
     const account = members.text('account');
     if (!ACCOUNT.test(account)) refuse('SYNTAX', 'ctx.account', 'Not an account of 12 digits.');
     return {
       keyId: members.keyId('keyId'),
-      keySpec: members.literal('keySpec', 'SYMMETRIC_DEFAULT'),
-      keyUsage: members.literal('keyUsage', 'ENCRYPT_DECRYPT'),
+      keySpec,
+      keyUsage: members.oneOf('keyUsage', KEY_USAGES),
       origin: members.literal('origin', 'AWS_KMS'),
-      dataSuite: members.oneOf('dataSuite', DATA_SUITES),
+      dataSuite: readDataSuite(members, keySpec),
       account,
       primaryRegion: members.name('primaryRegion'),
       regions: members.texts('regions', { min: 1, max: LIMITS.regionsMax }, isName),
@@ -74,4 +76,11 @@ export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
       },
     };
   });
+}
+
+/** Message keys are made from symmetric material only: exactly that has a data suite. */
+function readDataSuite(members: Members, keySpec: KeySpec): DataSuite | null {
+  if (keySpec === 'SYMMETRIC_DEFAULT') return members.oneOf('dataSuite', DATA_SUITES);
+  if (members.value('dataSuite') !== null) refuse('CONTEXT', 'ctx.dataSuite', 'This key spec has no data suite.');
+  return null;
 }

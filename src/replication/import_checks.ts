@@ -141,7 +141,7 @@ export function checkTransfer(
       if (named !== ids || key.wrapped.map((material) => material.materialId).join() !== ids) {
         refuse('CONTEXT', 'keys.wrapped', 'Not the materials that were announced.');
       }
-      if (!hsm.dataSuites.includes(context.dataSuite)) {
+      if (context.dataSuite !== null && !hsm.dataSuites.includes(context.dataSuite)) {
         refuse(
           'DATA_SUITE',
           'keys.ctx.dataSuite',

@@ -1,3 +1,4 @@
+import type { KeySpec, KeyUsage } from '../hsm/material.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 
 /**
@@ -6,10 +7,11 @@ import type { DataSuite } from '../wire/ciphertext_blob.js';
  */
 export interface KeyMetadataContext {
   readonly keyId: string;
-  readonly keySpec: 'SYMMETRIC_DEFAULT';
-  readonly keyUsage: 'ENCRYPT_DECRYPT';
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
   readonly origin: 'AWS_KMS';
-  readonly dataSuite: DataSuite;
+  /** Null for all specs but SYMMETRIC_DEFAULT. */
+  readonly dataSuite: DataSuite | null;
   readonly account: string;
   readonly primaryRegion: string;
   /** All regions that hold the key, the primary first, this replica included. */

@@ -41,6 +41,8 @@ export const STATUS: Readonly<Record<ExceptionName, 400 | 500>> = {
   InvalidSignatureException: 400,
   KeyUnavailableException: 500,
   KMSInternalException: 500,
+  KMSInvalidMacException: 400,
+  KMSInvalidSignatureException: 400,
   KMSInvalidStateException: 400,
   LimitExceededException: 400,
   MalformedPolicyDocumentException: 400,
