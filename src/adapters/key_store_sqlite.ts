@@ -1,11 +1,23 @@
 import type { StoredMaterial } from '../hsm/material.js';
 import { isKeyId, keyArn, type KeyHome, type KeyId } from '../kms/key_id.js';
-import type { KeyRecord, MaterialRecord } from '../kms/key_record.js';
+import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord } from '../kms/key_record.js';
+import type { KeyState } from '../kms/key_state.js';
 import type { InstalledKey, KeyStore, NewKey, ReplicaRecord } from '../kms/key_store.js';
 import type { Tag } from '../kms/tag.js';
 import { LIMITS } from '../limits.js';
 import type { Database, SqlStatement } from './database.js';
-import { KEY_MIGRATIONS, keyFromRow, materialFromRow, replicaFromRow, tagFromRow, text } from './key_rows.js';
+import {
+  importedFacts,
+  KEY_MIGRATIONS,
+  keyFromRow,
+  MATERIAL_ROWS,
+  materialFromRow,
+  replicaFromRow,
+  tagFromRow,
+  text,
+  VERSION_ROWS,
+  versionFromRow,
+} from './key_rows.js';
 
 /**
  * The keys of a region in its SQLite database.
@@ -63,8 +75,10 @@ export class SqliteKeyStore implements KeyStore {
     if (row === undefined) return undefined;
     const current = this.#sql.currentMaterial.get(keyId);
     const replicaRegions = this.#sql.replicaRegions.all(keyId).map((replica) => text(replica, 'region'));
+    const facts = keyFromRow(row, keyArn(this.#home, keyId), replicaRegions);
     const record: KeyRecord = Object.freeze({
-      ...keyFromRow(row, keyArn(this.#home, keyId), replicaRegions),
+      ...facts,
+      imported: facts.origin === 'EXTERNAL' ? importedFacts(this.#sql.versions.all(keyId).map(versionFromRow)) : null,
       currentMaterial: current === undefined ? null : materialFromRow(current).material,
     });
     remember(this.#records, keyId, record);
@@ -139,11 +153,20 @@ export class SqliteKeyStore implements KeyStore {
     this.#forget(record.keyId);
   }
 
-  deleteKey(keyId: KeyId): void {
-    const versions = this.materials(keyId);
-    this.#sql.deleteKey.run(keyId);
+  setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void {
+    this.#sql.setState.run(state, deletion?.windowDays ?? null, deletion?.dateMs ?? null, keyId);
     this.#forget(keyId);
-    for (const { material } of versions) this.#materials.delete(material.binding.materialId);
+  }
+
+  deleteKey(keyId: KeyId): void {
+    this.#sql.deleteKey.run(keyId);
+    this.forget(keyId);
+  }
+
+  /** Drops what is remembered of a key and of its materials: something else has changed its rows. */
+  forget(keyId: KeyId): void {
+    this.#forget(keyId);
+    for (const [materialId, known] of this.#materials) if (known.keyId === keyId) this.#materials.delete(materialId);
   }
 
   #putMaterials(keyId: KeyId, materials: readonly MaterialRecord[]): void {
@@ -158,6 +181,7 @@ export class SqliteKeyStore implements KeyStore {
         material.exportedKeyToken,
         material.domainKeyId,
         material.recordMac,
+        material.publicKey,
       );
     }
   }
@@ -168,7 +192,7 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   /** On a replica: the set's replicas as the primary last told them. */
-  #replaceKnownReplicas(record: Omit<KeyRecord, 'currentMaterial'>): void {
+  #replaceKnownReplicas(record: KeyFacts): void {
     if (record.multiRegion?.type !== 'REPLICA') return;
     this.#sql.deleteReplicas.run(record.keyId);
     for (const region of record.multiRegion.replicaRegions) {
@@ -186,10 +210,6 @@ export class SqliteKeyStore implements KeyStore {
   }
 }
 
-const MATERIAL_COLUMNS = `material_id, key_id, rotation_index, material_state, key_materials.created_ms AS material_created_ms,
-  exported_key_token, domain_key_id, record_mac, key_spec, key_usage, data_suite, multi_region_type`;
-const MATERIAL_ROWS = `SELECT ${MATERIAL_COLUMNS} FROM key_materials JOIN keys USING (key_id)`;
-
 function prepareAll(database: Database): Readonly<Record<StatementName, SqlStatement>> {
   const prepared = {} as Record<StatementName, SqlStatement>;
   for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
@@ -202,16 +222,18 @@ const STATEMENTS = {
   updateKey: `UPDATE keys SET description = ?, key_state = ?, data_suite = ?, multi_region_type = ?, primary_region = ?
     WHERE key_id = ?`,
   key: 'SELECT * FROM keys WHERE key_id = ?',
+  setState: 'UPDATE keys SET key_state = ?, deletion_window_days = ?, deletion_date_ms = ? WHERE key_id = ?',
   deleteKey: 'DELETE FROM keys WHERE key_id = ?',
   keyIds: 'SELECT key_id FROM keys WHERE key_id > ? ORDER BY key_id LIMIT ?',
   policy: 'SELECT policy FROM keys WHERE key_id = ?',
   updatePolicy: 'UPDATE keys SET policy = ? WHERE key_id = ?',
-  material: `${MATERIAL_ROWS} WHERE material_id = ?`,
-  materials: `${MATERIAL_ROWS} WHERE key_id = ? ORDER BY rotation_index`,
-  currentMaterial: `${MATERIAL_ROWS} WHERE key_id = ? AND material_state = 'CURRENT'`,
+  material: `${MATERIAL_ROWS} AND material_id = ? AND key_spec = 'SYMMETRIC_DEFAULT'`,
+  materials: `${MATERIAL_ROWS} AND key_id = ? ORDER BY rotation_index`,
+  currentMaterial: `${MATERIAL_ROWS} AND key_id = ? AND material_state = 'CURRENT'`,
+  versions: `${VERSION_ROWS} WHERE key_id = ? ORDER BY rotation_index`,
   putMaterial: `INSERT INTO key_materials (material_id, key_id, rotation_index, material_state, created_ms, exported_key_token,
-    domain_key_id, record_mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (material_id) DO UPDATE SET material_state = excluded.material_state`,
+    domain_key_id, record_mac, public_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key_id, material_id) DO UPDATE SET material_state = excluded.material_state`,
   tags: 'SELECT tag_key, tag_value FROM key_tags WHERE key_id = ? ORDER BY rowid',
   insertTag: 'INSERT INTO key_tags (key_id, tag_key, tag_value) VALUES (?, ?, ?)',
   deleteTags: 'DELETE FROM key_tags WHERE key_id = ?',

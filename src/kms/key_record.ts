@@ -1,7 +1,7 @@
 import type { KeySpec, KeyUsage, StoredMaterial } from '../hsm/material.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 import type { KeyId } from './key_id.js';
-import { encryptionAlgorithms } from './key_spec.js';
+import { algorithmLists, type AlgorithmLists } from './key_spec.js';
 import type { KeyState } from './key_state.js';
 
 /** A multi-Region key's place in its set. */
@@ -14,6 +14,31 @@ export interface MultiRegionRecord {
   readonly birthCertificate: string;
 }
 
+/** Where a key's material comes from: made by the region's HSM, or imported by the key's owner. Never changes. */
+export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
+
+/** A scheduled deletion. */
+export interface KeyDeletion {
+  /** 7–30. */
+  readonly windowDays: number;
+  /** When the key goes; null while replicas of the key still exist. */
+  readonly dateMs: number | null;
+}
+
+/** Whether imported material is deleted at a date that was given with it. */
+export type ExpirationModel = 'KEY_MATERIAL_EXPIRES' | 'KEY_MATERIAL_DOES_NOT_EXPIRE';
+
+/** What a key knows of its imported material, also while none of it is here. */
+export interface ImportedMaterialFacts {
+  readonly currentMaterialId: string;
+  /** Public half of an asymmetric key, DER SubjectPublicKeyInfo. */
+  readonly publicKey: Uint8Array | null;
+  /** Null after the material was deleted by request; kept after it expired. */
+  readonly expirationModel: ExpirationModel | null;
+  /** The earliest of all its materials. */
+  readonly validToMs: number | null;
+}
+
 /** What a region knows of one key, without the parts that cryptography never needs (policy, tags). Never changed in place. */
 export interface KeyRecord {
   readonly keyId: KeyId;
@@ -23,14 +48,21 @@ export interface KeyRecord {
   readonly description: string;
   readonly keySpec: KeySpec;
   readonly keyUsage: KeyUsage;
-  readonly origin: 'AWS_KMS';
+  readonly origin: KeyOrigin;
   readonly state: KeyState;
-  /** Null for a replica that has no material yet. */
+  /** Null for a replica that has no material yet, and for all specs but SYMMETRIC_DEFAULT. */
   readonly dataSuite: DataSuite | null;
   readonly multiRegion: MultiRegionRecord | null;
-  /** Material that encrypts; null for a replica that has none yet. */
+  /** Null unless the key is to be deleted. */
+  readonly deletion: KeyDeletion | null;
+  /** Material that encrypts; null where it is not here: a replica that has none yet, imported material that is missing. */
   readonly currentMaterial: StoredMaterial | null;
+  /** Null for origin AWS_KMS, and before the first import. */
+  readonly imported: ImportedMaterialFacts | null;
 }
+
+/** A key's own row: what is not derived from its materials. */
+export type KeyFacts = Omit<KeyRecord, 'currentMaterial' | 'imported'>;
 
 /** One version of a key's material. */
 export interface MaterialRecord {
@@ -47,7 +79,7 @@ interface RegionArn {
 }
 
 /** `KeyMetadata` of the AWS KMS API. */
-export interface KeyMetadata {
+export interface KeyMetadata extends AlgorithmLists {
   readonly AWSAccountId: string;
   readonly KeyId: string;
   readonly Arn: string;
@@ -60,7 +92,6 @@ export interface KeyMetadata {
   readonly KeyManager: 'CUSTOMER';
   readonly CustomerMasterKeySpec: string;
   readonly KeySpec: string;
-  readonly EncryptionAlgorithms: readonly string[];
   readonly MultiRegion: boolean;
   readonly MultiRegionConfiguration?: {
     readonly MultiRegionKeyType: 'PRIMARY' | 'REPLICA';
@@ -68,6 +99,10 @@ export interface KeyMetadata {
     readonly ReplicaKeys: readonly RegionArn[];
   };
   readonly CurrentKeyMaterialId?: string;
+  readonly ExpirationModel?: ExpirationModel;
+  readonly ValidTo?: Date;
+  readonly DeletionDate?: Date;
+  readonly PendingDeletionWindowInDays?: number;
 }
 
 /** The same key's ARN in another region. */
@@ -83,7 +118,8 @@ export function arnInRegion(arn: string, region: string): string {
  * @source AWS KMS API Reference, KeyMetadata
  */
 export function describeRecord(record: KeyRecord): KeyMetadata {
-  const { multiRegion, currentMaterial } = record;
+  const { multiRegion, imported, deletion } = record;
+  const materialId = imported?.currentMaterialId ?? record.currentMaterial?.binding.materialId;
   const place = (region: string): RegionArn => ({ Arn: arnInRegion(record.arn, region), Region: region });
   return {
     AWSAccountId: record.account,
@@ -98,7 +134,7 @@ export function describeRecord(record: KeyRecord): KeyMetadata {
     KeyManager: 'CUSTOMER',
     CustomerMasterKeySpec: record.keySpec,
     KeySpec: record.keySpec,
-    EncryptionAlgorithms: encryptionAlgorithms(record.keySpec),
+    ...algorithmLists(record.keySpec, record.keyUsage),
     MultiRegion: multiRegion !== null,
     ...(multiRegion !== null && {
       MultiRegionConfiguration: {
@@ -107,6 +143,12 @@ export function describeRecord(record: KeyRecord): KeyMetadata {
         ReplicaKeys: multiRegion.replicaRegions.map(place),
       },
     }),
-    ...(currentMaterial !== null && { CurrentKeyMaterialId: currentMaterial.binding.materialId }),
+    ...(materialId !== undefined && record.keySpec === 'SYMMETRIC_DEFAULT' && { CurrentKeyMaterialId: materialId }),
+    ...(imported !== null && imported.expirationModel !== null && { ExpirationModel: imported.expirationModel }),
+    ...(imported !== null && imported.validToMs !== null && { ValidTo: new Date(imported.validToMs) }),
+    ...(deletion !== null &&
+      (deletion.dateMs === null
+        ? { PendingDeletionWindowInDays: deletion.windowDays }
+        : { DeletionDate: new Date(deletion.dateMs) })),
   };
 }

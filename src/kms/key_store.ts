@@ -1,12 +1,13 @@
 import type { StoredMaterial } from '../hsm/material.js';
-import type { KeyRecord, MaterialRecord } from './key_record.js';
+import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord } from './key_record.js';
 import type { KeyId } from './key_id.js';
+import type { KeyState } from './key_state.js';
 import type { Tag } from './tag.js';
 
 /** A key as it is first recorded. */
 export interface NewKey {
-  /** `currentMaterial` is taken from `materials`. */
-  readonly record: Omit<KeyRecord, 'currentMaterial'>;
+  /** What the record says of materials is taken from `materials`. */
+  readonly record: KeyFacts;
   /** Key policy as JSON text. */
   readonly policy: string;
   readonly tags: readonly Tag[];
@@ -29,7 +30,7 @@ export interface ReplicaRecord {
 
 /** What an install changes on a key that is already recorded. */
 export interface InstalledKey {
-  readonly record: Omit<KeyRecord, 'currentMaterial'>;
+  readonly record: KeyFacts;
   readonly materials: readonly MaterialRecord[];
   /** Members that are the replica's own: given at the first install, absent later. */
   readonly own?: { readonly policy: string; readonly tags: readonly Tag[] };
@@ -47,7 +48,7 @@ export interface KeyStore {
   key(keyId: KeyId): KeyRecord | undefined;
   /** The key that a material belongs to, and the material. */
   keyOfMaterial(materialId: string): { readonly record: KeyRecord; readonly material: StoredMaterial } | undefined;
-  /** All versions, oldest first. */
+  /** All versions whose material is here and belongs to the key for good, oldest first. */
   materials(keyId: KeyId): readonly MaterialRecord[];
   /** Key ids in ascending order, those behind `after` only. */
   keyIds(page: { readonly after: string; readonly limit: number }): readonly KeyId[];
@@ -56,6 +57,8 @@ export interface KeyStore {
   replica(keyId: KeyId, region: string): ReplicaRecord | undefined;
   /** Records a replica, or replaces what was recorded of it. */
   putReplica(keyId: KeyId, replica: ReplicaRecord): void;
+  /** Puts a key into a state; with what is known of its deletion, where it is to be deleted. */
+  setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void;
   /** Replaces a replica's record and adds the material that came. */
   installKey(key: InstalledKey): void;
   /** Removes a key with everything that belongs to it. */

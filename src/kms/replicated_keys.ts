@@ -88,6 +88,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
           replicaRegions: [home.region],
           birthCertificate: replica.birthCertificate,
         },
+        deletion: null,
       },
       policy: defaultPolicy(home),
       tags: [],
@@ -114,7 +115,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
       if (record?.multiRegion?.type !== 'REPLICA' || record.multiRegion.primaryRegion !== args.source) {
         throw new Error(`${context.keyId} is no replica of ${args.source}`);
       }
-      const { currentMaterial, ...kept } = record;
+      const { currentMaterial, imported: _, ...kept } = record;
       const first = currentMaterial === null;
       store.installKey({
         record: {

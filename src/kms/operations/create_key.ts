@@ -79,7 +79,9 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
             replicaRegions: [],
             birthCertificate: birth.birthCertificate,
           },
+    deletion: null,
     currentMaterial: material,
+    imported: null,
   };
   region.store.insertKey({ record, policy, tags, materials: [{ material, index: 0, state: 'CURRENT', createdMs }] });
   return { KeyMetadata: describeRecord(record) };

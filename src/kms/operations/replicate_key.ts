@@ -104,7 +104,9 @@ function replicaOf(
     createdMs: own.createdMs,
     state: 'Creating',
     multiRegion: { ...multiRegion, type: 'REPLICA', replicaRegions: [...others, own.destination] },
+    deletion: null,
     currentMaterial: null,
+    imported: null,
   };
 }
 

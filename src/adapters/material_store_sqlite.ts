@@ -1,0 +1,203 @@
+import { isKeyId, type KeyId } from '../kms/key_id.js';
+import type { DueMaterial, ImportParameters, MaterialStore, ServiceEvent } from '../kms/material_store.js';
+import type { MaterialVersion } from '../kms/material_version.js';
+import type { Database, SqlRow, SqlStatement } from './database.js';
+import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, versionFromRow } from './key_rows.js';
+import type { SqliteKeyStore } from './key_store_sqlite.js';
+
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE import_parameters (
+    import_key_id TEXT PRIMARY KEY,
+    key_id TEXT NOT NULL REFERENCES keys (key_id) ON DELETE CASCADE,
+    wrapping_algorithm TEXT NOT NULL,
+    wrapping_key_spec TEXT NOT NULL,
+    valid_to_ms INTEGER NOT NULL,
+    public_key BLOB NOT NULL,
+    exported_key_token BLOB NOT NULL,
+    domain_key_id TEXT NOT NULL,
+    record_mac BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX import_parameters_of_key ON import_parameters (key_id);
+  CREATE INDEX import_parameters_end ON import_parameters (valid_to_ms);
+  CREATE TABLE service_events (
+    event_number INTEGER PRIMARY KEY,
+    event_id TEXT NOT NULL UNIQUE,
+    event TEXT NOT NULL
+  ) STRICT;`,
+];
+
+const ALGORITHMS = [
+  'RSAES_OAEP_SHA_1',
+  'RSAES_OAEP_SHA_256',
+  'RSA_AES_KEY_WRAP_SHA_1',
+  'RSA_AES_KEY_WRAP_SHA_256',
+] as const;
+const WRAPPING_KEY_SPECS = ['RSA_2048', 'RSA_3072', 'RSA_4096'] as const;
+
+/** The lives of a region's materials in its SQLite database, beside its keys. */
+export class SqliteMaterialStore implements MaterialStore {
+  readonly #database: Database;
+  readonly #keys: Pick<SqliteKeyStore, 'forget'>;
+  readonly #sql: Readonly<Record<StatementName, SqlStatement>>;
+
+  /** @param keys - the key store over the same database, already migrated; it forgets what is changed here */
+  constructor(database: Database, keys: Pick<SqliteKeyStore, 'forget'>) {
+    database.migrate('materials', MIGRATIONS);
+    this.#database = database;
+    this.#keys = keys;
+    const prepared = {} as Record<StatementName, SqlStatement>;
+    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
+    this.#sql = prepared;
+  }
+
+  versions(keyId: KeyId): readonly MaterialVersion[] {
+    return this.#sql.versions.all(keyId).map(versionFromRow);
+  }
+
+  putVersion(keyId: KeyId, version: MaterialVersion): void {
+    const { material } = version;
+    this.#sql.putVersion.run(
+      keyId,
+      version.materialId,
+      version.index,
+      version.state,
+      version.createdMs,
+      version.rotatedMs,
+      version.description,
+      version.expirationModel,
+      version.validToMs,
+      version.publicKey,
+      material?.exportedKeyToken ?? null,
+      material?.domainKeyId ?? null,
+      material?.recordMac ?? null,
+    );
+    this.#keys.forget(keyId);
+  }
+
+  removeVersion(keyId: KeyId, materialId: string): void {
+    this.#sql.removeVersion.run(keyId, materialId);
+    this.#keys.forget(keyId);
+  }
+
+  insertParameters({ keyId, algorithm, importKey, validToMs }: ImportParameters): void {
+    this.#sql.insertParameters.run(
+      importKey.id,
+      keyId,
+      algorithm,
+      importKey.keySpec,
+      validToMs,
+      importKey.publicKey,
+      importKey.exportedKeyToken,
+      importKey.domainKeyId,
+      importKey.recordMac,
+    );
+  }
+
+  parameters(importKeyId: string): ImportParameters | undefined {
+    const row = this.#sql.parameters.get(importKeyId);
+    return row === undefined ? undefined : parametersFromRow(row);
+  }
+
+  countParameters(keyId: KeyId): number {
+    return integer(this.#sql.countParameters.get(keyId) ?? {}, 'count');
+  }
+
+  removeParameters(importKeyId: string): boolean {
+    return this.#sql.removeParameters.run(importKeyId).changes > 0;
+  }
+
+  removeParametersUntil(nowMs: number): number {
+    return this.#sql.removeParametersUntil.run(nowMs).changes;
+  }
+
+  expiredMaterials(nowMs: number, limit: number): readonly DueMaterial[] {
+    return this.#sql.expiredMaterials
+      .all(nowMs, limit)
+      .map((row) => ({ keyId: keyIdOf(row), materialId: text(row, 'material_id') }));
+  }
+
+  deletableKeys(nowMs: number, limit: number): readonly KeyId[] {
+    return this.#sql.deletableKeys.all(nowMs, limit).map(keyIdOf);
+  }
+
+  nextDueMs(): number | null {
+    return integerOrNull(this.#sql.nextDue.get() ?? { due_ms: null }, 'due_ms');
+  }
+
+  expiringKeys(): readonly { readonly keyId: KeyId; readonly validToMs: number }[] {
+    return this.#sql.expiringKeys
+      .all()
+      .map((row) => ({ keyId: keyIdOf(row), validToMs: integer(row, 'valid_to_ms') }));
+  }
+
+  putEvent(event: ServiceEvent): void {
+    this.#sql.putEvent.run(event.eventId, JSON.stringify(event));
+  }
+
+  events(limit: number): readonly ServiceEvent[] {
+    return this.#sql.events.all(limit).map((row) => JSON.parse(text(row, 'event')) as ServiceEvent);
+  }
+
+  removeEvent(eventId: string): void {
+    this.#sql.removeEvent.run(eventId);
+  }
+
+  scrub(): void {
+    this.#database.scrub();
+  }
+}
+
+const STATEMENTS = {
+  versions: `${VERSION_ROWS} WHERE key_id = ? ORDER BY rotation_index`,
+  putVersion: `INSERT INTO key_materials (key_id, material_id, rotation_index, material_state, created_ms, rotated_ms,
+    description, expiration_model, valid_to_ms, public_key, exported_key_token, domain_key_id, record_mac)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key_id, material_id) DO UPDATE SET rotation_index = excluded.rotation_index,
+    material_state = excluded.material_state, rotated_ms = excluded.rotated_ms, description = excluded.description,
+    expiration_model = excluded.expiration_model, valid_to_ms = excluded.valid_to_ms, public_key = excluded.public_key,
+    exported_key_token = excluded.exported_key_token, domain_key_id = excluded.domain_key_id,
+    record_mac = excluded.record_mac`,
+  removeVersion: 'DELETE FROM key_materials WHERE key_id = ? AND material_id = ?',
+  insertParameters: `INSERT INTO import_parameters (import_key_id, key_id, wrapping_algorithm, wrapping_key_spec, valid_to_ms,
+    public_key, exported_key_token, domain_key_id, record_mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  parameters: 'SELECT * FROM import_parameters WHERE import_key_id = ?',
+  countParameters: 'SELECT count(*) AS count FROM import_parameters WHERE key_id = ?',
+  removeParameters: 'DELETE FROM import_parameters WHERE import_key_id = ?',
+  removeParametersUntil: 'DELETE FROM import_parameters WHERE valid_to_ms <= ?',
+  expiredMaterials: `SELECT key_id, material_id FROM key_materials
+    WHERE exported_key_token IS NOT NULL AND valid_to_ms IS NOT NULL AND valid_to_ms <= ? ORDER BY valid_to_ms LIMIT ?`,
+  deletableKeys: `SELECT key_id FROM keys WHERE deletion_date_ms IS NOT NULL AND deletion_date_ms <= ?
+    ORDER BY deletion_date_ms LIMIT ?`,
+  nextDue: `SELECT min(due_ms) AS due_ms FROM (
+    SELECT min(valid_to_ms) AS due_ms FROM key_materials WHERE exported_key_token IS NOT NULL AND valid_to_ms IS NOT NULL
+    UNION ALL SELECT min(deletion_date_ms) FROM keys WHERE deletion_date_ms IS NOT NULL
+    UNION ALL SELECT min(valid_to_ms) FROM import_parameters)`,
+  expiringKeys: `SELECT key_id, min(valid_to_ms) AS valid_to_ms FROM key_materials
+    WHERE exported_key_token IS NOT NULL AND valid_to_ms IS NOT NULL GROUP BY key_id ORDER BY key_id`,
+  putEvent: 'INSERT INTO service_events (event_id, event) VALUES (?, ?)',
+  events: 'SELECT event FROM service_events ORDER BY event_number LIMIT ?',
+  removeEvent: 'DELETE FROM service_events WHERE event_id = ?',
+} as const;
+type StatementName = keyof typeof STATEMENTS;
+
+function keyIdOf(row: SqlRow): KeyId {
+  const id = text(row, 'key_id');
+  if (!isKeyId(id)) throw new Error(`the database holds the malformed key id ${id}`);
+  return id;
+}
+
+function parametersFromRow(row: SqlRow): ImportParameters {
+  return {
+    keyId: keyIdOf(row),
+    algorithm: oneOf(row, 'wrapping_algorithm', ALGORITHMS),
+    validToMs: integer(row, 'valid_to_ms'),
+    importKey: {
+      id: text(row, 'import_key_id'),
+      keySpec: oneOf(row, 'wrapping_key_spec', WRAPPING_KEY_SPECS),
+      publicKey: octets(row, 'public_key'),
+      exportedKeyToken: octets(row, 'exported_key_token'),
+      domainKeyId: text(row, 'domain_key_id'),
+      recordMac: octets(row, 'record_mac'),
+    },
+  };
+}
