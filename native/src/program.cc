@@ -26,6 +26,7 @@ class Decoder {
   bool object_operand(ObjectOperand& operand);
   bool bytes_operand(BytesOperand& operand);
   bool secret_operand(uint32_t& reg);
+  bool secret_bytes(BytesOperand& operand);
   bool read_template(Template& result, uint32_t depth);
   bool attribute(CK_ATTRIBUTE& attribute, Template& owner, uint32_t depth);
   bool mechanism(Step& step) { return read_mechanism(reader_, arena_, step.mechanism); }
@@ -64,6 +65,12 @@ bool Decoder::bytes_operand(BytesOperand& operand) {
 bool Decoder::secret_operand(uint32_t& reg) {
   reg = reader_.word();
   return reg < secrets_;
+}
+
+bool Decoder::secret_bytes(BytesOperand& operand) {
+  operand = BytesOperand{};
+  operand.is_register = true;
+  return secret_operand(operand.reg);
 }
 
 bool Decoder::attribute(CK_ATTRIBUTE& attribute, Template& owner, uint32_t depth) {
@@ -188,6 +195,20 @@ bool Decoder::body(Step& step) {
       return step.count <= kHandlesMax && read_template(step.first, 0) && makes_output(step.output);
     case Opcode::kDestroyObject:
       return object_operand(step.object);
+    case Opcode::kUnpadOaep:
+      step.count = reader_.word();
+      step.length_min = reader_.word();
+      step.length_max = reader_.word();
+      return step.count >= 1 && step.count <= 2 && secret_bytes(step.data) && secret_bytes(step.decoy) &&
+             makes_secret(step.reg) && makes_output(step.output);
+    case Opcode::kEcPrivateValue:
+      step.signature = BytesOperand{};
+      step.order = BytesOperand{};
+      if (!secret_bytes(step.data) || !secret_bytes(step.decoy)) return false;
+      step.signature.octets = reader_.octets(step.signature.length);
+      step.order.octets = reader_.octets(step.order.length);
+      return step.order.length > 0 && makes_secret(step.reg) && makes_output(step.output) &&
+             makes_output(step.second_output);
     case Opcode::kKeep:
       step.reg = reader_.word();
       return step.reg < objects_ && makes_output(step.output);

@@ -52,6 +52,8 @@ enum class Opcode : uint32_t {
   kDestroyObject = 19,
   kKeep = 20,
   kReadSecret = 21,
+  kUnpadOaep = 22,
+  kEcPrivateValue = 23,
 };
 
 struct ObjectOperand {
@@ -81,11 +83,16 @@ struct Step {
   uint32_t reg;         // object or secret that the step makes
   uint32_t second_reg;  // the private key of a pair; the secret of kCreateObject or kNone
   uint32_t count;       // octets of randomness, handles, or attribute types
+  uint32_t second_output;
+  uint32_t length_min;
+  uint32_t length_max;
   CK_MECHANISM mechanism;
   ObjectOperand object;
   ObjectOperand second_object;
   BytesOperand data;
   BytesOperand signature;
+  BytesOperand decoy;
+  BytesOperand order;
   Template first;
   Template second;
   CK_ATTRIBUTE_TYPE secret_type;

@@ -190,6 +190,10 @@ Status Runner::run_step(const Step& step, ResultWriter& writer) {
       return destroy_object(step);
     case Opcode::kKeep:
       return keep(step, writer);
+    case Opcode::kUnpadOaep:
+      return unpad_oaep(step, writer);
+    case Opcode::kEcPrivateValue:
+      return ec_private_value(step, writer);
     case Opcode::kReadSecret:
       return read_secret(step);
   }

@@ -78,6 +78,8 @@ class Runner {
   Status find_objects(const Step& step, ResultWriter& writer);
   Status destroy_object(const Step& step);
   Status keep(const Step& step, ResultWriter& writer);
+  Status unpad_oaep(const Step& step, ResultWriter& writer);
+  Status ec_private_value(const Step& step, ResultWriter& writer);
   Status read_secret(const Step& step);
 
   // Runs an *Init and its operation into the room that `place` gives, with more room where the token asks for it.

@@ -176,6 +176,38 @@ export class Job {
   }
 
   /**
+   * Takes the padding of RSAES-OAEP (empty label, MGF1 with the same hash) off a raw decryption, in locked memory and in constant time.
+   *
+   * @param expected - length of the message, octets
+   * @param decoy - what the job goes on with where padding or length are wrong; its length decides no time that tells anything
+   * @returns the message or the decoy; `refusal` is not 0 where it is the decoy
+   * @source RFC 8017 section 7.1.2
+   */
+  unpadOaep(
+    encoded: SecretRef,
+    expected: { readonly hash: 'sha1' | 'sha256'; readonly minOctets: number; readonly maxOctets: number },
+    decoy: SecretRef,
+  ): { readonly message: SecretRef; readonly refusal: Output<'rv'> } {
+    return this.encoder.unpadOaep(encoded, expected, decoy);
+  }
+
+  /**
+   * Reads the private value out of the PKCS#8 of an elliptic-curve key, in locked memory: this curve by name, in DER or BER.
+   *
+   * @param curve - `parameters` DER of its OBJECT IDENTIFIER; `order` of the base point, big-endian, which gives the value its length
+   * @param decoy - as long as the order; what the job goes on with where the octets are anything else
+   * @returns the value or the decoy; `refusal` is not 0 where it is the decoy; the public point that came with the key, or no octets
+   * @source RFC 5208, RFC 5915
+   */
+  ecPrivateValue(
+    pkcs8: SecretRef,
+    curve: { readonly parameters: Uint8Array; readonly order: Uint8Array },
+    decoy: SecretRef,
+  ): { readonly value: SecretRef; readonly refusal: Output<'rv'>; readonly publicPoint: Output<'bytes'> } {
+    return this.encoder.ecPrivateValue(pkcs8, curve, decoy);
+  }
+
+  /**
    * Lets the step that comes next fail without ending the job, and tells its `CKR_` (0 where it succeeded).
    * Steps that refer to what a failed step would have made fail with `ERR_TOKEN_REFERENCE`.
    */

@@ -2,34 +2,10 @@ import * as ck from './cryptoki.js';
 import type { BytesOperand, ObjectOperand, ObjectRef, Output, SecretRef } from './job.js';
 import type { Mechanism } from './mechanism.js';
 import { encodeMechanism, weightOf, type Weight } from './mechanism_encoding.js';
+import { OPCODE } from './opcode.js';
 import { ProgramBuffer } from './program_buffer.js';
 import type { Template } from './template.js';
 import { encodeTemplate, makesTokenObject } from './template_encoding.js';
-
-/** Numbers of the steps, as `native/src/program.h` has them. */
-const OPCODE = {
-  generateKey: 1,
-  generateKeyPair: 2,
-  deriveKey: 3,
-  wrapKey: 4,
-  unwrapKey: 5,
-  encrypt: 6,
-  decrypt: 7,
-  decryptToSecret: 8,
-  sign: 9,
-  verify: 10,
-  random: 11,
-  randomSecret: 12,
-  reveal: 13,
-  createObject: 14,
-  copyObject: 15,
-  getAttributes: 16,
-  setAttributes: 17,
-  findObjects: 18,
-  destroyObject: 19,
-  keep: 20,
-  readSecret: 21,
-} as const;
 
 const MAGIC = 0x314a464b;
 const HEADER_WORDS = 8;
@@ -250,6 +226,36 @@ export class JobEncoder {
     return made;
   }
 
+  unpadOaep(
+    encoded: SecretRef,
+    expected: { readonly hash: 'sha1' | 'sha256'; readonly minOctets: number; readonly maxOctets: number },
+    decoy: SecretRef,
+  ): { readonly message: SecretRef; readonly refusal: Output<'rv'> } {
+    const program = this.#begin(OPCODE.unpadOaep);
+    program.words3(expected.hash === 'sha1' ? 1 : 2, expected.minOctets, expected.maxOctets);
+    program.words2(this.#known(encoded), this.#known(decoy));
+    const message = this.#makeSecret(program);
+    const refusal = this.#output(program, 'rv');
+    this.#end(program);
+    return { message, refusal };
+  }
+
+  ecPrivateValue(
+    pkcs8: SecretRef,
+    curve: { readonly parameters: Uint8Array; readonly order: Uint8Array },
+    decoy: SecretRef,
+  ): { readonly value: SecretRef; readonly refusal: Output<'rv'>; readonly publicPoint: Output<'bytes'> } {
+    const program = this.#begin(OPCODE.ecPrivateValue);
+    program.words2(this.#known(pkcs8), this.#known(decoy));
+    program.putOctets(curve.parameters);
+    program.putOctets(curve.order);
+    const value = this.#makeSecret(program);
+    const refusal = this.#output(program, 'rv');
+    const publicPoint = this.#output(program, 'bytes');
+    this.#end(program);
+    return { value, refusal, publicPoint };
+  }
+
   attempt(): Output<'rv'> {
     if (this.#attempted === 1) throw new RangeError('attempt() was called twice before one step');
     this.#attempted = 1;
@@ -364,7 +370,7 @@ export class JobEncoder {
     return { kind: 'secret-ref', index };
   }
 
-  #output<Kind extends 'bytes' | 'object' | 'attributes' | 'handles'>(
+  #output<Kind extends 'bytes' | 'object' | 'attributes' | 'handles' | 'rv'>(
     program: ProgramBuffer,
     kind: Kind,
   ): Output<Kind> {
