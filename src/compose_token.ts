@@ -9,7 +9,7 @@ import { TokenModule, type TokenSelector } from './token/module.js';
 import { generatePinFile, type PinSource } from './token/native.js';
 import { OpenToken } from './token/open_token.js';
 import { probeToken, tokenIdentity } from './token/probe/probe.js';
-import { encodeProfile, identityChanges, parseProfile, withFact, type TokenProfile } from './token/profile.js';
+import { encodeProfile, identityChanges, isEarlierProfile, parseProfile, withFact, type TokenProfile } from './token/profile.js';
 import { prepareTokenDirectory } from './token/token_directory.js';
 import { initialiseToken } from './token/token_initialisation.js';
 
@@ -141,8 +141,10 @@ function probe(token: OpenToken): Promise<TokenProfile> {
 
 async function currentProfile(token: OpenToken, file: string): Promise<TokenProfile> {
   if (existsSync(file)) {
-    const stored = parseProfile(readFileSync(file, 'utf8'));
-    if (identityChanges(stored.identity, tokenIdentity(token.module, token.slot)).length === 0) return stored;
+    const text = readFileSync(file, 'utf8');
+    const stored = isEarlierProfile(text) ? null : parseProfile(text);
+    const present = tokenIdentity(token.module, token.slot);
+    if (stored !== null && identityChanges(stored.identity, present).length === 0) return stored;
   }
   const profile = await probe(token);
   storeProfile(profile, file);

@@ -40,6 +40,21 @@ export const factWords: Readonly<Record<FactName, string>> = {
   rsaAesKeyWrapSha1: 'CKM_RSA_AES_KEY_WRAP with SHA-1',
   rsaAesKeyWrapSha256: 'CKM_RSA_AES_KEY_WRAP with SHA-256',
   trustedKeyBySo: 'CKA_TRUSTED set by the security officer',
+  genericSecretKeyGen: 'CKM_GENERIC_SECRET_KEY_GEN',
+  hmacSha224: 'CKM_SHA224_HMAC',
+  hmacSha512: 'CKM_SHA512_HMAC',
+  rsaPkcs1Signature: 'CKM_RSA_PKCS signatures',
+  rsaPssSignature: 'CKM_RSA_PKCS_PSS',
+  rsaOaepSha1: 'CKM_RSA_PKCS_OAEP with SHA-1, encryption and decryption',
+  rsaOaepSha256: 'CKM_RSA_PKCS_OAEP with SHA-256, encryption and decryption',
+  ecKeyP256: 'CKM_EC_KEY_PAIR_GEN and CKM_ECDSA on P-256',
+  ecKeyP384: 'CKM_EC_KEY_PAIR_GEN and CKM_ECDSA on P-384',
+  ecKeyP521: 'CKM_EC_KEY_PAIR_GEN and CKM_ECDSA on P-521',
+  ecKeySecp256k1: 'CKM_EC_KEY_PAIR_GEN and CKM_ECDSA on secp256k1',
+  ecdhP256: 'CKM_ECDH1_DERIVE on P-256 to a secret that can be read',
+  ecdhP384: 'CKM_ECDH1_DERIVE on P-384 to a secret that can be read',
+  ecdhP521: 'CKM_ECDH1_DERIVE on P-521 to a secret that can be read',
+  edKeyEd25519: 'CKM_EC_EDWARDS_KEY_PAIR_GEN and CKM_EDDSA on Ed25519, wrapped and unwrapped',
 };
 
 /** What a token may refuse, as it is told to a person. */

@@ -8,6 +8,8 @@ import { ConfigError } from '../errors.js';
  * - `ecdh1*`: `CKM_ECDH1_DERIVE` on P-384 under each key derivation function, to AES-256 and to a 48-octet secret
  * - `sp800108*`: counter mode with HMAC-SHA-256 on an AES or a generic base key
  * - `*PrivateWrap`, `*PrivateUnwrap`: private keys under RFC 5649
+ * - `ecKey*`, `edKey*`: generate, wrap, unwrap, sign, and verify with a public key from outside; `ecdh*`: agree with an unwrapped key
+ * - `rsaOaep*`: encrypt with a public key from outside, and decrypt what software encrypted
  * - `trustedKeyBySo`: needs the security officer, so that only provisioning can find it ({@link withFact})
  */
 export const factNames = [
@@ -49,6 +51,21 @@ export const factNames = [
   'rsaAesKeyWrapSha1',
   'rsaAesKeyWrapSha256',
   'trustedKeyBySo',
+  'genericSecretKeyGen',
+  'hmacSha224',
+  'hmacSha512',
+  'rsaPkcs1Signature',
+  'rsaPssSignature',
+  'rsaOaepSha1',
+  'rsaOaepSha256',
+  'ecKeyP256',
+  'ecKeyP384',
+  'ecKeyP521',
+  'ecKeySecp256k1',
+  'ecdhP256',
+  'ecdhP384',
+  'ecdhP521',
+  'edKeyEd25519',
 ] as const;
 
 /** The name of one thing that a token may be able to do. */
@@ -120,6 +137,8 @@ const rulesSchema = z.strictObject({
   ecPointEncoding: z.enum(['der', 'raw']).nullable(),
   /** Attributes that this token wants besides the usual ones, with any value, to unwrap an EC private key. */
   ecPrivateUnwrapAttributes: z.array(mechanismNumber),
+  /** How `CKA_EC_PARAMS` of Ed25519 is given: as the object identifier or as the curve's name. */
+  ed25519Parameters: z.enum(['oid', 'name']).nullable(),
   /** Whether an unwrap template may and must have `CKA_VALUE_LEN`. */
   unwrapValueLength: z.enum(['refused', 'optional', 'required']).nullable(),
   /** Whether `CKA_VALUE_LEN` of an unwrapped secret is its length. */
@@ -136,8 +155,11 @@ const mechanismSchema = z.strictObject({
   flags: z.number(),
 });
 
+/** Version of what a profile holds; a profile of an older one is probed again. */
+export const PROFILE_VERSION = 2;
+
 const profileSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(PROFILE_VERSION),
   identity: identitySchema,
   /** What the token lists; for people, and to tell what is missing. Strategies look at the facts only. */
   mechanisms: z.array(mechanismSchema).max(4096),
@@ -187,6 +209,17 @@ export function parseProfile(text: string): TokenProfile {
       cause: parsed.error,
     },
   );
+}
+
+/** Whether a stored profile is of an earlier version, so that the token is to be probed again. */
+export function isEarlierProfile(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    const version = typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined;
+    return typeof version === 'number' && Number.isInteger(version) && version >= 1 && version < PROFILE_VERSION;
+  } catch {
+    return false;
+  }
 }
 
 /** A profile with one fact found later, by somebody who may do more than the probe. */

@@ -1,6 +1,7 @@
 import {
   enforcementNames,
   factNames,
+  PROFILE_VERSION,
   type EnforcementName,
   type FactName,
   type TokenProfile,
@@ -25,7 +26,7 @@ export function profileBut(without: {
     ] as const;
   });
   return {
-    version: 1,
+    version: PROFILE_VERSION,
     identity: {
       modulePath: '/lib/module.so',
       manufacturer: 'Maker',
@@ -47,6 +48,7 @@ export function profileBut(without: {
       ecdh1Truncation: 'trailing',
       ecPointEncoding: 'der',
       ecPrivateUnwrapAttributes: [],
+      ed25519Parameters: 'oid',
       unwrapValueLength: 'optional',
       valueLengthAfterUnwrap: true,
       sessionCountMax: 0,

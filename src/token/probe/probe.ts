@@ -7,6 +7,7 @@ import type { ObjectHandle } from '../object.js';
 import {
   enforcementNames,
   factNames,
+  PROFILE_VERSION,
   type Enforcement,
   type Fact,
   type TokenIdentity,
@@ -19,6 +20,7 @@ import { probeAgreement } from './agreement.js';
 import { probeCiphers } from './cipher.js';
 import { probeDerivations } from './derivation.js';
 import { probeEnforcement } from './enforcement.js';
+import { probeKeySpecs } from './key_spec.js';
 import { knownKey } from './known_key.js';
 import { ProbeContext, probeLabel, type JobRunner } from './probe_context.js';
 import { probeRsaKeyTransport, probeRsaUnwrapping } from './rsa.js';
@@ -85,6 +87,7 @@ async function probeOnce(token: ProbedToken, clock: Clock): Promise<TokenProfile
     await probeDerivedWrapping(context);
     await probeEcPrivateWrapping(context);
     await probeRsaKeyTransport(context, rsaPair);
+    await probeKeySpecs(context, rsaPair);
     await probeEnforcement(context);
   } finally {
     await context.destroyKept();
@@ -92,7 +95,7 @@ async function probeOnce(token: ProbedToken, clock: Clock): Promise<TokenProfile
   await destroyLeftovers(context);
   context.rules.sessionCountMax = token.slot.token().sessionCountRwMax;
   return {
-    version: 1,
+    version: PROFILE_VERSION,
     identity: tokenIdentity(token.module, token.slot),
     mechanisms: [...token.slot.mechanisms()],
     facts: complete(factNames, context.facts, (): Fact => ({

@@ -98,6 +98,7 @@ export class ProbeContext {
     ecdh1Truncation: null,
     ecPointEncoding: null,
     ecPrivateUnwrapAttributes: [],
+    ed25519Parameters: null,
     unwrapValueLength: null,
     valueLengthAfterUnwrap: null,
     sessionCountMax: null,

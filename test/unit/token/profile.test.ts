@@ -18,7 +18,7 @@ describe('a stored token profile', () => {
       withoutFacts,
       { ...profile, facts: fewerFacts },
       { ...profile, facts: { ...facts, telepathy: random } },
-      { ...profile, version: 2 },
+      { ...profile, version: 1 },
       { ...profile, extra: true },
       { ...profile, facts: { ...facts, random: { ...random, works: 'yes' } } },
       { ...profile, rules: { ...profile.rules, ecdh1Truncation: 'middle' } },
