@@ -20,6 +20,8 @@ import {
   CKA_WRAP,
   CKA_WRAP_WITH_TRUSTED,
   CKK_EC,
+  CKK_EC_EDWARDS,
+  CKK_RSA,
   CKO_PRIVATE_KEY,
   CKO_SECRET_KEY,
 } from '../token/cryptoki.js';
@@ -42,11 +44,13 @@ const attributeOfUse: Readonly<Record<KeyUse, number>> = {
   derive: CKA_DERIVE,
 };
 const secretKeyUses: readonly KeyUse[] = ['encrypt', 'decrypt', 'sign', 'verify', 'wrap', 'unwrap', 'derive'];
+/** Key types whose keys are private keys here; public halves have no shape. */
+const privateKeyTypes: ReadonlySet<number> = new Set([CKK_RSA, CKK_EC, CKK_EC_EDWARDS]);
 const privateKeyUses: readonly KeyUse[] = ['decrypt', 'sign', 'unwrap', 'derive'];
 
 /** What a key in the token is, attribute by attribute: its template, and what is compared when it is read back. */
 export interface KeyShape {
-  /** `CKK_AES`, `CKK_GENERIC_SECRET` or `CKK_EC` (a private key). */
+  /** `CKK_AES` or `CKK_GENERIC_SECRET`; `CKK_RSA`, `CKK_EC` or `CKK_EC_EDWARDS` (a private key). */
   readonly keyType: number;
   /** Octets of a secret key; left out for a private key. */
   readonly lengthOctets?: number;
@@ -68,7 +72,7 @@ export interface KeyShape {
 export type KeyOrigin = 'generate' | 'derive' | 'unwrap';
 
 function expectations(shape: KeyShape, capabilities: HsmCapabilities): readonly TemplateAttribute[] {
-  const isPrivateKey = shape.keyType === CKK_EC;
+  const isPrivateKey = privateKeyTypes.has(shape.keyType);
   const attributes: [number, TemplateValue][] = [
     [CKA_CLASS, isPrivateKey ? CKO_PRIVATE_KEY : CKO_SECRET_KEY],
     [CKA_KEY_TYPE, shape.keyType],

@@ -49,18 +49,8 @@ export class RecordKey {
 
   /** Completes a stored backing key with the MAC over its record. */
   async bind(binding: MaterialBinding, domainKeyId: string, exportedKeyToken: Uint8Array): Promise<StoredMaterial> {
-    const [active] = await this.#keys.get();
-    if (active === undefined) {
-      throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the token holds no record key: provision it first');
-    }
     const material = { binding, domainKeyId, exportedKeyToken };
-    const octets = recordOctets(material);
-    // A wrong MAC would be found when the key is first used, long after it was acknowledged: so it is made twice.
-    const recordMac = await this.#mac(active, octets);
-    if (!equalOctets(recordMac, await this.#mac(active, octets))) {
-      throw this.#jobs.health.stop('the token made two MACs over one record that differ', { keyId: binding.keyId });
-    }
-    return { ...material, recordMac };
+    return { ...material, recordMac: await this.seal(recordOctets(material)) };
   }
 
   /**
@@ -71,13 +61,32 @@ export class RecordKey {
    * @throws {@link HsmError} `ERR_HSM_RECORD`
    */
   async assertBound(material: StoredMaterial): Promise<void> {
-    const octets = recordOctets(material);
-    for (const key of await this.#keys.get()) {
-      if (equalOctets(await this.#mac(key, octets), material.recordMac)) return;
-    }
+    if (await this.isSealed(recordOctets(material), material.recordMac)) return;
     throw new HsmError('ERR_HSM_RECORD', `the record of key ${material.binding.keyId} is not as it was stored`, {
       details: { keyId: material.binding.keyId, materialId: material.binding.materialId },
     });
+  }
+
+  /** MAC over a record's octets, which begin with a label of their kind. */
+  async seal(octets: Uint8Array): Promise<Uint8Array> {
+    const [active] = await this.#keys.get();
+    if (active === undefined) {
+      throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the token holds no record key: provision it first');
+    }
+    // A wrong MAC would be found when the record is first used, long after it was acknowledged: so it is made twice.
+    const mac = await this.#mac(active, octets);
+    if (!equalOctets(mac, await this.#mac(active, octets))) {
+      throw this.#jobs.health.stop('the token made two MACs over one record that differ');
+    }
+    return mac;
+  }
+
+  /** Whether some record key has sealed these octets. */
+  async isSealed(octets: Uint8Array, mac: Uint8Array): Promise<boolean> {
+    for (const key of await this.#keys.get()) {
+      if (equalOctets(await this.#mac(key, octets), mac)) return true;
+    }
+    return false;
   }
 
   async #mac(key: TokenKey, octets: Uint8Array): Promise<Uint8Array> {
