@@ -1,29 +1,28 @@
-import type { StoredMaterial } from '../hsm/material.js';
 import { parseCiphertextBlob } from '../wire/ciphertext_blob.js';
 import { authorizeKey } from './authorization.js';
-import { ciphertextKeyInaccessible, incorrectKey, invalidCiphertext, KmsError } from './errors.js';
-import { findKey, requireUsable } from './key_lookup.js';
-import { requireAlgorithm, type EncryptionAlgorithm } from './key_spec.js';
+import { ciphertextKeyInaccessible, incorrectKey, invalidCiphertext, KmsError, validationError } from './errors.js';
+import { findKey, requireUse, type UsableKey } from './key_lookup.js';
+import { rsaCiphertextOctets, type AlgorithmUse, type EncryptionAlgorithm } from './key_spec.js';
 import type { KeyRecord } from './key_record.js';
+import type { EncryptionContext } from './ports.js';
 import type { Call } from './region.js';
 
 /** The key that a blob was made with. */
-export interface DecryptingKey {
-  readonly arn: string;
-  readonly material: StoredMaterial;
-  readonly algorithm: EncryptionAlgorithm;
-}
+export type DecryptingKey = UsableKey<EncryptionAlgorithm>;
 
 /** What a request says about the blob that it wants decrypted. */
 export interface CiphertextRequest {
   readonly blob: Uint8Array;
   readonly keyId: string | undefined;
   readonly grantTokens: readonly string[] | undefined;
+  /** Absent is `SYMMETRIC_DEFAULT`. */
   readonly algorithm: EncryptionAlgorithm | undefined;
+  readonly context: EncryptionContext | undefined;
 }
 
 /**
  * Finds the key of a ciphertext blob: by the key material id that the blob names, and by `KeyId` where the caller gives one.
+ * Ciphertexts of asymmetric keys name no key: `KeyId` does.
  *
  * A caller who names no key learns nothing about keys that it may not use: unknown and forbidden are one answer.
  *
@@ -33,8 +32,14 @@ export interface CiphertextRequest {
  * @source AWS KMS API Reference, Decrypt
  */
 export function findDecryptingKey(call: Call, operation: string, request: CiphertextRequest): DecryptingKey {
+  const use = decryption(operation, request.algorithm);
   const named = request.keyId === undefined ? undefined : findKey(call, request.keyId, 'key-or-alias');
-  if (named !== undefined) authorizeKey(call, operation, named, request.grantTokens);
+  if (named !== undefined) {
+    authorizeKey(call, operation, named, request.grantTokens);
+    if (named.keySpec !== 'SYMMETRIC_DEFAULT') return findAsymmetric(call, named, use, request);
+  } else if (use.algorithm !== 'SYMMETRIC_DEFAULT') {
+    throw validationError(`KeyId is required with the algorithm ${use.algorithm}.`);
+  }
   const blob = parseCiphertextBlob(request.blob);
   if (blob === null) throw invalidCiphertext();
   const found = call.region.store.keyOfMaterial(blob.materialId);
@@ -44,12 +49,19 @@ export function findDecryptingKey(call: Call, operation: string, request: Cipher
     if (found === undefined) throw ciphertextKeyInaccessible();
     authorizeUnnamed(call, operation, found.record, request.grantTokens);
   }
-  requireUsable(found.record);
-  return {
-    arn: found.record.arn,
-    material: found.material,
-    algorithm: requireAlgorithm(found.record.keySpec, request.algorithm),
-  };
+  return requireUse(call, found.record, use, found.material);
+}
+
+function findAsymmetric(
+  call: Call,
+  named: KeyRecord,
+  use: AlgorithmUse<'ENCRYPT_DECRYPT'>,
+  request: CiphertextRequest,
+): DecryptingKey {
+  const key = requireUse(call, named, use);
+  requireNoContext(key, request.context);
+  if (request.blob.length !== rsaCiphertextOctets(key.keySpec)) throw invalidCiphertext();
+  return key;
 }
 
 /** Checks that a named key may decrypt, without a blob: a dry run that ignores the ciphertext. */
@@ -60,8 +72,24 @@ export function findNamedDecryptingKey(
 ): DecryptingKey {
   const record = findKey(call, request.keyId, 'key-or-alias');
   authorizeKey(call, operation, record, request.grantTokens);
-  const material = requireUsable(record);
-  return { arn: record.arn, material, algorithm: requireAlgorithm(record.keySpec, request.algorithm) };
+  const key = requireUse(call, record, decryption(operation, request.algorithm));
+  requireNoContext(key, request.context);
+  return key;
+}
+
+/**
+ * Checks that an asymmetric key is given no encryption context: nothing would authenticate it.
+ *
+ * @throws {@link KmsError} `ValidationException`
+ * @source AWS KMS Developer Guide, "Encryption context": symmetric encryption keys only
+ */
+export function requireNoContext(key: UsableKey, context: EncryptionContext | undefined): void {
+  if (key.keySpec === 'SYMMETRIC_DEFAULT' || context === undefined || Object.keys(context).length === 0) return;
+  throw validationError(`An encryption context cannot be used with key spec ${key.keySpec}.`);
+}
+
+function decryption(operation: string, algorithm: EncryptionAlgorithm | undefined): AlgorithmUse<'ENCRYPT_DECRYPT'> {
+  return { usage: 'ENCRYPT_DECRYPT', operation, algorithm: algorithm ?? 'SYMMETRIC_DEFAULT' };
 }
 
 function authorizeUnnamed(

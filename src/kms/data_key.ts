@@ -1,7 +1,7 @@
 import type { StoredMaterial } from '../hsm/material.js';
 import { dryRunSucceeded, validationError } from './errors.js';
 import { awaitDependency } from './dependency_failure.js';
-import { findEncryptingKey } from './key_lookup.js';
+import { findEncryptingKey } from './encrypting_key.js';
 import type { EncryptionContext } from './ports.js';
 import type { Call } from './region.js';
 
@@ -46,6 +46,7 @@ export async function makeDataKey(
     keyId: request.KeyId,
     grantTokens: request.GrantTokens,
     algorithm: undefined,
+    context: request.EncryptionContext,
   });
   if (request.DryRun === true) throw dryRunSucceeded();
   const made = await awaitDependency(

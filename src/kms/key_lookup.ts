@@ -1,8 +1,8 @@
-import type { StoredMaterial } from '../hsm/material.js';
+import type { KeySpec, KeyUsage, StoredMaterial } from '../hsm/material.js';
 import { authorizeKey } from './authorization.js';
 import { keyNotFound, parseKeyReference, aliasNotFound, type AcceptedReference } from './key_id.js';
 import type { KeyRecord } from './key_record.js';
-import { requireAlgorithm, type EncryptionAlgorithm } from './key_spec.js';
+import { requireAlgorithm, type AlgorithmUse } from './key_spec.js';
 import { requireState } from './key_state.js';
 import type { Call } from './region.js';
 
@@ -20,32 +20,52 @@ export function findKey(call: Call, text: string, accepted: AcceptedReference): 
   return record;
 }
 
-/** A key that is ready to encrypt. */
-export interface EncryptingKey {
+/** What a request for cryptography says about the key that it wants. */
+export interface KeyRequest {
+  readonly keyId: string;
+  readonly grantTokens: readonly string[] | undefined;
+}
+
+/** A key that is ready for an operation: authorised, in a usable state, of the right usage, and with its material. */
+export interface UsableKey<Algorithm extends string = string> {
   readonly arn: string;
+  readonly keySpec: KeySpec;
+  readonly origin: KeyRecord['origin'];
   readonly material: StoredMaterial;
-  readonly algorithm: EncryptionAlgorithm;
+  readonly algorithm: Algorithm;
 }
 
 /**
- * Finds a key that is to encrypt: lookup, authorisation, state, usage, in this order.
+ * Finds a key for an operation: lookup, authorisation, state, usage, algorithm, in this order.
  *
- * @param operation - permission without `kms:`
+ * @param use.operation - permission without `kms:`
  * @throws {@link KmsError} as each check says
  */
-export function findEncryptingKey(
+export function findUsableKey<Usage extends KeyUsage>(
   call: Call,
-  operation: string,
-  request: {
-    readonly keyId: string;
-    readonly grantTokens: readonly string[] | undefined;
-    readonly algorithm: EncryptionAlgorithm | undefined;
-  },
-): EncryptingKey {
+  use: AlgorithmUse<Usage>,
+  request: KeyRequest,
+): UsableKey<AlgorithmUse<Usage>['algorithm']> {
   const record = findKey(call, request.keyId, 'key-or-alias');
-  authorizeKey(call, operation, record, request.grantTokens);
-  const material = requireUsable(record);
-  return { arn: record.arn, material, algorithm: requireAlgorithm(record.keySpec, request.algorithm) };
+  authorizeKey(call, use.operation, record, request.grantTokens);
+  return requireUse(call, record, use);
+}
+
+/** The same for a key that was found and authorised: state, usage, algorithm. */
+export function requireUse<Usage extends KeyUsage>(
+  call: Call,
+  record: KeyRecord,
+  use: AlgorithmUse<Usage>,
+  material?: StoredMaterial,
+): UsableKey<AlgorithmUse<Usage>['algorithm']> {
+  const current = requireUsable(record);
+  const algorithm = requireAlgorithm(record, use);
+  const used = material ?? current;
+  call.note?.({
+    ...(record.keySpec === 'SYMMETRIC_DEFAULT' && { keyMaterialId: used.binding.materialId }),
+    strategy: used.binding.dataSuite ?? algorithm,
+  });
+  return { arn: record.arn, keySpec: record.keySpec, origin: record.origin, material: used, algorithm };
 }
 
 /** The current material of a key whose state admits cryptography. */

@@ -238,21 +238,31 @@ function incompatible(spec: RequestedKeySpec, usage: RequestedKeyUsage): KmsErro
   return validationError(`KeyUsage ${usage} is not compatible with KeySpec ${spec}`);
 }
 
+/** Operations whose permissions have names of their own. */
+const OPERATION_OF: Readonly<Record<string, string>> = { ReEncryptFrom: 'ReEncrypt', ReEncryptTo: 'ReEncrypt' };
+
+/** What an operation wants to do with a key. */
+export interface AlgorithmUse<Usage extends KeyUsage> {
+  readonly usage: Usage;
+  /** Permission without `kms:`. */
+  readonly operation: string;
+  readonly algorithm: AlgorithmsByUsage[Usage];
+}
+
 /**
  * Checks that a key is made for what an operation does, and by the algorithm that is asked for.
  *
- * @param use.operation - as the API names it, for the text
  * @returns the algorithm
  * @throws {@link KmsError} `InvalidKeyUsageException`
  */
 export function requireAlgorithm<Usage extends KeyUsage>(
   key: { readonly arn: string; readonly keySpec: KeySpec; readonly keyUsage: KeyUsage },
-  use: { readonly usage: Usage; readonly operation: string; readonly algorithm: AlgorithmsByUsage[Usage] },
+  use: AlgorithmUse<Usage>,
 ): AlgorithmsByUsage[Usage] {
   if (key.keyUsage !== use.usage) {
     throw new KmsError(
       'InvalidKeyUsageException',
-      `${key.arn} key usage is ${key.keyUsage} which is not valid for ${use.operation}.`,
+      `${key.arn} key usage is ${key.keyUsage} which is not valid for ${OPERATION_OF[use.operation] ?? use.operation}.`,
     );
   }
   const admitted: readonly string[] = SPECS[key.keySpec].algorithms[use.usage] ?? [];

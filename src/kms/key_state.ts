@@ -6,9 +6,21 @@ export type KeyState =
 
 /**
  * How an operation depends on the key's state. `read`: allowed in every state. `use`: cryptography with the key.
- * `replicate`: ReplicateKey.
+ * `replicate`: ReplicateKey. `publicKey`: GetPublicKey.
+ * `parameters`, `import`, `deleteMaterial`: GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial; `rotate`:
+ * RotateKeyOnDemand; `schedule` and `cancel`: ScheduleKeyDeletion and CancelKeyDeletion.
  */
-export type StateDemand = 'read' | 'use' | 'replicate';
+export type StateDemand =
+  | 'read'
+  | 'use'
+  | 'replicate'
+  | 'publicKey'
+  | 'parameters'
+  | 'import'
+  | 'deleteMaterial'
+  | 'rotate'
+  | 'schedule'
+  | 'cancel';
 
 type Refusal = (arn: string) => KmsError;
 
@@ -18,6 +30,7 @@ const isPendingReplicaDeletion: Refusal = (arn) =>
   invalidState(`${arn} is pending deletion (or pending replica deletion).`);
 const isPendingImport: Refusal = (arn) => invalidState(`${arn} is pending import.`);
 const isCreating: Refusal = (arn) => invalidState(`${arn} is creating.`);
+const isNotPendingDeletion: Refusal = (arn) => invalidState(`${arn} is not pending deletion.`);
 const isUpdating: Refusal = (arn) => invalidState(`${arn} is updating.`);
 
 function invalidState(message: string): KmsError {
@@ -34,10 +47,36 @@ const USE: Readonly<Record<KeyState, Refusal | null>> = {
   Creating: isCreating,
 };
 
+/** Management that a key which is to be deleted does not admit. */
+const MANAGE: Readonly<Record<KeyState, Refusal | null>> = {
+  Enabled: null,
+  Disabled: null,
+  PendingImport: null,
+  PendingDeletion: isPendingDeletion,
+  PendingReplicaDeletion: isPendingReplicaDeletion,
+  Creating: isCreating,
+  Updating: isUpdating,
+};
+
 const REFUSALS: Readonly<Record<StateDemand, Readonly<Record<KeyState, Refusal | null>> | null>> = {
   read: null,
   use: USE,
   replicate: { ...USE, Updating: isUpdating },
+  publicKey: { ...USE, Disabled: null, PendingImport: null },
+  parameters: MANAGE,
+  import: { ...MANAGE, Updating: null },
+  deleteMaterial: { ...MANAGE, PendingDeletion: null, PendingReplicaDeletion: null },
+  rotate: USE,
+  schedule: { ...MANAGE, Creating: null },
+  cancel: {
+    Enabled: isNotPendingDeletion,
+    Disabled: isNotPendingDeletion,
+    PendingImport: isNotPendingDeletion,
+    Creating: isNotPendingDeletion,
+    Updating: isNotPendingDeletion,
+    PendingDeletion: null,
+    PendingReplicaDeletion: null,
+  },
 };
 
 /**

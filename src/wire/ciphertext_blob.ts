@@ -63,8 +63,8 @@ export function encodeCiphertextHeader(header: CiphertextHeader): Uint8Array {
  * @returns null for anything that is not a blob; it never says why, as no decryption failure does
  */
 export function parseCiphertextBlob(octets: Uint8Array): CiphertextBlob | null {
-  const plaintextOctets = octets.length - HEADER_OCTETS - TAG_OCTETS;
-  if (plaintextOctets < 1 || plaintextOctets > PLAINTEXT_OCTETS_MAX || octets[0] !== VERSION) return null;
+  const length = plaintextOctets(octets);
+  if (length < 1 || length > PLAINTEXT_OCTETS_MAX || octets[0] !== VERSION) return null;
   const suite = suiteOfOctet.get(octets[1] ?? 0);
   if (suite === undefined) return null;
   const own = Uint8Array.from(octets);
@@ -78,6 +78,11 @@ export function parseCiphertextBlob(octets: Uint8Array): CiphertextBlob | null {
     ciphertextAndTag: own.subarray(HEADER_OCTETS),
     header: own.subarray(0, HEADER_OCTETS),
   };
+}
+
+/** Octets of the plaintext of a blob. */
+export function plaintextOctets(blob: Uint8Array): number {
+  return blob.length - HEADER_OCTETS - TAG_OCTETS;
 }
 
 /**

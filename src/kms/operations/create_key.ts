@@ -7,7 +7,7 @@ import { describeRecord, type KeyMetadata, type KeyRecord } from '../key_record.
 import { chooseKeySpec, type RequestedKeySpec, type RequestedKeyUsage } from '../key_spec.js';
 import { defaultPolicy, requireValidPolicy } from '../policy.js';
 import type { Replicator } from '../ports.js';
-import type { Call, Operation } from '../region.js';
+import type { Call, KmsRegion, Operation } from '../region.js';
 import type { DataSuite } from '../../wire/ciphertext_blob.js';
 import { requireValidTags, type Tag } from '../tag.js';
 
@@ -46,8 +46,10 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
   const policy = newKeyPolicy(call, request);
 
   const multiRegion = request.MultiRegion === true;
-  const dataSuite = multiRegion ? commonSuite(region.replicator) : region.hsm.dataSuites[0];
-  if (dataSuite === undefined) throw unsupported('The HSM of this region cannot make message keys.');
+  if (multiRegion) requireEnrolled(region.replicator);
+  const refusal = region.hsm.refusalOfSpec(keySpec, keyUsage);
+  if (refusal !== undefined) throw unsupported(refusal);
+  const dataSuite = keySpec === 'SYMMETRIC_DEFAULT' ? chooseDataSuite(region, multiRegion) : null;
   const birth = multiRegion
     ? await awaitDependency('service', region.replicator.issueBirth({ keySpec, keyUsage }))
     : { keyId: randomUUID() as string, birthCertificate: null };
@@ -84,6 +86,7 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
     imported: null,
   };
   region.store.insertKey({ record, policy, tags, materials: [{ material, index: 0, state: 'CURRENT', createdMs }] });
+  call.note?.({ keyArn: record.arn });
   return { KeyMetadata: describeRecord(record) };
 };
 
@@ -100,13 +103,19 @@ export function newKeyPolicy(
   return request.Policy;
 }
 
-/** The data suite of a new multi-Region key: one that every region that may hold it can do. */
-function commonSuite(replicator: Replicator): DataSuite {
+function requireEnrolled(replicator: Replicator): void {
   if (replicator.regions().length === 0) throw unsupported('This region is not enrolled in a partition yet.');
-  const suite = replicator.commonDataSuite();
-  if (suite === undefined)
-    throw unsupported('The HSMs of this partition have no way of making message keys in common.');
-  return suite;
+}
+
+/** The data suite of a new key; of a multi-Region key one that every region that may hold it can do. */
+function chooseDataSuite(region: KmsRegion, multiRegion: boolean): DataSuite {
+  const suite = multiRegion ? region.replicator.commonDataSuite() : region.hsm.dataSuites[0];
+  if (suite !== undefined) return suite;
+  throw unsupported(
+    multiRegion
+      ? 'The HSMs of this partition have no way of making message keys in common.'
+      : 'The HSM of this region cannot make message keys.',
+  );
 }
 
 function unsupported(message: string): KmsError {

@@ -23,11 +23,12 @@ export interface DecryptResponse {
   readonly KeyId: string;
   readonly Plaintext: Uint8Array;
   readonly EncryptionAlgorithm: EncryptionAlgorithm;
-  readonly KeyMaterialId: string;
+  /** Of symmetric keys only. */
+  readonly KeyMaterialId?: string;
 }
 
 /**
- * Decrypts a blob with the key that it names.
+ * Decrypts a blob with the key that it names, or an RSA ciphertext with the key that the caller names.
  *
  * @throws {@link KmsError} as {@link findDecryptingKey}; `InvalidCiphertextException` for every failure of the decryption
  * itself; `DryRunOperationException` for a dry run of what would have succeeded
@@ -35,16 +36,24 @@ export interface DecryptResponse {
  */
 export const decrypt: Operation<DecryptRequest, DecryptResponse> = async (call, request) => {
   refuseRecipient(request.Recipient);
-  const said = { grantTokens: request.GrantTokens, algorithm: request.EncryptionAlgorithm };
+  const said = {
+    grantTokens: request.GrantTokens,
+    algorithm: request.EncryptionAlgorithm,
+    context: request.EncryptionContext,
+  };
   if (ignoresCiphertext(request)) {
     findNamedDecryptingKey(call, 'Decrypt', { ...said, keyId: requireMember(request.KeyId, 'keyId') });
     throw dryRunSucceeded();
   }
   const blob = requireMember(request.CiphertextBlob, 'ciphertextBlob');
   const key = findDecryptingKey(call, 'Decrypt', { ...said, blob, keyId: request.KeyId });
+  const { hsm } = call.region;
+  const isSymmetric = key.algorithm === 'SYMMETRIC_DEFAULT';
   const plaintext = await awaitDependency(
     'key',
-    call.region.hsm.decrypt(key.material, request.EncryptionContext ?? {}, blob),
+    isSymmetric
+      ? hsm.decrypt(key.material, request.EncryptionContext ?? {}, blob)
+      : hsm.decryptRsa(key.material, key.algorithm, blob),
   );
   if (request.DryRun === true) {
     plaintext.fill(0);
@@ -54,6 +63,6 @@ export const decrypt: Operation<DecryptRequest, DecryptResponse> = async (call, 
     KeyId: key.arn,
     Plaintext: plaintext,
     EncryptionAlgorithm: key.algorithm,
-    KeyMaterialId: key.material.binding.materialId,
+    ...(isSymmetric && { KeyMaterialId: key.material.binding.materialId }),
   };
 };

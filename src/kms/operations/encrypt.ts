@@ -1,6 +1,6 @@
 import { dryRunSucceeded } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
-import { findEncryptingKey } from '../key_lookup.js';
+import { findEncryptingKey, requireFitting } from '../encrypting_key.js';
 import type { EncryptionAlgorithm } from '../key_spec.js';
 import type { EncryptionContext } from '../ports.js';
 import type { Operation } from '../region.js';
@@ -22,9 +22,9 @@ export interface EncryptResponse {
 }
 
 /**
- * Encrypts octets under a key's current material.
+ * Encrypts octets under a key's current material, or under the public half of an RSA key.
  *
- * @throws {@link KmsError} lookup, authorisation, state, usage, in this order; `DryRunOperationException` last
+ * @throws {@link KmsError} lookup, authorisation, state, usage, length, in this order; `DryRunOperationException` last
  * @source AWS KMS API Reference, Encrypt
  */
 export const encrypt: Operation<EncryptRequest, EncryptResponse> = async (call, request) => {
@@ -32,11 +32,16 @@ export const encrypt: Operation<EncryptRequest, EncryptResponse> = async (call, 
     keyId: request.KeyId,
     grantTokens: request.GrantTokens,
     algorithm: request.EncryptionAlgorithm,
+    context: request.EncryptionContext,
   });
+  requireFitting(key, request.Plaintext.length);
   if (request.DryRun === true) throw dryRunSucceeded();
+  const { hsm } = call.region;
   const blob = await awaitDependency(
     'key',
-    call.region.hsm.encrypt(key.material, request.EncryptionContext ?? {}, request.Plaintext),
+    key.algorithm === 'SYMMETRIC_DEFAULT'
+      ? hsm.encrypt(key.material, request.EncryptionContext ?? {}, request.Plaintext)
+      : hsm.encryptRsa(key.material, key.algorithm, request.Plaintext),
   );
   return { CiphertextBlob: blob, KeyId: key.arn, EncryptionAlgorithm: key.algorithm };
 };

@@ -1,8 +1,9 @@
+import { plaintextOctets } from '../../wire/ciphertext_blob.js';
 import { findDecryptingKey, findNamedDecryptingKey } from '../ciphertext_key.js';
 import { ignoresCiphertext, requireMember, type DryRunModifier } from '../dry_run.js';
 import { dryRunSucceeded } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
-import { findEncryptingKey } from '../key_lookup.js';
+import { findEncryptingKey, requireFitting } from '../encrypting_key.js';
 import type { EncryptionAlgorithm } from '../key_spec.js';
 import type { EncryptionContext } from '../ports.js';
 import type { Operation } from '../region.js';
@@ -27,8 +28,10 @@ export interface ReEncryptResponse {
   readonly KeyId: string;
   readonly SourceEncryptionAlgorithm: EncryptionAlgorithm;
   readonly DestinationEncryptionAlgorithm: EncryptionAlgorithm;
-  readonly SourceKeyMaterialId: string;
-  readonly DestinationKeyMaterialId: string;
+  /** Of symmetric keys only. */
+  readonly SourceKeyMaterialId?: string;
+  /** Of symmetric keys only. */
+  readonly DestinationKeyMaterialId?: string;
 }
 
 /**
@@ -38,12 +41,17 @@ export interface ReEncryptResponse {
  * @source AWS KMS API Reference, ReEncrypt
  */
 export const reEncrypt: Operation<ReEncryptRequest, ReEncryptResponse> = async (call, request) => {
-  const said = { grantTokens: request.GrantTokens, algorithm: request.SourceEncryptionAlgorithm };
+  const said = {
+    grantTokens: request.GrantTokens,
+    algorithm: request.SourceEncryptionAlgorithm,
+    context: request.SourceEncryptionContext,
+  };
   const findDestination = () =>
     findEncryptingKey(call, 'ReEncryptTo', {
       keyId: request.DestinationKeyId,
       grantTokens: request.GrantTokens,
       algorithm: request.DestinationEncryptionAlgorithm,
+      context: request.DestinationEncryptionContext,
     });
   if (ignoresCiphertext(request)) {
     findNamedDecryptingKey(call, 'ReEncryptFrom', {
@@ -56,11 +64,21 @@ export const reEncrypt: Operation<ReEncryptRequest, ReEncryptResponse> = async (
   const blob = requireMember(request.CiphertextBlob, 'ciphertextBlob');
   const source = findDecryptingKey(call, 'ReEncryptFrom', { ...said, blob, keyId: request.SourceKeyId });
   const destination = findDestination();
+  if (source.algorithm === 'SYMMETRIC_DEFAULT') requireFitting(destination, plaintextOctets(blob));
   const again = await awaitDependency(
     'key',
     call.region.hsm.reEncrypt(
-      { material: source.material, context: request.SourceEncryptionContext ?? {}, blob },
-      { material: destination.material, context: request.DestinationEncryptionContext ?? {} },
+      {
+        material: source.material,
+        algorithm: source.algorithm,
+        context: request.SourceEncryptionContext ?? {},
+        blob,
+      },
+      {
+        material: destination.material,
+        algorithm: destination.algorithm,
+        context: request.DestinationEncryptionContext ?? {},
+      },
     ),
   );
   if (request.DryRun === true) throw dryRunSucceeded();
@@ -70,7 +88,9 @@ export const reEncrypt: Operation<ReEncryptRequest, ReEncryptResponse> = async (
     KeyId: destination.arn,
     SourceEncryptionAlgorithm: source.algorithm,
     DestinationEncryptionAlgorithm: destination.algorithm,
-    SourceKeyMaterialId: source.material.binding.materialId,
-    DestinationKeyMaterialId: destination.material.binding.materialId,
+    ...(source.algorithm === 'SYMMETRIC_DEFAULT' && { SourceKeyMaterialId: source.material.binding.materialId }),
+    ...(destination.algorithm === 'SYMMETRIC_DEFAULT' && {
+      DestinationKeyMaterialId: destination.material.binding.materialId,
+    }),
   };
 };

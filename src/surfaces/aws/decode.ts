@@ -100,6 +100,8 @@ function decodeValue(shape: Shape, value: unknown, place: Place, violations: str
       return decodeInteger(shape, value, place, violations);
     case 'boolean':
       return requireType(value, 'boolean', place);
+    case 'timestamp':
+      return decodeTimestamp(value, place);
     case 'blob':
       return decodeBlob(shape, requireType(value, 'string', place), place, violations);
     case 'map':
@@ -138,6 +140,13 @@ function decodeInteger(shape: IntegerShape, value: unknown, place: Place, violat
     violations.push(broken(String(number), place, `Member must have value less than or equal to ${shape.max}`));
   }
   return number;
+}
+
+/** Seconds since the epoch, kept to the millisecond. */
+function decodeTimestamp(value: unknown, place: Place): Date {
+  const date = new Date(Math.round(requireType(value, 'number', place) * 1000));
+  if (Number.isNaN(date.getTime())) throw serialization(`The value at '${place.path}' is not a point in time.`);
+  return date;
 }
 
 function decodeBlob(

@@ -26,16 +26,20 @@ export type ExceptionName = KmsExceptionName | FrontEndExceptionName;
 export const STATUS: Readonly<Record<ExceptionName, 400 | 500>> = {
   AccessDeniedException: 400,
   AlreadyExistsException: 400,
+  ConflictException: 400,
   CustomKeyStoreNotFoundException: 400,
   DependencyTimeoutException: 500,
   DisabledException: 400,
   DryRunOperationException: 400,
+  ExpiredImportTokenException: 400,
   ExpiredTokenException: 400,
   IncompleteSignatureException: 400,
   IncorrectKeyException: 400,
+  IncorrectKeyMaterialException: 400,
   InvalidArnException: 400,
   InvalidCiphertextException: 400,
   InvalidGrantTokenException: 400,
+  InvalidImportTokenException: 400,
   InvalidKeyUsageException: 400,
   InvalidMarkerException: 400,
   InvalidSignatureException: 400,
@@ -61,6 +65,8 @@ export const STATUS: Readonly<Record<ExceptionName, 400 | 500>> = {
 export interface ExceptionAnswer {
   readonly name: ExceptionName;
   readonly status: number;
+  /** What the caller is told; empty where that is nothing. */
+  readonly message: string;
   /** JSON document. */
   readonly body: string;
   /** Whether the caller is not told what happened: it is to be logged. */
@@ -76,10 +82,11 @@ export function answerException(error: unknown): ExceptionAnswer {
   if (error instanceof KmsError || error instanceof AwsError) {
     const name: ExceptionName = error.code;
     const status = STATUS[name];
-    const text = error.message === '' ? {} : { message: error.message };
-    return { name, status, body: JSON.stringify({ __type: name, ...text }), withheld: status >= 500 };
+    const { message } = error;
+    const text = message === '' ? {} : { message };
+    return { name, status, message, body: JSON.stringify({ __type: name, ...text }), withheld: status >= 500 };
   }
   const name = 'KMSInternalException';
-  const body = JSON.stringify({ __type: name, message: 'An internal error occurred. You can retry the request.' });
-  return { name, status: STATUS[name], body, withheld: true };
+  const message = 'An internal error occurred. You can retry the request.';
+  return { name, status: STATUS[name], message, body: JSON.stringify({ __type: name, message }), withheld: true };
 }

@@ -1,17 +1,31 @@
 import { DATA_KEY_SPECS } from '../../kms/data_key.js';
 import { DRY_RUN_MODIFIERS } from '../../kms/dry_run.js';
-import { ENCRYPTION_ALGORITHMS, KEY_SPECS, KEY_USAGES } from '../../kms/key_spec.js';
+import {
+  ENCRYPTION_ALGORITHMS,
+  KEY_AGREEMENT_ALGORITHMS,
+  KEY_SPECS,
+  KEY_USAGES,
+  MAC_ALGORITHMS,
+  SIGNING_ALGORITHMS,
+} from '../../kms/key_spec.js';
 import { createKey } from '../../kms/operations/create_key.js';
 import { decrypt } from '../../kms/operations/decrypt.js';
+import { deriveSharedSecret } from '../../kms/operations/derive_shared_secret.js';
 import { describeKey } from '../../kms/operations/describe_key.js';
 import { encrypt } from '../../kms/operations/encrypt.js';
 import { generateDataKey } from '../../kms/operations/generate_data_key.js';
 import { generateDataKeyWithoutPlaintext } from '../../kms/operations/generate_data_key_without_plaintext.js';
+import { generateMac } from '../../kms/operations/generate_mac.js';
 import { generateRandom } from '../../kms/operations/generate_random.js';
+import { getPublicKey } from '../../kms/operations/get_public_key.js';
 import { listKeys } from '../../kms/operations/list_keys.js';
 import { reEncrypt } from '../../kms/operations/re_encrypt.js';
 import { replicateKey } from '../../kms/operations/replicate_key.js';
+import { sign } from '../../kms/operations/sign.js';
+import { verify } from '../../kms/operations/verify.js';
+import { verifyMac } from '../../kms/operations/verify_mac.js';
 import type { Call, Operation } from '../../kms/region.js';
+import { MESSAGE_TYPES } from '../../kms/signature.js';
 import { decodeRequest } from './decode.js';
 import {
   blob,
@@ -30,6 +44,8 @@ const keyId = text(1, 2048);
 const description = text(0, 8192);
 const ciphertext = blob(1, 6144);
 const plaintext = blob(1, 4096);
+const message = blob(1, 4096);
+const signatureOrMac = blob(1, 6144);
 const grantTokens = listOf(text(1, 8192), 10);
 const marker = text(1, 1024, { expression: /^[\u0020-\u00FF]*$/, shown: '[\\u0020-\\u00FF]*' });
 const policy = text(1, 131_072, {
@@ -56,11 +72,33 @@ const dataKey = {
   },
 } as const;
 
-/** An operation that can be called over the wire. */
-export type WireOperation = (call: Call, body: Uint8Array) => Promise<object>;
+const signature = {
+  required: { KeyId: keyId, Message: message, SigningAlgorithm: oneOf(SIGNING_ALGORITHMS) },
+  optional: { MessageType: oneOf(MESSAGE_TYPES), GrantTokens: grantTokens, DryRun: boolean },
+} as const;
+const mac = {
+  required: { KeyId: keyId, Message: message, MacAlgorithm: oneOf(MAC_ALGORITHMS) },
+  optional: { GrantTokens: grantTokens, DryRun: boolean },
+} as const;
+
+/** A request that was decoded: its members for the audit trail, and what answers it. */
+export interface DecodedCall {
+  readonly request: object;
+  run(call: Call): Promise<object>;
+}
+
+/**
+ * An operation that can be called over the wire: decodes a request's body.
+ *
+ * @throws {@link AwsError} as {@link decodeRequest}
+ */
+export type WireOperation = (body: Uint8Array) => DecodedCall;
 
 function operation<S extends StructureShape>(shape: S, run: Operation<Decoded<S>, object>): WireOperation {
-  return (call, body) => run(call, decodeRequest(shape, body));
+  return (body) => {
+    const request = decodeRequest(shape, body);
+    return { request, run: (call) => run(call, request) };
+  };
 }
 
 /**
@@ -111,6 +149,20 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
     ),
   ],
   [
+    'DeriveSharedSecret',
+    operation(
+      structure({
+        required: {
+          KeyId: keyId,
+          KeyAgreementAlgorithm: oneOf(KEY_AGREEMENT_ALGORITHMS),
+          PublicKey: blob(1, 8192),
+        },
+        optional: { GrantTokens: grantTokens, DryRun: boolean, Recipient: recipient },
+      }),
+      deriveSharedSecret,
+    ),
+  ],
+  [
     'DescribeKey',
     operation(structure({ required: { KeyId: keyId }, optional: { GrantTokens: grantTokens } }), describeKey),
   ],
@@ -137,6 +189,7 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
     ),
   ],
   ['GenerateDataKeyWithoutPlaintext', operation(structure(dataKey), generateDataKeyWithoutPlaintext)],
+  ['GenerateMac', operation(structure(mac), generateMac)],
   [
     'GenerateRandom',
     operation(
@@ -146,6 +199,10 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
       }),
       generateRandom,
     ),
+  ],
+  [
+    'GetPublicKey',
+    operation(structure({ required: { KeyId: keyId }, optional: { GrantTokens: grantTokens } }), getPublicKey),
   ],
   ['ListKeys', operation(structure({ required: {}, optional: { Limit: integer(1, 1000), Marker: marker } }), listKeys)],
   [
@@ -182,5 +239,17 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
       }),
       replicateKey,
     ),
+  ],
+  ['Sign', operation(structure(signature), sign)],
+  [
+    'Verify',
+    operation(
+      structure({ required: { ...signature.required, Signature: signatureOrMac }, optional: signature.optional }),
+      verify,
+    ),
+  ],
+  [
+    'VerifyMac',
+    operation(structure({ required: { ...mac.required, Mac: signatureOrMac }, optional: mac.optional }), verifyMac),
   ],
 ]);

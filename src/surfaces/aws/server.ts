@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Caller, KmsRegion } from '../../kms/region.js';
+import type { RecordedCall } from '../../audit/audit_trail.js';
+import type { CallNote, Caller, KmsRegion } from '../../kms/region.js';
 import { LIMITS } from '../../limits.js';
 import { closeServer, formatListenAddress, listenOn, type ListenAddress } from '../../listen.js';
 import { encodeResponse } from './encode.js';
-import { answerException, AwsError, type ExceptionName } from './exceptions.js';
+import { answerException, AwsError, type ExceptionAnswer, type ExceptionName } from './exceptions.js';
 import { OPERATIONS } from './operations.js';
 import { SignatureVerifier, type Credential } from './sigv4.js';
 
@@ -27,6 +28,8 @@ export interface AwsServerOptions {
   readonly credentials: readonly Credential[];
   /** Unshifted time, milliseconds since the epoch: clients sign with theirs. */
   readonly signatureTimeMs: () => number;
+  /** Records every authenticated call before it is answered. */
+  readonly trail: { recordCall(call: RecordedCall): Promise<void> };
   readonly observe: (outcome: RequestOutcome) => void;
 }
 
@@ -67,6 +70,19 @@ export async function serveAws(options: AwsServerOptions, listen: ListenAddress)
 interface Known {
   operation: string | null;
   principal: string | null;
+  accessKeyId: string | null;
+  /** Null before it was decoded. */
+  request: object | null;
+  readonly notes: CallNote[];
+}
+
+/** An answer that is ready to be sent. */
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly exception: ExceptionName | null;
+  /** What the caller is not told. */
+  readonly cause: unknown;
 }
 
 class Endpoint {
@@ -134,23 +150,50 @@ class Endpoint {
     body: Uint8Array | null,
     requestId: string,
   ): Promise<void> {
-    const known: Known = { operation: null, principal: null };
+    const known: Known = { operation: null, principal: null, accessKeyId: null, request: null, notes: [] };
     this.#inFlight += 1;
-    let answer: { readonly status: number; readonly body: string };
-    let exception: ExceptionName | null = null;
-    let cause: unknown = null;
+    let answer: Answer;
     try {
-      answer = { status: 200, body: encodeResponse(await this.#run(request, body, known)) };
+      answer = await this.#decide(request, body, known, requestId);
     } catch (error) {
-      const failure = answerException(error);
-      answer = failure;
-      exception = failure.name;
-      if (failure.withheld) cause = error;
+      // What the trail could not keep is not answered.
+      answer = answerOf(answerException(error), error);
     } finally {
       this.#inFlight -= 1;
     }
     send(response, { status: answer.status, body: answer.body, requestId });
-    this.#options.observe({ requestId, ...known, exception, cause });
+    const { operation, principal } = known;
+    this.#options.observe({ requestId, operation, principal, exception: answer.exception, cause: answer.cause });
+  }
+
+  /** Runs the call and records it. */
+  async #decide(request: IncomingMessage, body: Uint8Array | null, known: Known, requestId: string): Promise<Answer> {
+    let result: object | null = null;
+    let failure: ExceptionAnswer | null = null;
+    let answer: Answer;
+    try {
+      result = await this.#run(request, body, known);
+      answer = { status: 200, body: encodeResponse(result), exception: null, cause: null };
+    } catch (error) {
+      failure = answerException(error);
+      answer = answerOf(failure, error);
+    }
+    const { operation, principal, accessKeyId } = known;
+    if (operation !== null && principal !== null && accessKeyId !== null) {
+      await this.#options.trail.recordCall({
+        requestId,
+        operation,
+        principal,
+        accessKeyId,
+        sourceAddress: request.socket.remoteAddress ?? '',
+        userAgent: request.headers['user-agent'] ?? '',
+        request: known.request,
+        response: failure === null ? result : null,
+        failure,
+        notes: known.notes,
+      });
+    }
+    return answer;
   }
 
   async #run(request: IncomingMessage, body: Uint8Array | null, known: Known): Promise<object> {
@@ -172,14 +215,22 @@ class Endpoint {
     const caller = this.#callers.get(credential.accessKeyId);
     if (caller === undefined) throw new Error('a verified credential has no principal');
     known.principal = caller.principal;
+    known.accessKeyId = credential.accessKeyId;
     const target = request.headers['x-amz-target'];
     const name =
       typeof target === 'string' && target.startsWith(TARGET_PREFIX) ? target.slice(TARGET_PREFIX.length) : '';
-    const run = OPERATIONS.get(name);
-    if (run === undefined) throw new AwsError('UnknownOperationException', '');
+    const decode = OPERATIONS.get(name);
+    if (decode === undefined) throw new AwsError('UnknownOperationException', '');
     known.operation = name;
-    return run({ region: this.#options.region, caller }, body);
+    const decoded = decode(body);
+    known.request = decoded.request;
+    return decoded.run({ region: this.#options.region, caller, note: (note) => known.notes.push(note) });
   }
+}
+
+function answerOf(failure: ExceptionAnswer, error: unknown): Answer {
+  const { status, body, name, withheld } = failure;
+  return { status, body, exception: name, cause: withheld ? error : null };
 }
 
 function send(

@@ -30,6 +30,11 @@ export interface BooleanShape {
   readonly type: 'boolean';
 }
 
+/** A point in time: seconds since the epoch on the wire, with a fraction or without. */
+export interface TimestampShape {
+  readonly type: 'timestamp';
+}
+
 /** Octets, base64 on the wire. */
 export interface BlobShape {
   readonly type: 'blob';
@@ -56,7 +61,15 @@ export interface StructureShape {
 }
 
 export type Shape =
-  TextShape | EnumShape | IntegerShape | BooleanShape | BlobShape | MapShape | ListShape | StructureShape;
+  | TextShape
+  | EnumShape
+  | IntegerShape
+  | BooleanShape
+  | TimestampShape
+  | BlobShape
+  | MapShape
+  | ListShape
+  | StructureShape;
 
 /** What a value of a shape is after decoding. */
 export type Decoded<S extends Shape> = S extends TextShape
@@ -67,20 +80,22 @@ export type Decoded<S extends Shape> = S extends TextShape
       ? number
       : S extends BooleanShape
         ? boolean
-        : S extends BlobShape
-          ? Uint8Array
-          : S extends MapShape
-            ? Readonly<Record<string, string>>
-            : S extends { readonly type: 'list'; readonly member: infer Member extends Shape }
-              ? readonly Decoded<Member>[]
-              : S extends {
-                    readonly required: infer Required extends Readonly<Record<string, Shape>>;
-                    readonly optional: infer Optional extends Readonly<Record<string, Shape>>;
-                  }
-                ? { readonly [Name in keyof Required]: Decoded<Required[Name]> } & {
-                    readonly [Name in keyof Optional]?: Decoded<Optional[Name]>;
-                  }
-                : never;
+        : S extends TimestampShape
+          ? Date
+          : S extends BlobShape
+            ? Uint8Array
+            : S extends MapShape
+              ? Readonly<Record<string, string>>
+              : S extends { readonly type: 'list'; readonly member: infer Member extends Shape }
+                ? readonly Decoded<Member>[]
+                : S extends {
+                      readonly required: infer Required extends Readonly<Record<string, Shape>>;
+                      readonly optional: infer Optional extends Readonly<Record<string, Shape>>;
+                    }
+                  ? { readonly [Name in keyof Required]: Decoded<Required[Name]> } & {
+                      readonly [Name in keyof Optional]?: Decoded<Optional[Name]>;
+                    }
+                  : never;
 
 /** A text of `min` to `max` UTF-16 units. @param shown - the pattern as validation messages show it */
 export function text(min: number, max: number, pattern?: { expression: RegExp; shown: string }): TextShape {
@@ -115,4 +130,5 @@ export function structure<
 }
 
 export const boolean: BooleanShape = { type: 'boolean' };
+export const timestamp: TimestampShape = { type: 'timestamp' };
 export const map: MapShape = { type: 'map' };

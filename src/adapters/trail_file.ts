@@ -1,0 +1,123 @@
+import { open, rename, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { TrailSink } from '../audit/audit_trail.js';
+
+const PRIVATE_FILE = 0o600;
+const LINE_FEED = 0x0a;
+/** A full file is set aside; so many of those are kept. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
+const EARLIER_FILES_MAX = 16;
+
+interface Waiting {
+  readonly line: Buffer;
+  readonly resolve: () => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+/**
+ * An append-only file of JSON lines. A line is on the disk when its promise has resolved; lines that come while the disk is busy
+ * share the next write and its `fdatasync`. A full file becomes `<file>.1`, and so on; the oldest one goes.
+ *
+ * A line that a crash or a full disk has cut is ended where the next one begins, so that it spoils no other.
+ */
+export class TrailFile implements TrailSink {
+  readonly #path: string;
+  readonly #fileBytesMax: number;
+  #file: FileHandle;
+  #bytes: number;
+  #isTorn: boolean;
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | null = null;
+
+  private constructor(path: string, opened: OpenedFile, fileBytesMax: number) {
+    this.#path = path;
+    this.#fileBytesMax = fileBytesMax;
+    this.#file = opened.file;
+    this.#bytes = opened.bytes;
+    this.#isTorn = opened.isTorn;
+  }
+
+  /** @param options.fileBytesMax - where a file is full, octets */
+  static async open(path: string, options: { readonly fileBytesMax?: number } = {}): Promise<TrailFile> {
+    return new TrailFile(path, await openForAppending(path), options.fileBytesMax ?? FILE_BYTES_MAX);
+  }
+
+  append(event: object): Promise<void> {
+    const line = Buffer.from(`${JSON.stringify(event)}\n`, 'utf8');
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ line, resolve, reject });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  /** Waits for the lines that were taken, then closes. */
+  async close(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    await this.#file.close();
+  }
+
+  async #writeAll(): Promise<void> {
+    // Whatever else is appended in this turn of the event loop goes along.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#write(Buffer.concat(batch.map(({ line }) => line)));
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#writing = null;
+  }
+
+  async #write(lines: Buffer): Promise<void> {
+    if (this.#bytes > 0 && this.#bytes + lines.length > this.#fileBytesMax) await this.#setAside();
+    const octets = this.#isTorn ? Buffer.concat([Buffer.of(LINE_FEED), lines]) : lines;
+    this.#isTorn = true;
+    await this.#file.appendFile(octets);
+    await this.#file.datasync();
+    this.#isTorn = false;
+    this.#bytes += octets.length;
+  }
+
+  async #setAside(): Promise<void> {
+    for (let number = EARLIER_FILES_MAX - 1; number >= 1; number -= 1) {
+      await renameIfThere(`${this.#path}.${number}`, `${this.#path}.${number + 1}`);
+    }
+    await rename(this.#path, `${this.#path}.1`);
+    const opened = await openForAppending(this.#path);
+    await this.#file.close();
+    this.#file = opened.file;
+    this.#bytes = opened.bytes;
+    this.#isTorn = opened.isTorn;
+  }
+}
+
+interface OpenedFile {
+  readonly file: FileHandle;
+  readonly bytes: number;
+  /** Whether its last line has no end. */
+  readonly isTorn: boolean;
+}
+
+async function openForAppending(path: string): Promise<OpenedFile> {
+  const file = await open(path, 'a+', PRIVATE_FILE);
+  const { size } = await file.stat();
+  const last = Buffer.alloc(1);
+  if (size > 0) await file.read(last, 0, 1, size - 1);
+  // The file's name has to last as well as its lines.
+  const directory = await open(dirname(path), 'r');
+  await directory.sync();
+  await directory.close();
+  return { file, bytes: size, isTorn: size > 0 && last[0] !== LINE_FEED };
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}

@@ -1,0 +1,152 @@
+import type { TrailMembers, TrailValue } from './trail_event.js';
+
+/** What the trail keeps of one operation: members by the API's names. What is not named is never kept. */
+interface RecordedOperation {
+  readonly readOnly: boolean;
+  readonly request: readonly string[];
+  readonly response: readonly string[];
+}
+
+function reading(...request: readonly string[]): RecordedOperation {
+  return { readOnly: true, request, response: [] };
+}
+
+function changing(request: readonly string[], response: readonly string[]): RecordedOperation {
+  return { readOnly: false, request, response };
+}
+
+/**
+ * The members of each operation that the trail keeps. Plaintext, ciphertext, messages, signatures, MACs, key material, import
+ * tokens and grant tokens are in no list; encryption contexts are, as in CloudTrail.
+ *
+ * @source AWS KMS Developer Guide, log entries of each operation
+ */
+const RECORDED: Readonly<Record<string, RecordedOperation>> = {
+  CancelKeyDeletion: changing(['KeyId'], ['KeyId']),
+  CreateKey: changing(
+    [
+      'Description',
+      'Origin',
+      'BypassPolicyLockoutSafetyCheck',
+      'CustomerMasterKeySpec',
+      'KeySpec',
+      'KeyUsage',
+      'MultiRegion',
+      'Tags',
+      'Policy',
+      'CustomKeyStoreId',
+      'XksKeyId',
+    ],
+    ['KeyMetadata'],
+  ),
+  Decrypt: reading('KeyId', 'EncryptionContext', 'EncryptionAlgorithm', 'DryRun', 'DryRunModifiers'),
+  DeleteImportedKeyMaterial: changing(['KeyId', 'KeyMaterialId'], ['KeyId', 'KeyMaterialId']),
+  DeriveSharedSecret: reading('KeyId', 'KeyAgreementAlgorithm', 'DryRun'),
+  DescribeKey: reading('KeyId'),
+  Encrypt: reading('KeyId', 'EncryptionContext', 'EncryptionAlgorithm', 'DryRun'),
+  GenerateDataKey: reading('KeyId', 'EncryptionContext', 'KeySpec', 'NumberOfBytes', 'DryRun'),
+  GenerateDataKeyWithoutPlaintext: reading('KeyId', 'EncryptionContext', 'KeySpec', 'NumberOfBytes', 'DryRun'),
+  GenerateMac: reading('KeyId', 'MacAlgorithm', 'DryRun'),
+  GenerateRandom: reading('NumberOfBytes', 'CustomKeyStoreId'),
+  GetParametersForImport: reading('KeyId', 'WrappingAlgorithm', 'WrappingKeySpec'),
+  GetPublicKey: reading('KeyId'),
+  ImportKeyMaterial: changing(
+    ['KeyId', 'ValidTo', 'ExpirationModel', 'ImportType', 'KeyMaterialDescription', 'KeyMaterialId'],
+    ['KeyId', 'KeyMaterialId'],
+  ),
+  ListKeyRotations: reading('KeyId', 'IncludeKeyMaterial', 'Limit', 'Marker'),
+  ListKeys: reading('Limit', 'Marker'),
+  ReEncrypt: reading(
+    'SourceKeyId',
+    'SourceEncryptionContext',
+    'SourceEncryptionAlgorithm',
+    'DestinationKeyId',
+    'DestinationEncryptionContext',
+    'DestinationEncryptionAlgorithm',
+    'DryRun',
+    'DryRunModifiers',
+  ),
+  ReplicateKey: changing(
+    ['KeyId', 'ReplicaRegion', 'Policy', 'BypassPolicyLockoutSafetyCheck', 'Description', 'Tags'],
+    ['ReplicaKeyMetadata', 'ReplicaPolicy', 'ReplicaTags'],
+  ),
+  RotateKeyOnDemand: changing(['KeyId'], ['KeyId']),
+  ScheduleKeyDeletion: changing(
+    ['KeyId', 'PendingWindowInDays'],
+    ['KeyId', 'KeyState', 'DeletionDate', 'PendingWindowInDays'],
+  ),
+  Sign: reading('KeyId', 'MessageType', 'SigningAlgorithm', 'DryRun'),
+  Verify: reading('KeyId', 'MessageType', 'SigningAlgorithm', 'DryRun'),
+  VerifyMac: reading('KeyId', 'MacAlgorithm', 'DryRun'),
+};
+
+/** What is kept of an operation that is in no list: nothing but that it was called. */
+const UNLISTED: RecordedOperation = { readOnly: false, request: [], response: [] };
+
+/** Operations that the trail knows. */
+export const RECORDED_OPERATIONS: readonly string[] = Object.keys(RECORDED);
+
+function recordedOf(operation: string): RecordedOperation {
+  return Object.hasOwn(RECORDED, operation) ? (RECORDED[operation] ?? UNLISTED) : UNLISTED;
+}
+
+/** Whether an operation changes nothing. */
+export function isReadOnly(operation: string): boolean {
+  return recordedOf(operation).readOnly;
+}
+
+/** `requestParameters` of a call; null where nothing is kept. */
+export function requestParameters(operation: string, request: object | null): TrailMembers | null {
+  return request === null ? null : keep(request, recordedOf(operation).request);
+}
+
+/** `responseElements` of a call; null where nothing is kept. */
+export function responseElements(operation: string, response: object | null): TrailMembers | null {
+  return response === null ? null : keep(response, recordedOf(operation).response);
+}
+
+function keep(members: object, names: readonly string[]): TrailMembers | null {
+  const kept: Record<string, TrailValue> = {};
+  const values = new Map<string, unknown>(Object.entries(members));
+  for (const name of names) {
+    const value = render(values.get(name), isMapOfNames(name));
+    if (value !== undefined) kept[camelCase(name)] = value;
+  }
+  return Object.keys(kept).length === 0 ? null : kept;
+}
+
+/** The names in an encryption context are its owner's: they are kept as they are. */
+function isMapOfNames(member: string): boolean {
+  return member.endsWith('EncryptionContext');
+}
+
+function camelCase(name: string): string {
+  return name.charAt(0).toLowerCase() + name.slice(1);
+}
+
+/** Octets are never shown, wherever they are. */
+function render(value: unknown, namesAsTheyAre: boolean): TrailValue | undefined {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (value instanceof Date) return formatDate(value);
+  if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return undefined;
+  if (Array.isArray(value)) {
+    return value.flatMap((item: unknown) => {
+      const rendered = render(item, namesAsTheyAre);
+      return rendered === undefined ? [] : [rendered];
+    });
+  }
+  const members: Record<string, TrailValue> = Object.create(null);
+  for (const [name, member] of Object.entries(value)) {
+    const rendered = render(member, namesAsTheyAre);
+    if (rendered !== undefined) members[namesAsTheyAre ? name : camelCase(name)] = rendered;
+  }
+  return members;
+}
+
+const DATE_FORMAT = new Intl.DateTimeFormat('en-US', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
+
+/** `Aug 10, 2022, 10:38:27 PM`, in UTC, as CloudTrail shows dates inside members. */
+export function formatDate(date: Date): string {
+  // Some versions of the locale data put a narrow no-break space before AM and PM.
+  return DATE_FORMAT.format(date).replaceAll('\u202f', ' ');
+}
