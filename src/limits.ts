@@ -24,6 +24,20 @@ export const LIMITS = {
   kmsTagsMax: 50,
   /** Octets of the names and values of one encryption context together; the service's own bound is not published. */
   kmsEncryptionContextBytesMax: 8192,
+  /** How long import parameters are valid, milliseconds. @source AWS KMS API Reference, GetParametersForImport */
+  kmsImportParametersMs: 24 * 60 * 60 * 1000,
+  /** Unused import parameters of one key: each is a wrapped RSA key of 2 kB. */
+  kmsImportParametersPerKeyMax: 100,
+  /** How far ahead imported material may expire, milliseconds. @source AWS KMS API Reference, ImportKeyMaterial */
+  kmsImportValidityMsMax: 365 * 24 * 60 * 60 * 1000,
+  /** On-demand rotations of one key. @source AWS KMS Developer Guide, resource quotas */
+  kmsOnDemandRotationsMax: 25,
+  /** How often the region's clock is looked at for what is due, milliseconds: everything happens within a second. */
+  kmsDeadlineTickMs: 250,
+  /** Keys and materials that are due and read at once. */
+  kmsDueBatchMax: 100,
+  /** After which time whoever used destroyed material has ended, milliseconds: what was loaded meanwhile is unloaded. */
+  kmsUnloadAgainMs: 40_000,
   /** Octets of one request: a policy of 131,072 units, each written as a JSON escape, and room for the rest. */
   awsBodyBytesMax: 1024 * 1024,
   /** Octets of a request's headers: ten times what a signed request has. */

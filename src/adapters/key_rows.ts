@@ -174,11 +174,7 @@ function dataSuite(row: SqlRow): DataSuite | null {
 }
 
 /** Reads a row of `keys`. */
-export function keyFromRow(
-  row: SqlRow,
-  arn: string,
-  replicaRegions: readonly string[],
-): KeyFacts {
+export function keyFromRow(row: SqlRow, arn: string, replicaRegions: readonly string[]): KeyFacts {
   const keyId = text(row, 'key_id');
   if (!isKeyId(keyId)) throw new Error(`the database holds the malformed key id ${keyId}`);
   const multiRegion: MultiRegionRecord | null =

@@ -1,6 +1,7 @@
 import { isKeyId, type KeyId } from '../kms/key_id.js';
-import type { DueMaterial, ImportParameters, MaterialStore, ServiceEvent } from '../kms/material_store.js';
+import type { DueMaterial, ImportParameters, MaterialStore } from '../kms/material_store.js';
 import type { MaterialVersion } from '../kms/material_version.js';
+import type { ServiceEvent } from '../kms/ports.js';
 import type { Database, SqlRow, SqlStatement } from './database.js';
 import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, versionFromRow } from './key_rows.js';
 import type { SqliteKeyStore } from './key_store_sqlite.js';
@@ -125,9 +126,7 @@ export class SqliteMaterialStore implements MaterialStore {
   }
 
   expiringKeys(): readonly { readonly keyId: KeyId; readonly validToMs: number }[] {
-    return this.#sql.expiringKeys
-      .all()
-      .map((row) => ({ keyId: keyIdOf(row), validToMs: integer(row, 'valid_to_ms') }));
+    return this.#sql.expiringKeys.all().map((row) => ({ keyId: keyIdOf(row), validToMs: integer(row, 'valid_to_ms') }));
   }
 
   putEvent(event: ServiceEvent): void {

@@ -4,14 +4,18 @@ import { KeyferryError } from '../errors.js';
 export type KmsExceptionName =
   | 'AccessDeniedException'
   | 'AlreadyExistsException'
+  | 'ConflictException'
   | 'CustomKeyStoreNotFoundException'
   | 'DependencyTimeoutException'
   | 'DisabledException'
   | 'DryRunOperationException'
+  | 'ExpiredImportTokenException'
   | 'IncorrectKeyException'
+  | 'IncorrectKeyMaterialException'
   | 'InvalidArnException'
   | 'InvalidCiphertextException'
   | 'InvalidGrantTokenException'
+  | 'InvalidImportTokenException'
   | 'InvalidKeyUsageException'
   | 'InvalidMarkerException'
   | 'KeyUnavailableException'
@@ -63,4 +67,17 @@ export function incorrectKey(): KmsError {
 /** The answer to a dry run that would have succeeded. */
 export function dryRunSucceeded(): KmsError {
   return new KmsError('DryRunOperationException', 'The request would have succeeded, but the DryRun option is set.');
+}
+
+/** The key's origin does not admit the operation. */
+export function originNotValid(record: { readonly arn: string; readonly origin: string }): KmsError {
+  return new KmsError(
+    'UnsupportedOperationException',
+    `${record.arn} origin is ${record.origin} which is not valid for this operation.`,
+  );
+}
+
+/** What was unwrapped is not material that this key takes. */
+export function incorrectKeyMaterial(message: string, cause?: unknown): KmsError {
+  return new KmsError('IncorrectKeyMaterialException', message, cause === undefined ? {} : { cause });
 }

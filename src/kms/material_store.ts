@@ -1,4 +1,4 @@
-import type { ImportWrappingAlgorithm, StoredImportKey } from './ports.js';
+import type { ImportWrappingAlgorithm, ServiceEvent, StoredImportKey } from './ports.js';
 import type { KeyId } from './key_id.js';
 import type { MaterialVersion } from './material_version.js';
 
@@ -8,17 +8,6 @@ export interface ImportParameters {
   readonly algorithm: ImportWrappingAlgorithm;
   readonly importKey: StoredImportKey;
   readonly validToMs: number;
-}
-
-/** Something that the region did by itself, for the audit. */
-export interface ServiceEvent {
-  /** UUID; the same however often the event is delivered. */
-  readonly eventId: string;
-  readonly atMs: number;
-  readonly name: 'DeleteExpiredKeyMaterial' | 'DeleteKey' | 'RotateKey';
-  readonly keyArn: string;
-  /** Members of `serviceEventDetails`. */
-  readonly details: Readonly<Record<string, string>>;
 }
 
 /** A version whose time has come. */

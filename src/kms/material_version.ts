@@ -7,8 +7,7 @@ import type { ExpirationModel } from './key_record.js';
  *
  * @source AWS KMS API Reference, RotationsListEntry
  */
-export type MaterialState =
-  'CURRENT' | 'NON_CURRENT' | 'PENDING_ROTATION' | 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION';
+export type MaterialState = 'CURRENT' | 'NON_CURRENT' | 'PENDING_ROTATION' | 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION';
 
 /** One version of a key's material, whether or not the material is here. */
 export interface MaterialVersion {

@@ -38,6 +38,8 @@ export interface KeyHsm {
   ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }>;
   /** Octets of the token's random generator. */
   random(octets: number): Promise<Uint8Array>;
+  /** Destroys what of this material is loaded in the token, once nobody uses it; does nothing where it is not loaded. */
+  unload(material: StoredMaterial): Promise<void>;
   /** Why this token cannot hold and use such a key, naming the mechanisms; undefined where it can. */
   refusalOfSpec(keySpec: KeySpec, keyUsage: KeyUsage): string | undefined;
   /** Signs in the token; RSA: the raw signature, ECDSA: DER (RFC 3279), Ed25519: 64 octets. */
@@ -95,19 +97,45 @@ export interface ImportHsm {
   }): Promise<{ readonly material: StoredMaterial; readonly strategy: string; readonly outsideToken: boolean }>;
 }
 
+/** What an import token says; it is signed in the region's token. */
+export interface ImportTokenClaims {
+  /** Key id without ARN. */
+  readonly keyId: string;
+  readonly importKeyId: string;
+  /** SHA-256 of the wrapping key's SubjectPublicKeyInfo, 64 lower-case hex digits. */
+  readonly publicKeyHash: string;
+  readonly wrappingKeySpec: StoredImportKey['keySpec'];
+  readonly algorithm: ImportWrappingAlgorithm;
+  /** Milliseconds since the epoch, by the region's clock. */
+  readonly issuedMs: number;
+  readonly expiresMs: number;
+}
+
+/** Import tokens of this region. */
+export interface ImportTokens {
+  /** At most 6,144 octets, opaque to callers. */
+  issue(claims: ImportTokenClaims): Promise<Uint8Array>;
+  /** Checks form and signature; whether it is still valid is the caller's to judge. Undefined for what this region did not issue. */
+  open(token: Uint8Array): Promise<ImportTokenClaims | undefined>;
+}
+
 /** Something that a region did to a key without anybody's call, as the audit trail shows it. */
 export interface ServiceEvent {
   readonly name: 'DeleteExpiredKeyMaterial' | 'DeleteKey' | 'RotateKey';
   readonly keyArn: string;
   /** `serviceEventDetails`: names in camelCase. Never material, tokens or plaintext. */
   readonly details: Readonly<Record<string, string>>;
+  /** UUID, the same however often the event is recorded. */
+  readonly eventId: string;
+  /** When it happened, milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 /** Where a region reports what it did without anybody's call. */
 export interface ServiceEvents {
   /**
-   * Records an event; durable when the promise has resolved. Record it before the change is committed: after a crash between the
-   * two the event is recorded again, and none is ever missing.
+   * Records an event; durable when the promise has resolved. Events are kept with the change that they tell of until they were
+   * recorded: after a crash in between one is recorded again with the same id, and none is ever missing.
    */
   record(event: ServiceEvent): Promise<void>;
 }

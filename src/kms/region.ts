@@ -1,16 +1,22 @@
 import type { Clock } from '../clock.js';
 import type { KeyHome } from './key_id.js';
 import type { KeyStore } from './key_store.js';
-import type { KeyHsm, Replicator, ServiceEvents } from './ports.js';
+import type { MaterialStore } from './material_store.js';
+import type { ImportHsm, ImportTokens, KeyHsm, Replicator, ServiceEvents } from './ports.js';
 
 /** One region's key manager: everything that its operations work on. */
 export interface KmsRegion {
   readonly home: KeyHome;
   readonly store: KeyStore;
+  readonly materials: MaterialStore;
   readonly hsm: KeyHsm;
+  readonly importHsm: ImportHsm;
+  readonly importTokens: ImportTokens;
   readonly replicator: Replicator;
   readonly clock: Clock;
   readonly events: ServiceEvents;
+  /** Told when what waits for time has changed. */
+  readonly deadlines: { changed(): void };
 }
 
 /** Who calls: the principal of the credential that signed the request. */
