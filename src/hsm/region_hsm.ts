@@ -7,6 +7,8 @@ import type { HsmCapabilities } from './capability.js';
 import { DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
 import { HsmHealth } from './health.js';
+import { RegionImports } from './import_region.js';
+import type { ImportCapabilities } from './import_strategy.js';
 import { HsmJobs, type JobRunner } from './job_runner.js';
 import type { KeyStorage } from './key_storage.js';
 import type { MaterialBinding, StoredMaterial, WrappedMaterial } from './material.js';
@@ -193,6 +195,16 @@ export class RegionHsm {
     options: { readonly octets: number; readonly reveal: boolean },
   ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }> {
     return this.#cipher.generateDataKey(material, context, options);
+  }
+
+  /**
+   * What takes imported material into this HSM.
+   *
+   * @param plans - how each wrapping algorithm is carried out, by the profile and the configuration
+   */
+  openImports(plans: ImportCapabilities): RegionImports {
+    const parts = { jobs: this.#jobs, capabilities: this.#capabilities, domainKeys: this.#domainKeys };
+    return new RegionImports({ ...parts, recordKey: this.#recordKey }, plans);
   }
 
   /** The region's replication signing keys, the newest first. Which of them is active, the roster says. */

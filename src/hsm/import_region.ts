@@ -1,0 +1,52 @@
+import { ImportKeys, type ImportKeyParts, type ImportKeySpec, type StoredImportKey } from './import_key.js';
+import { MaterialImport, type ImportedMaterial } from './import_material.js';
+import { ImportKeyPool } from './import_pool.js';
+import { inTokenHash, type ImportCapabilities, type ImportWrappingAlgorithm } from './import_strategy.js';
+import type { KeySpec, MaterialBinding } from './material.js';
+
+/** What a region's HSM does with imported material. */
+export class RegionImports {
+  readonly #import: MaterialImport;
+  readonly #pool: ImportKeyPool;
+
+  constructor(parts: Omit<ImportKeyParts, 'oaepInToken'>, plans: ImportCapabilities) {
+    const all = { ...parts, oaepInToken: inTokenHash(plans) };
+    const keys = new ImportKeys(all);
+    this.#import = new MaterialImport(all, keys, plans);
+    this.#pool = new ImportKeyPool((keySpec) => keys.generate(keySpec));
+  }
+
+  /** Why material of this spec cannot be imported by this algorithm here, naming mechanisms or configuration; undefined where it can. */
+  refusalOfImport(keySpec: KeySpec, algorithm: ImportWrappingAlgorithm): string | undefined {
+    return this.#import.refusal(keySpec, algorithm);
+  }
+
+  /** A fresh RSA pair that unwraps once: one that was made ahead, or one that is made now. */
+  generateImportKey(keySpec: ImportKeySpec): Promise<StoredImportKey> {
+    return this.#pool.take(keySpec);
+  }
+
+  /**
+   * Unwraps material, checks in the token that it is what the binding says, and wraps it for storage.
+   *
+   * @throws `HsmError` `ERR_HSM_UNWRAP` for everything that fails in unwrapping; `ERR_HSM_TYPE` for material of another kind
+   */
+  importMaterial(args: {
+    readonly importKey: StoredImportKey;
+    readonly algorithm: ImportWrappingAlgorithm;
+    readonly encrypted: Uint8Array;
+    readonly binding: Omit<MaterialBinding, 'materialId'>;
+  }): Promise<ImportedMaterial> {
+    return this.#import.run(args);
+  }
+
+  /** Makes RSA pairs ahead from now on, so that nobody waits for them. */
+  warm(): void {
+    this.#pool.warm();
+  }
+
+  /** Makes no further pairs ahead, and waits for the one that is being made. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}
