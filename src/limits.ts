@@ -34,6 +34,8 @@ export const LIMITS = {
   kmsOnDemandRotationsMax: 25,
   /** How often the region's clock is looked at for what is due, milliseconds: everything happens within a second. */
   kmsDeadlineTickMs: 250,
+  /** Longest pause before work that was due and failed is tried again, milliseconds. */
+  kmsDeadlinePauseMsMax: 30_000,
   /** Keys and materials that are due and read at once. */
   kmsDueBatchMax: 100,
   /** After which time whoever used destroyed material has ended, milliseconds: what was loaded meanwhile is unloaded. */

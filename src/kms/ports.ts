@@ -155,6 +155,7 @@ export interface Replicator {
   issueBirth(args: {
     readonly keySpec: string;
     readonly keyUsage: string;
+    readonly origin: string;
   }): Promise<{ readonly keyId: string; readonly birthCertificate: string }>;
   /** Starts (or, after a failure, starts again) a replication; durable when it returns. Call inside the store's transaction. */
   begin(args: { readonly keyId: string; readonly destination: string }): void;

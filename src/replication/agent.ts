@@ -350,6 +350,7 @@ export class ReplicationAgent {
   async issueBirth(args: {
     readonly keySpec: string;
     readonly keyUsage: string;
+    readonly origin: string;
   }): Promise<{ readonly keyId: string; readonly birthCertificate: string }> {
     const { book, channel, region, partition } = this.#services;
     if (this.#state === 'ERROR')
@@ -358,7 +359,7 @@ export class ReplicationAgent {
     if (epoch === undefined) throw new ReplicationError('ERR_REPL_NO_ROSTER', `region ${region} has no roster yet`);
     const hsm = this.#services.hsm(null);
     const birthNonce = await hsm.random(32);
-    const birth = { partition, originRegion: region, birthNonce, ...args, origin: 'AWS_KMS', createdEpoch: epoch };
+    const birth = { partition, originRegion: region, birthNonce, ...args, createdEpoch: epoch };
     return issueBirthCertificate(birth, channel.signingKid(epoch), (kid, octets) => hsm.sign(kid, octets));
   }
 

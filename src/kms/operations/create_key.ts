@@ -3,7 +3,7 @@ import { authorizeAccount } from '../authorization.js';
 import { KmsError, validationError } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
 import { isKeyId, keyArn } from '../key_id.js';
-import { describeRecord, type KeyMetadata, type KeyRecord } from '../key_record.js';
+import { describeRecord, type KeyMetadata, type KeyOrigin, type KeyRecord } from '../key_record.js';
 import { chooseKeySpec, type RequestedKeySpec, type RequestedKeyUsage } from '../key_spec.js';
 import { defaultPolicy, requireValidPolicy } from '../policy.js';
 import type { Replicator } from '../ports.js';
@@ -31,6 +31,7 @@ export interface CreateKeyResponse {
 
 /**
  * Makes a KMS key: its material in the token, its record in one transaction that is durable before the caller hears of it.
+ * A key of origin EXTERNAL has no material until its owner imports some.
  *
  * @throws {@link KmsError} as the members' rules say; `UnsupportedOperationException` for what Keyferry does not make
  * @source AWS KMS API Reference, CreateKey
@@ -38,7 +39,7 @@ export interface CreateKeyResponse {
 export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (call, request) => {
   const { region } = call;
   const spec = requestedSpec(request);
-  requireOrigin(request, spec);
+  const origin = requireOrigin(request, spec);
   authorizeAccount(call, 'CreateKey');
   const { keySpec, keyUsage } = chooseKeySpec(spec, request.KeyUsage);
   const tags = request.Tags ?? [];
@@ -51,14 +52,17 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
   if (refusal !== undefined) throw unsupported(refusal);
   const dataSuite = keySpec === 'SYMMETRIC_DEFAULT' ? chooseDataSuite(region, multiRegion) : null;
   const birth = multiRegion
-    ? await awaitDependency('service', region.replicator.issueBirth({ keySpec, keyUsage }))
+    ? await awaitDependency('service', region.replicator.issueBirth({ keySpec, keyUsage, origin }))
     : { keyId: randomUUID() as string, birthCertificate: null };
   const { keyId } = birth;
   if (!isKeyId(keyId)) throw new Error(`a birth was issued with the malformed key id ${keyId}`);
-  const material = await awaitDependency(
-    'service',
-    region.hsm.createMaterial({ keyId, keySpec, keyUsage, multiRegion, dataSuite }),
-  );
+  const material =
+    origin === 'EXTERNAL'
+      ? null
+      : await awaitDependency(
+          'service',
+          region.hsm.createMaterial({ keyId, keySpec, keyUsage, multiRegion, dataSuite }),
+        );
 
   const createdMs = region.clock.nowMs();
   const record: KeyRecord = {
@@ -69,8 +73,8 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
     description: request.Description ?? '',
     keySpec,
     keyUsage,
-    origin: 'AWS_KMS',
-    state: 'Enabled',
+    origin,
+    state: material === null ? 'PendingImport' : 'Enabled',
     dataSuite,
     multiRegion:
       birth.birthCertificate === null
@@ -85,7 +89,8 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
     currentMaterial: material,
     imported: null,
   };
-  region.store.insertKey({ record, policy, tags, materials: [{ material, index: 0, state: 'CURRENT', createdMs }] });
+  const materials = material === null ? [] : [{ material, index: 0, state: 'CURRENT' as const, createdMs }];
+  region.store.insertKey({ record, policy, tags, materials });
   call.note?.({ keyArn: record.arn });
   return { KeyMetadata: describeRecord(record) };
 };
@@ -131,7 +136,7 @@ function requestedSpec(request: CreateKeyRequest): RequestedKeySpec {
   return request.KeySpec ?? request.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT';
 }
 
-function requireOrigin(request: CreateKeyRequest, spec: RequestedKeySpec): void {
+function requireOrigin(request: CreateKeyRequest, spec: RequestedKeySpec): KeyOrigin {
   const origin = request.Origin ?? 'AWS_KMS';
   const custom = origin === 'AWS_CLOUDHSM' || origin === 'EXTERNAL_KEY_STORE';
   if (custom && spec !== 'SYMMETRIC_DEFAULT') {
@@ -152,6 +157,5 @@ function requireOrigin(request: CreateKeyRequest, spec: RequestedKeySpec): void 
       `Custom key store '${request.CustomKeyStoreId}' does not exist.`,
     );
   }
-  if (origin === 'EXTERNAL')
-    throw new KmsError('UnsupportedOperationException', 'Origin EXTERNAL is not supported here.');
+  return origin;
 }
