@@ -1,14 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { SystemClock } from '../../src/adapters/clock_system.js';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { TrailFile } from '../../src/adapters/trail_file.js';
+import { AuditTrail } from '../../src/audit/audit_trail.js';
+import type { TrailEvent } from '../../src/audit/trail_event.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
 import type { KeyHsm, Replicator } from '../../src/kms/ports.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import { serveAws, type AwsServer, type RequestOutcome } from '../../src/surfaces/aws/server.js';
+import { NO_IMPORT } from './no_import.js';
 import { makeRegionToken } from './region_token.js';
 import { SoftwareKeyHsm } from './software_key_hsm.js';
 import { ACCOUNT, RecordingReplicator, ROOT } from './software_region.js';
@@ -26,6 +31,8 @@ export interface RegionFixture {
   readonly server: AwsServer;
   readonly url: string;
   readonly outcomes: RequestOutcome[];
+  /** What the audit trail holds so far, the oldest first. */
+  events(): Promise<readonly TrailEvent[]>;
   /** An unmodified SDK client; retries are off. */
   client(overrides?: { readonly region?: string; readonly secretAccessKey?: string }): KMSClient;
   close(): Promise<void>;
@@ -72,13 +79,26 @@ export async function makeRegionFixture(options: {
   const clock = new SystemClock();
   const store = new SqliteKeyStore(database, home);
   const replicator = options.replicator?.({ home, database, store, clock }) ?? recordingReplicator(options.hsm);
-  const region: KmsRegion = { home, store, hsm: options.hsm, replicator, clock };
+  const trailFile = await TrailFile.open(join(directory, 'trail.jsonl'));
+  const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
+  const region: KmsRegion = {
+    home,
+    store,
+    materials: new SqliteMaterialStore(database, store),
+    hsm: options.hsm,
+    ...NO_IMPORT,
+    replicator,
+    clock,
+    events: trail,
+    deadlines: { changed: () => undefined },
+  };
   const outcomes: RequestOutcome[] = [];
   const server = await serveAws(
     {
       region,
       credentials: [{ ...FIXTURE_CREDENTIAL, principal: ROOT }],
       signatureTimeMs: () => clock.unshiftedMs(),
+      trail,
       observe: (outcome) => outcomes.push(outcome),
     },
     { host: '127.0.0.1', port: 0 },
@@ -92,6 +112,10 @@ export async function makeRegionFixture(options: {
     server,
     url: server.url,
     outcomes,
+    events: async () => {
+      const lines = (await readFile(join(directory, 'trail.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
+      return lines.map((line): TrailEvent => JSON.parse(line));
+    },
     client: (overrides = {}) => {
       const client = new KMSClient({
         region: overrides.region ?? name,
@@ -108,6 +132,7 @@ export async function makeRegionFixture(options: {
     close: async () => {
       for (const client of clients) client.destroy();
       await server.close();
+      await trailFile.close();
       database.close();
       await rm(directory, { recursive: true });
     },

@@ -1,9 +1,20 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { HsmError } from '../../src/hsm/errors.js';
-import type { MaterialBinding, StoredMaterial } from '../../src/hsm/material.js';
-import type { EncryptionContext, KeyHsm } from '../../src/kms/ports.js';
+import type { KeySpec, KeyUsage, MaterialBinding, StoredMaterial } from '../../src/hsm/material.js';
+import type { EncryptionContext, KeyHsm, SigningInput } from '../../src/kms/ports.js';
 import { additionalData, encodeCiphertextHeader, parseCiphertextBlob } from '../../src/wire/ciphertext_blob.js';
 import type { DataSuite } from '../../src/wire/ciphertext_blob.js';
+import {
+  makeMaterial,
+  softwareAgree,
+  softwareDecrypt,
+  softwareEncrypt,
+  softwareMac,
+  softwareMaterialIdOf,
+  softwareSign,
+  softwareVerify,
+  type SoftwareMaterial,
+} from './software_algorithm.js';
 
 /** One failure that the double raises instead of doing its next job of that name. */
 export interface HsmFault {
@@ -12,7 +23,7 @@ export interface HsmFault {
 }
 
 /**
- * Token double of the key manager's HSM: real AES-256-GCM with message keys, in this process. For tests only.
+ * Token double of the key manager's HSM: real cryptography for every key spec, in this process. For tests only.
  * `faults` are used up, each once.
  */
 export class SoftwareKeyHsm implements KeyHsm {
@@ -20,13 +31,63 @@ export class SoftwareKeyHsm implements KeyHsm {
   readonly faults: HsmFault[] = [];
   /** Names of the jobs that ran. */
   readonly calls: string[] = [];
+  /** Key specs that this double has no mechanisms for, with the reason. */
+  readonly refusals = new Map<KeySpec, string>();
+  /** Material ids that were to be unloaded. */
+  readonly unloaded: string[] = [];
   readonly #domainKey = randomBytes(32);
 
   async createMaterial(binding: Omit<MaterialBinding, 'materialId'>): Promise<StoredMaterial> {
     this.#enter('createMaterial');
-    const key = randomBytes(32);
-    const materialId = createHash('sha256').update(binding.keyId).update(key).digest('hex');
-    return this.#store({ ...binding, materialId }, key);
+    return this.take(binding, makeMaterial(binding.keySpec));
+  }
+
+  /** Stores material that a test knows. */
+  take(binding: Omit<MaterialBinding, 'materialId'>, material: SoftwareMaterial): StoredMaterial {
+    return this.#store({ ...binding, materialId: softwareMaterialIdOf(binding.keyId, material) }, material);
+  }
+
+  refusalOfSpec(keySpec: KeySpec, _keyUsage: KeyUsage): string | undefined {
+    return this.refusals.get(keySpec);
+  }
+
+  async unload(material: StoredMaterial): Promise<void> {
+    this.unloaded.push(material.binding.materialId);
+  }
+
+  async sign(material: StoredMaterial, algorithm: string, input: SigningInput): Promise<Uint8Array> {
+    this.#enter('sign');
+    return softwareSign(this.#load(material), algorithm, input);
+  }
+
+  async verify(
+    material: StoredMaterial,
+    algorithm: string,
+    input: SigningInput,
+    signature: Uint8Array,
+  ): Promise<boolean> {
+    this.#enter('verify');
+    return softwareVerify(this.#load(material), algorithm, input, signature);
+  }
+
+  async generateMac(material: StoredMaterial, algorithm: string, message: Uint8Array): Promise<Uint8Array> {
+    this.#enter('generateMac');
+    return softwareMac(this.#load(material), algorithm, message);
+  }
+
+  async encryptRsa(material: StoredMaterial, algorithm: string, plaintext: Uint8Array): Promise<Uint8Array> {
+    this.#enter('encryptRsa');
+    return softwareEncrypt(this.#load(material), algorithm, plaintext);
+  }
+
+  async decryptRsa(material: StoredMaterial, algorithm: string, ciphertext: Uint8Array): Promise<Uint8Array> {
+    this.#enter('decryptRsa');
+    return softwareDecrypt(this.#load(material), algorithm, ciphertext);
+  }
+
+  async deriveSharedSecret(material: StoredMaterial, peerPublicKey: Uint8Array): Promise<Uint8Array> {
+    this.#enter('deriveSharedSecret');
+    return softwareAgree(this.#load(material), peerPublicKey);
   }
 
   async encrypt(material: StoredMaterial, context: EncryptionContext, plaintext: Uint8Array): Promise<Uint8Array> {
@@ -40,12 +101,17 @@ export class SoftwareKeyHsm implements KeyHsm {
   }
 
   async reEncrypt(
-    source: { readonly material: StoredMaterial; readonly context: EncryptionContext; readonly blob: Uint8Array },
-    destination: { readonly material: StoredMaterial; readonly context: EncryptionContext },
+    source: Parameters<KeyHsm['reEncrypt']>[0],
+    destination: Parameters<KeyHsm['reEncrypt']>[1],
   ): Promise<Uint8Array> {
     this.#enter('reEncrypt');
-    const plaintext = this.#open(source.material, source.context, source.blob);
-    return this.#seal(destination.material, destination.context, plaintext);
+    const plaintext =
+      source.algorithm === 'SYMMETRIC_DEFAULT'
+        ? this.#open(source.material, source.context, source.blob)
+        : softwareDecrypt(this.#load(source.material), source.algorithm, source.blob);
+    return destination.algorithm === 'SYMMETRIC_DEFAULT'
+      ? this.#seal(destination.material, destination.context, plaintext)
+      : softwareEncrypt(this.#load(destination.material), destination.algorithm, plaintext);
   }
 
   async generateDataKey(
@@ -74,24 +140,27 @@ export class SoftwareKeyHsm implements KeyHsm {
     this.calls.push(call);
   }
 
-  #store(binding: MaterialBinding, key: Buffer): StoredMaterial {
+  #store(binding: MaterialBinding, { octets, publicKey }: SoftwareMaterial): StoredMaterial {
     const iv = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', this.#domainKey, iv);
-    const exportedKeyToken = Buffer.concat([iv, cipher.update(key), cipher.final(), cipher.getAuthTag()]);
-    return { binding, exportedKeyToken, domainKeyId: '01', recordMac: this.#mac(binding, exportedKeyToken) };
+    const exportedKeyToken = Buffer.concat([iv, cipher.update(octets), cipher.final(), cipher.getAuthTag()]);
+    const recordMac = this.#mac(binding, exportedKeyToken, publicKey);
+    return { binding, exportedKeyToken, domainKeyId: '01', publicKey, recordMac };
   }
 
-  #load(material: StoredMaterial): Buffer {
-    if (!this.#mac(material.binding, material.exportedKeyToken).equals(material.recordMac)) {
+  #load(material: StoredMaterial): SoftwareMaterial {
+    const { binding, exportedKeyToken, publicKey, recordMac } = material;
+    if (!this.#mac(binding, exportedKeyToken, publicKey).equals(recordMac)) {
       throw new HsmError('ERR_HSM_RECORD', 'the record was changed');
     }
-    const token = Buffer.from(material.exportedKeyToken);
+    const token = Buffer.from(exportedKeyToken);
     const decipher = createDecipheriv('aes-256-gcm', this.#domainKey, token.subarray(0, 12));
     decipher.setAuthTag(token.subarray(-16));
-    return Buffer.concat([decipher.update(token.subarray(12, -16)), decipher.final()]);
+    const octets = Buffer.concat([decipher.update(token.subarray(12, -16)), decipher.final()]);
+    return { octets, publicKey: publicKey === null ? null : Buffer.from(publicKey) };
   }
 
-  #mac(binding: MaterialBinding, token: Uint8Array): Buffer {
+  #mac(binding: MaterialBinding, token: Uint8Array, publicKey: Uint8Array | null): Buffer {
     const members = [
       binding.keyId,
       binding.keySpec,
@@ -100,11 +169,16 @@ export class SoftwareKeyHsm implements KeyHsm {
       binding.dataSuite,
       binding.materialId,
     ];
-    return createHmac('sha256', this.#domainKey).update(JSON.stringify(members)).update(token).digest();
+    return createHmac('sha256', this.#domainKey)
+      .update(JSON.stringify(members))
+      .update(token)
+      .update(publicKey ?? '')
+      .digest();
   }
 
   #seal(material: StoredMaterial, context: EncryptionContext, plaintext: Uint8Array): Uint8Array {
     const { dataSuite, materialId, keyId } = material.binding;
+    if (dataSuite === null) throw new Error('this material makes no message keys');
     const nonce = randomBytes(16);
     const iv = randomBytes(12);
     const header = encodeCiphertextHeader({ suite: dataSuite, materialId, nonce, iv });
@@ -127,7 +201,7 @@ export class SoftwareKeyHsm implements KeyHsm {
   }
 
   #messageKey(material: StoredMaterial, nonce: Uint8Array): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.#load(material), nonce, 'message key', 32));
+    return Buffer.from(hkdfSync('sha256', this.#load(material).octets, nonce, 'message key', 32));
   }
 }
 

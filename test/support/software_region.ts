@@ -1,11 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
 import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import type { Replicator } from '../../src/kms/ports.js';
 import type { Call, KmsRegion } from '../../src/kms/region.js';
 import type { DataSuite } from '../../src/wire/ciphertext_blob.js';
+import { makeMemoryTrail, type MemoryTrail } from './memory_trail.js';
+import { NO_IMPORT } from './no_import.js';
 import { SoftwareKeyHsm } from './software_key_hsm.js';
 
 export const ACCOUNT = '111122223333';
@@ -78,6 +81,7 @@ export interface SoftwareRegion {
   readonly clock: ManualClock;
   readonly database: Database;
   readonly replicatedKeys: StoredReplicatedKeys;
+  readonly trail: MemoryTrail;
   /** A call by the account's root. */
   readonly call: Call;
   /** A call by somebody else. */
@@ -95,7 +99,18 @@ export function makeSoftwareRegion(
   const hsm = new SoftwareKeyHsm();
   const replicator = new RecordingReplicator(options.regions ?? ['us-east-1', 'eu-west-1', 'ap-south-1']);
   const clock = new ManualClock();
-  const region: KmsRegion = { home, store, hsm, replicator, clock };
+  const trail = makeMemoryTrail(home, clock);
+  const region: KmsRegion = {
+    home,
+    store,
+    materials: new SqliteMaterialStore(database, store),
+    hsm,
+    ...NO_IMPORT,
+    replicator,
+    clock,
+    events: trail.trail,
+    deadlines: { changed: () => undefined },
+  };
   const callAs = (principal: string): Call => ({
     region,
     caller: { principal, account: principal.split(':')[4] ?? '' },
@@ -107,6 +122,7 @@ export function makeSoftwareRegion(
     clock,
     database,
     replicatedKeys: new StoredReplicatedKeys(region),
+    trail,
     call: callAs(ROOT),
     callAs,
     close: () => database.close(),

@@ -19,6 +19,7 @@ describe('The AWS endpoint', () => {
           { accessKeyId: 'EVE', secretAccessKey: 'secret', principal: 'arn:aws:iam::999988887777:user/eve' },
         ],
         signatureTimeMs: Date.now,
+        trail: fixture.trail.trail,
         observe: (outcome) => outcomes.push(outcome),
       },
       { host: '127.0.0.1', port: 0 },
@@ -150,6 +151,7 @@ describe('The AWS endpoint', () => {
       region: fixture.region,
       credentials: [],
       signatureTimeMs: Date.now,
+      trail: fixture.trail.trail,
       observe: () => undefined,
     };
     try {

@@ -1,0 +1,14 @@
+import type { ImportHsm, ImportTokens } from '../../src/kms/ports.js';
+
+/** Import in a region that a test imports nothing into. */
+export const NO_IMPORT: { readonly importHsm: ImportHsm; readonly importTokens: ImportTokens } = {
+  importHsm: {
+    refusalOfImport: () => 'This region imports nothing.',
+    generateImportKey: () => Promise.reject(new Error('this region imports nothing')),
+    importMaterial: () => Promise.reject(new Error('this region imports nothing')),
+  },
+  importTokens: {
+    issue: () => Promise.reject(new Error('this region imports nothing')),
+    open: async () => undefined,
+  },
+};
