@@ -5,7 +5,9 @@ import { SystemClock } from './adapters/clock_system.js';
 import { Database } from './adapters/database.js';
 import { SqliteKeyStore } from './adapters/key_store_sqlite.js';
 import { SqliteJournal } from './adapters/replication_store_sqlite.js';
+import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
+import { AuditTrail } from './audit/audit_trail.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
 import { RegionHsm } from './hsm/region_hsm.js';
@@ -158,6 +160,9 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const events = new EventBuffer();
   const audit = new AuditFile(join(config.directory, 'audit.jsonl'));
   closers.add(() => audit.close());
+  const trailFile = await TrailFile.open(join(config.directory, 'trail.jsonl'));
+  closers.add(() => trailFile.close());
+  const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
   const transport = new HttpTransport({ proxyUrl: config.proxyUrl, region });
   const agent = new ReplicationAgent({
     region,
@@ -188,9 +193,10 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
 
   const server = await serveAws(
     {
-      region: { home, store, hsm, replicator: agent, clock },
+      region: { home, store, hsm, replicator: agent, clock, events: trail },
       credentials: config.credentials,
       signatureTimeMs: () => clock.unshiftedMs(),
+      trail,
       observe: logFailure,
     },
     config.listen,
