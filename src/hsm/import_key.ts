@@ -28,6 +28,7 @@ import { HsmError } from './errors.js';
 import { oaepMechanism, type OaepHash } from './import_strategy.js';
 import type { HsmJobs } from './job_runner.js';
 import { assertShape, readBack, templateOf, type KeyShape } from './key_shape.js';
+import { narrowUses } from './narrow_uses.js';
 import type { RecordKey } from './record_key.js';
 import { KEY_LABELS } from './token_keys.js';
 
@@ -159,6 +160,7 @@ export class ImportKeys {
       exportedKeyToken,
       templateOf(shape, 'unwrap', capabilities),
     );
+    narrowUses(job, loaded, shape);
     const attributes = readBack(job, loaded, shape, capabilities);
     const kept = job.keep(loaded);
     const result = await jobs.run(job);
