@@ -24,21 +24,10 @@ import { replicateKey } from '../../kms/operations/replicate_key.js';
 import { sign } from '../../kms/operations/sign.js';
 import { verify } from '../../kms/operations/verify.js';
 import { verifyMac } from '../../kms/operations/verify_mac.js';
-import type { Call, Operation } from '../../kms/region.js';
 import { MESSAGE_TYPES } from '../../kms/signature.js';
-import { decodeRequest } from './decode.js';
-import {
-  blob,
-  boolean,
-  integer,
-  listOf,
-  map,
-  oneOf,
-  structure,
-  text,
-  type Decoded,
-  type StructureShape,
-} from './shape.js';
+import { IMPORT_OPERATIONS } from './import_operations.js';
+import { blob, boolean, integer, listOf, map, oneOf, structure, text } from './shape.js';
+import { operation, type WireOperation } from './wire_operation.js';
 
 const keyId = text(1, 2048);
 const description = text(0, 8192);
@@ -81,32 +70,13 @@ const mac = {
   optional: { GrantTokens: grantTokens, DryRun: boolean },
 } as const;
 
-/** A request that was decoded: its members for the audit trail, and what answers it. */
-export interface DecodedCall {
-  readonly request: object;
-  run(call: Call): Promise<object>;
-}
-
-/**
- * An operation that can be called over the wire: decodes a request's body.
- *
- * @throws {@link AwsError} as {@link decodeRequest}
- */
-export type WireOperation = (body: Uint8Array) => DecodedCall;
-
-function operation<S extends StructureShape>(shape: S, run: Operation<Decoded<S>, object>): WireOperation {
-  return (body) => {
-    const request = decodeRequest(shape, body);
-    return { request, run: (call) => run(call, request) };
-  };
-}
-
 /**
  * Every operation that this region answers, by the name in `X-Amz-Target`, with its request's members.
  *
  * @source AWS KMS API Reference
  */
 export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, WireOperation>([
+  ...IMPORT_OPERATIONS,
   [
     'CreateKey',
     operation(
