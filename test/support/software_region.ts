@@ -2,13 +2,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { Deadlines } from '../../src/kms/deadlines.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
 import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import type { Replicator } from '../../src/kms/ports.js';
 import type { Call, KmsRegion } from '../../src/kms/region.js';
 import type { DataSuite } from '../../src/wire/ciphertext_blob.js';
 import { makeMemoryTrail, type MemoryTrail } from './memory_trail.js';
-import { NO_IMPORT } from './no_import.js';
+import { SoftwareImportHsm, SoftwareImportTokens } from './software_import_hsm.js';
 import { SoftwareKeyHsm } from './software_key_hsm.js';
 
 export const ACCOUNT = '111122223333';
@@ -77,6 +78,10 @@ export class ManualClock {
 export interface SoftwareRegion {
   readonly region: KmsRegion;
   readonly hsm: SoftwareKeyHsm;
+  readonly importHsm: SoftwareImportHsm;
+  readonly deadlines: Deadlines;
+  /** What the deadlines could not do. */
+  readonly failures: unknown[];
   readonly replicator: RecordingReplicator;
   readonly clock: ManualClock;
   readonly database: Database;
@@ -97,20 +102,24 @@ export function makeSoftwareRegion(
   const database = Database.open(options.database ?? ':memory:');
   const store = new SqliteKeyStore(database, home);
   const hsm = new SoftwareKeyHsm();
+  const importHsm = new SoftwareImportHsm(hsm);
   const replicator = new RecordingReplicator(options.regions ?? ['us-east-1', 'eu-west-1', 'ap-south-1']);
   const clock = new ManualClock();
+  const failures: unknown[] = [];
   const trail = makeMemoryTrail(home, clock);
   const region: KmsRegion = {
     home,
     store,
     materials: new SqliteMaterialStore(database, store),
     hsm,
-    ...NO_IMPORT,
+    importHsm,
+    importTokens: new SoftwareImportTokens(),
     replicator,
     clock,
     events: trail.trail,
-    deadlines: { changed: () => undefined },
+    deadlines: { changed: () => deadlines.changed() },
   };
+  const deadlines = new Deadlines(region, { report: (failure) => failures.push(failure) });
   const callAs = (principal: string): Call => ({
     region,
     caller: { principal, account: principal.split(':')[4] ?? '' },
@@ -118,6 +127,9 @@ export function makeSoftwareRegion(
   return {
     region,
     hsm,
+    importHsm,
+    deadlines,
+    failures,
     replicator,
     clock,
     database,
