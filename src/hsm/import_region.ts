@@ -3,17 +3,21 @@ import { MaterialImport, type ImportedMaterial } from './import_material.js';
 import { ImportKeyPool } from './import_pool.js';
 import { inTokenHash, type ImportCapabilities, type ImportWrappingAlgorithm } from './import_strategy.js';
 import type { KeySpec, MaterialBinding } from './material.js';
+import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
+import { KEY_LABELS } from './token_keys.js';
 
 /** What a region's HSM does with imported material. */
 export class RegionImports {
   readonly #import: MaterialImport;
   readonly #pool: ImportKeyPool;
+  readonly #signingKeys: SigningKeys;
 
   constructor(parts: Omit<ImportKeyParts, 'oaepInToken'>, plans: ImportCapabilities) {
     const all = { ...parts, oaepInToken: inTokenHash(plans) };
     const keys = new ImportKeys(all);
     this.#import = new MaterialImport(all, keys, plans);
     this.#pool = new ImportKeyPool((keySpec) => keys.generate(keySpec));
+    this.#signingKeys = new SigningKeys(parts.jobs, parts.capabilities, KEY_LABELS.importSigningKey);
   }
 
   /** Why material of this spec cannot be imported by this algorithm here, naming mechanisms or configuration; undefined where it can. */
@@ -38,6 +42,16 @@ export class RegionImports {
     readonly binding: Omit<MaterialBinding, 'materialId'>;
   }): Promise<ImportedMaterial> {
     return this.#import.run(args);
+  }
+
+  /** The keys that sign import tokens, the newest first. */
+  importSigningKeys(): Promise<readonly SigningKeyInfo[]> {
+    return this.#signingKeys.list();
+  }
+
+  /** ECDSA P-384 over SHA-384 of the octets, r || s, 96 octets, verified in software before it is returned. */
+  signImportToken(kid: string, octets: Uint8Array): Promise<Uint8Array> {
+    return this.#signingKeys.sign(kid, octets);
   }
 
   /** Makes RSA pairs ahead from now on, so that nobody waits for them. */

@@ -43,7 +43,8 @@ const CLEAR_LABEL = clearLabel(KEY_LABELS.singleRegionDomainKey);
 const NO_PARAMETER = { kind: 'none' } as const;
 
 /**
- * Makes the keys that a region's token is missing: the two domain keys, the record key and a first replication signing key.
+ * Makes the keys that a region's token is missing: the two domain keys, the record key, a first replication signing key and a first
+ * key that signs import tokens.
  *
  * Does nothing where all are there. Each key carries a provisional label until it was tested, so that whatever an interrupted run
  * left is recognised by the next one, destroyed and made again.
@@ -75,11 +76,12 @@ export async function provisionRegion(
       await makeRecordKey(jobs, capabilities);
       made.push(KEY_LABELS.recordKey);
     }
-    const signingKeys = new SigningKeys(jobs, capabilities, KEY_LABELS.replicationSigningKey);
-    await signingKeys.sweep();
-    if ((await signingKeys.list()).length === 0) {
+    for (const label of [KEY_LABELS.replicationSigningKey, KEY_LABELS.importSigningKey]) {
+      const signingKeys = new SigningKeys(jobs, capabilities, label);
+      await signingKeys.sweep();
+      if ((await signingKeys.list()).length > 0) continue;
       await signingKeys.generate();
-      made.push(KEY_LABELS.replicationSigningKey);
+      made.push(label);
     }
   });
   return { made, trustedDomainKey };

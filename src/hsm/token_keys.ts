@@ -19,6 +19,7 @@ export const KEY_LABELS = {
   singleRegionDomainKey: 'keyferry:single-region-domain-key',
   recordKey: 'keyferry:record-key',
   replicationSigningKey: 'keyferry:replication-signing-key',
+  importSigningKey: 'keyferry:import-signing-key',
   partitionAuthorityKey: 'keyferry:partition-authority-key',
 } as const;
 

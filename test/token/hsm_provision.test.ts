@@ -77,6 +77,8 @@ function crashingAt(access: ProvisionAccess, crashAt: number): { access: Provisi
 
 const ALL_KEYS = [
   'keyferry:domain-key',
+  'keyferry:import-signing-key',
+  'keyferry:import-signing-key',
   'keyferry:record-key',
   'keyferry:replication-signing-key',
   'keyferry:replication-signing-key',
@@ -98,9 +100,9 @@ for (const kind of tokenKinds()) {
     after(() => token.dispose());
     beforeEach(() => destroyAll(access));
 
-    it('makes two domain keys, a record key and a signing key', async () => {
+    it('makes two domain keys, a record key and two signing keys', async () => {
       const report = await provisionRegion(access, capabilities);
-      expect(report.made).to.have.lengthOf(4);
+      expect(report.made).to.have.lengthOf(5);
       expect(await labelsIn(access)).to.deep.equal(ALL_KEYS);
     });
 
