@@ -37,11 +37,12 @@ export function findDecryptingKey(call: Call, operation: string, request: Cipher
   if (named !== undefined) {
     authorizeKey(call, operation, named, request.grantTokens);
     if (named.keySpec !== 'SYMMETRIC_DEFAULT') return findAsymmetric(call, named, use, request);
-  } else if (use.algorithm !== 'SYMMETRIC_DEFAULT') {
-    throw validationError(`KeyId is required with the algorithm ${use.algorithm}.`);
   }
   const blob = parseCiphertextBlob(request.blob);
-  if (blob === null) throw invalidCiphertext();
+  if (blob === null) {
+    if (named !== undefined || use.algorithm === 'SYMMETRIC_DEFAULT') throw invalidCiphertext();
+    throw validationError(`KeyId is required with the algorithm ${use.algorithm}.`);
+  }
   const found = call.region.store.keyOfMaterial(blob.materialId);
   if (named !== undefined) {
     if (found?.record.keyId !== named.keyId) throw incorrectKey();

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { createKey } from '../../../../src/kms/operations/create_key.js';
+import type { RequestedKeySpec, RequestedKeyUsage } from '../../../../src/kms/key_spec.js';
 import { HsmError } from '../../../../src/hsm/errors.js';
 import { ReplicationError } from '../../../../src/replication/errors.js';
 import { makeSoftwareRegion, refusalOf, ROOT, type SoftwareRegion } from '../../../support/software_region.js';
@@ -106,6 +107,55 @@ describe('CreateKey', () => {
     alone.close();
   });
 
+  const OAEP = ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256'];
+  const RSA_SIGNING = ['PKCS1_V1_5', 'PSS'].flatMap((scheme) =>
+    [256, 384, 512].map((bits) => `RSASSA_${scheme}_SHA_${bits}`),
+  );
+  const made: readonly [RequestedKeySpec, RequestedKeyUsage, string, readonly string[]][] = [
+    ['HMAC_224', 'GENERATE_VERIFY_MAC', 'MacAlgorithms', ['HMAC_SHA_224']],
+    ['HMAC_256', 'GENERATE_VERIFY_MAC', 'MacAlgorithms', ['HMAC_SHA_256']],
+    ['HMAC_384', 'GENERATE_VERIFY_MAC', 'MacAlgorithms', ['HMAC_SHA_384']],
+    ['HMAC_512', 'GENERATE_VERIFY_MAC', 'MacAlgorithms', ['HMAC_SHA_512']],
+    ['RSA_2048', 'ENCRYPT_DECRYPT', 'EncryptionAlgorithms', OAEP],
+    ['RSA_2048', 'SIGN_VERIFY', 'SigningAlgorithms', RSA_SIGNING],
+    ['RSA_3072', 'SIGN_VERIFY', 'SigningAlgorithms', RSA_SIGNING],
+    ['ECC_NIST_P256', 'SIGN_VERIFY', 'SigningAlgorithms', ['ECDSA_SHA_256']],
+    ['ECC_NIST_P256', 'KEY_AGREEMENT', 'KeyAgreementAlgorithms', ['ECDH']],
+    ['ECC_NIST_P384', 'SIGN_VERIFY', 'SigningAlgorithms', ['ECDSA_SHA_384']],
+    ['ECC_NIST_P384', 'KEY_AGREEMENT', 'KeyAgreementAlgorithms', ['ECDH']],
+    ['ECC_NIST_P521', 'SIGN_VERIFY', 'SigningAlgorithms', ['ECDSA_SHA_512']],
+    ['ECC_NIST_P521', 'KEY_AGREEMENT', 'KeyAgreementAlgorithms', ['ECDH']],
+    ['ECC_SECG_P256K1', 'SIGN_VERIFY', 'SigningAlgorithms', ['ECDSA_SHA_256']],
+    ['ECC_NIST_EDWARDS25519', 'SIGN_VERIFY', 'SigningAlgorithms', ['ED25519_SHA_512', 'ED25519_PH_SHA_512']],
+  ];
+  for (const [KeySpec, KeyUsage, list, algorithms] of made) {
+    it(`makes ${KeySpec} for ${KeyUsage}, and lists its algorithms under no other name`, async () => {
+      const { KeyMetadata } = await create({ KeySpec, KeyUsage });
+      expect(KeyMetadata).to.include({ KeySpec, CustomerMasterKeySpec: KeySpec, KeyUsage, KeyState: 'Enabled' });
+      expect(KeyMetadata).to.have.deep.property(list, algorithms);
+      expect(Object.keys(KeyMetadata).filter((name) => name.endsWith('Algorithms'))).to.deep.equal([list]);
+      expect(KeyMetadata).to.not.have.property('CurrentKeyMaterialId');
+      const record = fixture.region.store.key(KeyMetadata.KeyId as never);
+      expect(record?.currentMaterial?.binding).to.include({ keySpec: KeySpec, keyUsage: KeyUsage, dataSuite: null });
+      expect(record?.currentMaterial?.publicKey === null).to.equal(KeySpec.startsWith('HMAC'));
+    });
+  }
+
+  it('makes multi-Region keys of other specs also where the regions have no data suite in common', async () => {
+    fixture.replicator.suite = undefined;
+    const { KeyMetadata } = await create({ MultiRegion: true, KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' });
+    expect(KeyMetadata).to.include({ MultiRegion: true, KeySpec: 'HMAC_256' });
+  });
+
+  it('names the mechanism that the token lacks for a spec, and makes nothing', async () => {
+    fixture.hsm.refusals.set('ECC_NIST_EDWARDS25519', 'CKM_EDDSA is missing');
+    expect(await refusalOf(create({ KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' }))).to.deep.equal({
+      code: 'UnsupportedOperationException',
+      message: 'CKM_EDDSA is missing',
+    });
+    expect(fixture.hsm.calls).to.deep.equal([]);
+  });
+
   it('asks to try again where replication has stopped', async () => {
     fixture.replicator.issueBirth = () => Promise.reject(new ReplicationError('ERR_REPL_UNAVAILABLE', 'stopped'));
     expect((await refusalOf(create({ MultiRegion: true }))).code).to.equal('DependencyTimeoutException');
@@ -132,10 +182,16 @@ describe('CreateKey', () => {
     ],
     [
       'a spec that is not made here',
-      { CustomerMasterKeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' },
+      { CustomerMasterKeySpec: 'ML_DSA_65', KeyUsage: 'SIGN_VERIFY' },
       'UnsupportedOperationException',
+      'KeySpec ML_DSA_65 is not supported here.',
     ],
-    ['imported material', { Origin: 'EXTERNAL' }, 'UnsupportedOperationException'],
+    [
+      'a usage of another spec for a spec that is not made here',
+      { KeySpec: 'ML_KEM_768', KeyUsage: 'SIGN_VERIFY' },
+      'ValidationException',
+      'KeyUsage SIGN_VERIFY is not compatible with KeySpec ML_KEM_768',
+    ],
     ['a custom key store without its id', { Origin: 'AWS_CLOUDHSM' }, 'ValidationException'],
     ['a custom key store', { Origin: 'AWS_CLOUDHSM', CustomKeyStoreId: 'cks-1' }, 'CustomKeyStoreNotFoundException'],
     ['a custom key store id for its own keys', { CustomKeyStoreId: 'cks-1' }, 'ValidationException'],
