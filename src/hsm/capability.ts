@@ -1,5 +1,7 @@
-import { CKM_ECDSA, CKM_ECDSA_SHA384 } from '../token/cryptoki.js';
-import type { TokenProfile } from '../token/profile.js';
+import { CKM_ECDSA, CKM_ECDSA_SHA384, CKM_RSA_PKCS_KEY_PAIR_GEN } from '../token/cryptoki.js';
+import { factWords } from '../token/fact_words.js';
+import { factNames, type FactName, type TokenProfile } from '../token/profile.js';
+import type { Ed25519Parameters } from '../token/public_key.js';
 import { chooseStrategies, type StrategyChoice } from '../token/strategy_choice.js';
 import type { StrategyJob } from '../token/strategy.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
@@ -24,6 +26,14 @@ export interface HsmCapabilities {
   readonly enforcesExtractable: boolean;
   /** Whether an unwrap template may say how long the key is, must not, or has to. */
   readonly unwrapLength: 'refused' | 'optional' | 'required';
+  /** Attributes that this token wants besides the usual ones, with any value, to unwrap an EC private key. */
+  readonly ecPrivateUnwrapAttributes: readonly number[];
+  /** How this token takes `CKA_EC_PARAMS` of Ed25519. */
+  readonly ed25519Parameters: Ed25519Parameters;
+  /** Longest RSA modulus that the token makes, bits, as far as it tells. */
+  readonly rsaModulusBitsMax: number;
+  /** What the token cannot do: the mechanism, and what it answered. What is not in it works. */
+  readonly refusedFacts: Readonly<Partial<Record<FactName, string>>>;
   /** Module and firmware in one line. */
   readonly fingerprint: string;
   /** Why a suite or strategy is not there: the mechanisms, and what the token answered. */
@@ -43,6 +53,12 @@ function missingOf(choice: StrategyChoice): HsmCapabilities['missing'] {
   return choice.outcomes
     .filter(({ state }) => state === 'missing')
     .map(({ strategy, reason }) => ({ strategy: strategy.suite ?? strategy.dataSuite ?? strategy.id, reason }));
+}
+
+/** What the token lists for its RSA generation; a token that lists no bound is asked when a key is made. */
+function rsaModulusBitsMax({ mechanisms }: TokenProfile): number {
+  const listed = mechanisms.find(({ type }) => type === CKM_RSA_PKCS_KEY_PAIR_GEN)?.keySizeMax ?? 0;
+  return listed === 0 ? Number.POSITIVE_INFINITY : listed;
 }
 
 /**
@@ -71,6 +87,14 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
     enforcesWrapWithTrusted: enforcement.wrapWithTrusted.enforced === true,
     enforcesExtractable: enforcement.extractableFalse.enforced === true,
     unwrapLength: rules.unwrapValueLength ?? 'refused',
+    ecPrivateUnwrapAttributes: rules.ecPrivateUnwrapAttributes,
+    ed25519Parameters: rules.ed25519Parameters ?? 'oid',
+    rsaModulusBitsMax: rsaModulusBitsMax(profile),
+    refusedFacts: Object.fromEntries(
+      factNames
+        .filter((name) => !profile.facts[name].works)
+        .map((name) => [name, `${factWords[name]}: ${profile.facts[name].answer}`]),
+    ),
     fingerprint: [
       identity.manufacturer,
       identity.model,
@@ -81,4 +105,17 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
       .join(' / '),
     missing: missingOf(choice),
   };
+}
+
+/**
+ * Asserts that a token can do what an algorithm needs.
+ *
+ * @throws {@link HsmError} `ERR_HSM_STRATEGY`, naming the mechanism and what the token answered
+ */
+export function assertFact(capabilities: HsmCapabilities, fact: FactName, algorithm: string): void {
+  const reason = capabilities.refusedFacts[fact];
+  if (reason === undefined) return;
+  throw new HsmError('ERR_HSM_STRATEGY', `the token cannot do ${algorithm}: ${reason}`, {
+    details: { algorithm, reason },
+  });
 }

@@ -9,7 +9,9 @@ import {
   CKA_ID,
   CKA_KEY_TYPE,
   CKA_LABEL,
+  CKA_PRIME_1,
   CKA_PRIVATE,
+  CKA_PRIVATE_EXPONENT,
   CKA_SENSITIVE,
   CKA_SIGN,
   CKA_TOKEN,
@@ -52,7 +54,7 @@ const privateKeyUses: readonly KeyUse[] = ['decrypt', 'sign', 'unwrap', 'derive'
 export interface KeyShape {
   /** `CKK_AES` or `CKK_GENERIC_SECRET`; `CKK_RSA`, `CKK_EC` or `CKK_EC_EDWARDS` (a private key). */
   readonly keyType: number;
-  /** Octets of a secret key; left out for a private key. */
+  /** Octets of a secret key; left out for a private key, and where a secret may have several lengths. */
   readonly lengthOctets?: number;
   /** What the key may be used for; everything else is set to false. */
   readonly uses: readonly KeyUse[];
@@ -71,8 +73,13 @@ export interface KeyShape {
 /** How an object comes about; decides whether a template may say how long it is. */
 export type KeyOrigin = 'generate' | 'derive' | 'unwrap';
 
+/** Attributes of a key that are its secret: none of them may be readable. */
+function secretAttributes(keyType: number): readonly number[] {
+  return keyType === CKK_RSA ? [CKA_PRIVATE_EXPONENT, CKA_PRIME_1] : [CKA_VALUE];
+}
+
 function expectations(shape: KeyShape, capabilities: HsmCapabilities): readonly TemplateAttribute[] {
-  const isPrivateKey = privateKeyTypes.has(shape.keyType);
+  const isPrivateKey = isPrivateKeyShape(shape);
   const attributes: [number, TemplateValue][] = [
     [CKA_CLASS, isPrivateKey ? CKO_PRIVATE_KEY : CKO_SECRET_KEY],
     [CKA_KEY_TYPE, shape.keyType],
@@ -104,7 +111,15 @@ export function templateOf(shape: KeyShape, origin: KeyOrigin, capabilities: Hsm
   if (shape.lengthOctets !== undefined && (origin !== 'unwrap' || capabilities.unwrapLength === 'required')) {
     attributes.push({ type: CKA_VALUE_LEN, value: shape.lengthOctets });
   }
+  if (origin === 'unwrap' && shape.keyType === CKK_EC) {
+    for (const type of capabilities.ecPrivateUnwrapAttributes) attributes.push({ type, value: new Uint8Array(1) });
+  }
   return attributes;
+}
+
+/** Whether a shape is that of a private key. */
+export function isPrivateKeyShape(shape: KeyShape): boolean {
+  return privateKeyTypes.has(shape.keyType);
 }
 
 /** Reads back everything that {@link assertShape} compares. */
@@ -115,7 +130,8 @@ export function readBack(
   capabilities: HsmCapabilities,
 ): Output<'attributes'> {
   const types = expectations(shape, capabilities).map((attribute) => attribute.type);
-  return job.getAttributes(key, [...types, CKA_VALUE, ...(shape.lengthOctets === undefined ? [] : [CKA_VALUE_LEN])]);
+  const length = shape.lengthOctets === undefined ? [] : [CKA_VALUE_LEN];
+  return job.getAttributes(key, [...types, ...secretAttributes(shape.keyType), ...length]);
 }
 
 /** `CK_ULONG`s as a token of this machine writes them. */
@@ -179,6 +195,8 @@ function differences(attributes: ReadonlyMap<number, AttributeValue>, asked: Tem
     const isUntoldLength = type === CKA_VALUE_LEN && (answer?.state !== 'value' || ulongs(answer.octets)[0] === 0);
     if (!isUntoldLength && (answer === undefined || !isAsAsked(answer, value))) differing.push(attributeName(type));
   }
-  if (attributes.get(CKA_VALUE)?.state === 'readable-secret') differing.push('CKA_VALUE');
+  for (const { type, state } of attributes.values()) {
+    if (state === 'readable-secret') differing.push(attributeName(type));
+  }
   return differing;
 }

@@ -1,5 +1,6 @@
-import type { ObjectOperand } from '../token/job.js';
+import type { Job, JobResult, ObjectOperand, ObjectRef } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
+import type { Template } from '../token/template.js';
 import type { MaterialBinding, StoredMaterial } from './material.js';
 
 /** A backing key that is loaded and cannot go away until it is given back. */
@@ -31,9 +32,48 @@ export interface KeyStorage {
    *
    * @throws {@link HsmError} `ERR_HSM_UNWRAP`, `ERR_HSM_TYPE`, `ERR_HSM_MATERIAL_ID`; nothing is left in the token then
    */
-  importUnder(unwrappingKey: ObjectOperand, blob: Uint8Array, binding: MaterialBinding): Promise<StoredMaterial>;
+  importUnder(
+    unwrappingKey: ObjectOperand,
+    wrapped: { readonly blob: Uint8Array; readonly publicKey: Uint8Array | null },
+    binding: MaterialBinding,
+  ): Promise<StoredMaterial>;
+  /**
+   * Takes in material from anywhere: identifies it in the token, wraps it under the domain key, and identifies what was wrapped.
+   *
+   * @param binding - with the key material id that it must have, where that is known
+   * @param source.publicKey - DER SubjectPublicKeyInfo for a private key; null for a secret
+   * @param source.make - adds steps that make the key with a template; is asked twice, once for a key that signs or encrypts and once
+   * for one that can be wrapped
+   * @param source.check - throws where the job's result shows that what it made is not to be taken in
+   * @throws {@link HsmError} `ERR_HSM_UNWRAP`, `ERR_HSM_TYPE`, `ERR_HSM_MATERIAL_ID`; nothing is left in the token then
+   */
+  adopt(
+    binding: Omit<MaterialBinding, 'materialId'> & { readonly materialId?: string },
+    name: string,
+    source: {
+      readonly publicKey: Uint8Array | null;
+      make(job: Job, template: Template): ObjectRef;
+      check?(result: JobResult): void;
+    },
+  ): Promise<StoredMaterial>;
   /** Backing keys that are loaded now. */
   readonly loadedCount: number;
+  /** Takes one backing key out of the token, once nobody uses it; does nothing where it is not loaded. */
+  unload(material: StoredMaterial): Promise<void>;
   /** Takes every backing key that nobody is using out of the token. */
   unloadAll(): Promise<void>;
+}
+
+/** Uses a backing key that is loaded for its one use, and gives it back. */
+export async function withLoaded<Result>(
+  storage: KeyStorage,
+  material: StoredMaterial,
+  use: (key: LoadedKey) => Promise<Result>,
+): Promise<Result> {
+  const key = await storage.load(material);
+  try {
+    return await use(key);
+  } finally {
+    key.release();
+  }
 }

@@ -11,6 +11,15 @@ interface Entry {
   loaded: ObjectHandle | undefined;
   leases: number;
   isEvicted: boolean;
+  /** Called when the object is gone. */
+  readonly whenGone: (() => void)[];
+}
+
+const NO_OCTETS = new Uint8Array();
+
+/** Two keys may hold the same material: each is loaded by itself. */
+function nameOf({ binding }: StoredMaterial): string {
+  return `${binding.keyId} ${binding.materialId}`;
 }
 
 /** Whether two records are the same: one of them was found to be as stored, and only the same one may use what it loaded. */
@@ -23,6 +32,7 @@ function isSameRecord(a: StoredMaterial, b: StoredMaterial): boolean {
       a.binding.keySpec === b.binding.keySpec &&
       a.binding.keyUsage === b.binding.keyUsage &&
       a.domainKeyId === b.domainKeyId &&
+      equalOctets(a.publicKey ?? NO_OCTETS, b.publicKey ?? NO_OCTETS) &&
       equalOctets(a.recordMac, b.recordMac) &&
       equalOctets(a.exportedKeyToken, b.exportedKeyToken))
   );
@@ -81,44 +91,54 @@ export class LoadedKeys {
     await this.#destroying;
   }
 
+  /** Destroys the loaded key of one material and waits until it is gone; a key that is in use goes when it is given back. */
+  async unload(material: StoredMaterial): Promise<void> {
+    const name = nameOf(material);
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    const gone = new Promise<void>((resolve) => entry.whenGone.push(resolve));
+    this.#evict(name, entry);
+    await gone;
+  }
+
   #entryFor(material: StoredMaterial): Entry {
-    const { materialId } = material.binding;
-    const known = this.#entries.get(materialId);
+    const name = nameOf(material);
+    const known = this.#entries.get(name);
     if (known !== undefined) {
       const isAlive = known.loaded === undefined || known.loaded.epoch === this.#jobs.epoch;
       if (isAlive && isSameRecord(known.material, material)) {
-        this.#entries.delete(materialId);
-        this.#entries.set(materialId, known);
+        this.#entries.delete(name);
+        this.#entries.set(name, known);
         return known;
       }
-      this.#evict(materialId, known);
+      this.#evict(name, known);
     }
     const handle = this.#load(material);
-    const entry: Entry = { material, handle, loaded: undefined, leases: 0, isEvicted: false };
-    void this.#settle(materialId, entry);
-    this.#entries.set(materialId, entry);
-    for (const [oldestId, oldest] of this.#entries) {
+    const entry: Entry = { material, handle, loaded: undefined, leases: 0, isEvicted: false, whenGone: [] };
+    void this.#settle(name, entry);
+    this.#entries.set(name, entry);
+    for (const [oldestName, oldest] of this.#entries) {
       if (this.#entries.size <= this.#countMax) break;
-      this.#evict(oldestId, oldest);
+      this.#evict(oldestName, oldest);
     }
     return entry;
   }
 
   /** A key that could not be loaded is no key that is loaded; whoever asked for it is told by the promise. */
-  async #settle(materialId: string, entry: Entry): Promise<void> {
+  async #settle(name: string, entry: Entry): Promise<void> {
     try {
       entry.loaded = await entry.handle;
     } catch {
-      if (this.#entries.get(materialId) === entry) this.#entries.delete(materialId);
+      if (this.#entries.get(name) === entry) this.#entries.delete(name);
     }
   }
 
   #evictAll(): void {
-    for (const [materialId, entry] of this.#entries) this.#evict(materialId, entry);
+    for (const [name, entry] of this.#entries) this.#evict(name, entry);
   }
 
-  #evict(materialId: string, entry: Entry): void {
-    this.#entries.delete(materialId);
+  #evict(name: string, entry: Entry): void {
+    this.#entries.delete(name);
     entry.isEvicted = true;
     if (entry.leases === 0) this.#destroy(entry);
   }
@@ -132,6 +152,7 @@ export class LoadedKeys {
     const settled = destroyed.catch((error: unknown) => {
       if (!(error instanceof HsmError)) throw error;
     });
+    void settled.finally(() => entry.whenGone.forEach((tell) => tell()));
     this.#destroying = Promise.all([this.#destroying, settled]);
   }
 }

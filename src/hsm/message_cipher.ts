@@ -11,7 +11,8 @@ import {
 import type { HsmCapabilities } from './capability.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
-import type { KeyStorage, LoadedKey } from './key_storage.js';
+import { openOaep, sealOaep } from './key_operations.js';
+import { withLoaded, type KeyStorage, type LoadedKey } from './key_storage.js';
 import type { StoredMaterial } from './material.js';
 import { gcm, messageKey } from './message_key.js';
 import { RandomPool } from './random_pool.js';
@@ -19,6 +20,14 @@ import { RandomPool } from './random_pool.js';
 /** Encryption context of a request: any order; authenticated, not secret. */
 type EncryptionContext = Readonly<Record<string, string>>;
 
+/** One side of a re-encryption; with RSA the algorithm says by which hash, and the context is empty. */
+export interface ReEncryptionSide {
+  readonly material: StoredMaterial;
+  readonly algorithm: string;
+  readonly context: EncryptionContext;
+}
+
+const SYMMETRIC = 'SYMMETRIC_DEFAULT';
 const NONCE_OCTETS = 16;
 const IV_OCTETS = 12;
 
@@ -46,10 +55,10 @@ export class MessageCipher {
     if (plaintext.length < 1 || plaintext.length > PLAINTEXT_OCTETS_MAX) {
       throw new RangeError(`a plaintext has 1 to ${PLAINTEXT_OCTETS_MAX} octets`);
     }
-    this.#assertSuite(material.binding.dataSuite);
+    const suite = this.#suiteOf(material);
     return this.#jobs.healing(() =>
       this.#with(material, async (key) => {
-        const job = new Job('encrypt', material.binding.dataSuite);
+        const job = new Job('encrypt', suite);
         const sealed = await this.#seal(job, material, key, context, plaintext);
         return sealed(await this.#jobs.run(job));
       }),
@@ -72,18 +81,27 @@ export class MessageCipher {
     );
   }
 
-  /** Decrypts and encrypts again in one job; the plaintext stays in native memory. */
+  /** Decrypts and encrypts again in one job; the plaintext stays in native memory. Either side may be RSA. */
   async reEncrypt(
-    source: { readonly material: StoredMaterial; readonly context: EncryptionContext; readonly blob: Uint8Array },
-    destination: { readonly material: StoredMaterial; readonly context: EncryptionContext },
+    source: ReEncryptionSide & { readonly blob: Uint8Array },
+    destination: ReEncryptionSide,
   ): Promise<Uint8Array> {
-    const parsed = this.#parse(source.material, source.blob);
-    this.#assertSuite(destination.material.binding.dataSuite);
+    const { blob } = source;
+    const parsed = source.algorithm === SYMMETRIC ? this.#parse(source.material, blob) : null;
+    if (destination.algorithm === SYMMETRIC) this.#suiteOf(destination.material);
     return this.#jobs.healing(() =>
       this.#with(source.material, (sourceKey) =>
         this.#with(destination.material, async (destinationKey) => {
-          const job = new Job('re-encrypt', destination.material.binding.dataSuite);
-          const plaintext = job.decryptToSecret(...opening(job, source.material, sourceKey, source.context, parsed));
+          const job = new Job('re-encrypt', destination.material.binding.dataSuite ?? destination.algorithm);
+          const plaintext =
+            parsed === null
+              ? openOaep(job, this.#capabilities, { ...source, key: sourceKey, ciphertext: blob })
+              : job.decryptToSecret(...opening(job, source.material, sourceKey, source.context, parsed));
+          if (destination.algorithm !== SYMMETRIC) {
+            const { material, algorithm } = destination;
+            const sealed = sealOaep(job, this.#capabilities, material, algorithm, plaintext);
+            return (await this.#jobs.run(job)).bytes(sealed);
+          }
           const sealed = await this.#seal(job, destination.material, destinationKey, destination.context, plaintext);
           return sealed(await this.#jobs.run(job));
         }),
@@ -97,10 +115,10 @@ export class MessageCipher {
     context: EncryptionContext,
     options: { readonly octets: number; readonly reveal: boolean },
   ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }> {
-    this.#assertSuite(material.binding.dataSuite);
+    const suite = this.#suiteOf(material);
     return this.#jobs.healing(() =>
       this.#with(material, async (key) => {
-        const job = new Job('generate data key', material.binding.dataSuite);
+        const job = new Job('generate data key', suite);
         const dataKey = job.randomSecret(options.octets);
         const sealed = await this.#seal(job, material, key, context, dataKey);
         const plaintext = options.reveal ? job.reveal(dataKey) : null;
@@ -122,8 +140,9 @@ export class MessageCipher {
     const octets = await this.#random.take(NONCE_OCTETS + IV_OCTETS);
     const nonce = octets.subarray(0, NONCE_OCTETS);
     const iv = octets.subarray(NONCE_OCTETS);
-    const header = encodeCiphertextHeader({ suite: binding.dataSuite, materialId: binding.materialId, nonce, iv });
-    const sealingKey = messageKey(job, binding.dataSuite, key.handle, nonce, 'encrypt');
+    const suite = this.#suiteOf(material);
+    const header = encodeCiphertextHeader({ suite, materialId: binding.materialId, nonce, iv });
+    const sealingKey = messageKey(job, suite, key.handle, nonce, 'encrypt');
     const sealed = job.encrypt(gcm(iv, additionalData(header, binding.keyId, context)), sealingKey, plaintext);
     return (result) => concat(header, result.bytes(sealed));
   }
@@ -138,20 +157,20 @@ export class MessageCipher {
     return parsed;
   }
 
-  #assertSuite(suite: DataSuite): void {
-    if (this.#capabilities.dataSuites.includes(suite)) return;
+  #suiteOf({ binding }: StoredMaterial): DataSuite {
+    if (binding.dataSuite !== null) return this.#assertSuite(binding.dataSuite);
+    throw new HsmError('ERR_HSM_TYPE', `a ${binding.keySpec} key makes no message keys`);
+  }
+
+  #assertSuite(suite: DataSuite): DataSuite {
+    if (this.#capabilities.dataSuites.includes(suite)) return suite;
     const reason =
       this.#capabilities.missing.find((missing) => missing.strategy === suite)?.reason ?? 'not in its profile';
     throw new HsmError('ERR_HSM_STRATEGY', `the token cannot do ${suite}: ${reason}`, { details: { suite, reason } });
   }
 
-  async #with<Result>(material: StoredMaterial, use: (key: LoadedKey) => Promise<Result>): Promise<Result> {
-    const key = await this.#storage.load(material);
-    try {
-      return await use(key);
-    } finally {
-      key.release();
-    }
+  #with<Result>(material: StoredMaterial, use: (key: LoadedKey) => Promise<Result>): Promise<Result> {
+    return withLoaded(this.#storage, material, use);
   }
 }
 

@@ -6,7 +6,7 @@ import type { HsmCapabilities } from './capability.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import type { KeyShape } from './key_shape.js';
-import type { MaterialBinding, StoredMaterial } from './material.js';
+import type { StoredMaterial } from './material.js';
 import { findForUse, KEY_LABELS, Remembered, type TokenKey } from './token_keys.js';
 
 /** The shape of a record key: an HMAC secret of 48 octets that signs and verifies and never leaves the token. */
@@ -27,6 +27,7 @@ function recordOctets(material: Omit<StoredMaterial, 'recordMac'>): Uint8Array {
     ...material.binding,
     domainKeyId: material.domainKeyId,
     exportedKeyToken: material.exportedKeyToken,
+    publicKey: material.publicKey,
   });
 }
 
@@ -48,8 +49,7 @@ export class RecordKey {
   }
 
   /** Completes a stored backing key with the MAC over its record. */
-  async bind(binding: MaterialBinding, domainKeyId: string, exportedKeyToken: Uint8Array): Promise<StoredMaterial> {
-    const material = { binding, domainKeyId, exportedKeyToken };
+  async bind(material: Omit<StoredMaterial, 'recordMac'>): Promise<StoredMaterial> {
     return { ...material, recordMac: await this.seal(recordOctets(material)) };
   }
 

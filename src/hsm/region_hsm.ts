@@ -10,15 +10,18 @@ import { HsmHealth } from './health.js';
 import { RegionImports } from './import_region.js';
 import type { ImportCapabilities } from './import_strategy.js';
 import { HsmJobs, type JobRunner } from './job_runner.js';
+import { KeyOperations, refusalOfSpec } from './key_operations.js';
 import type { KeyStorage } from './key_storage.js';
-import type { MaterialBinding, StoredMaterial, WrappedMaterial } from './material.js';
-import { MessageCipher } from './message_cipher.js';
+import type { KeySpec, KeyUsage, MaterialBinding, StoredMaterial, WrappedMaterial } from './material.js';
+import { MessageCipher, type ReEncryptionSide } from './message_cipher.js';
 import { randomOctets } from './random_pool.js';
 import { RecordKey } from './record_key.js';
 import { SelfTest } from './self_test.js';
 import { singleRegionTrust, type SingleRegionTrust } from './single_region_trust.js';
+import { Signing, type SignedInput } from './signing.js';
 import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
 import { KEY_LABELS } from './token_keys.js';
+import { assertDeclared, declarationOf, isAsLongAsDeclared } from './wrapped_material.js';
 import { WrappedStorage } from './wrapped_storage.js';
 
 type EncryptionContext = Readonly<Record<string, string>>;
@@ -77,6 +80,8 @@ export class RegionHsm {
   readonly #recordKey: RecordKey;
   readonly #storage: KeyStorage;
   readonly #cipher: MessageCipher;
+  readonly #signing: Signing;
+  readonly #operations: KeyOperations;
   readonly #agreementKeys: AgreementKeys;
   readonly #signingKeys: SigningKeys;
   readonly #trust: SingleRegionTrust;
@@ -105,6 +110,8 @@ export class RegionHsm {
       loadedKeysMax: options.loadedKeysMax ?? LIMITS.hsmLoadedKeysMax,
     });
     this.#cipher = new MessageCipher(jobs, this.#storage, this.#capabilities);
+    this.#signing = new Signing(jobs, this.#storage, this.#capabilities);
+    this.#operations = new KeyOperations(jobs, this.#storage, this.#capabilities);
     this.#agreementKeys = new AgreementKeys(jobs, this.#capabilities, (key, handle) =>
       selfTest.agreementKey(key, handle),
     );
@@ -180,10 +187,10 @@ export class RegionHsm {
     return this.#cipher.decrypt(material, context, blob);
   }
 
-  /** Decrypts and encrypts again in one job; the plaintext stays in native memory. */
+  /** Decrypts and encrypts again in one job; the plaintext stays in native memory. Either side may be RSA. */
   reEncrypt(
-    source: { readonly material: StoredMaterial; readonly context: EncryptionContext; readonly blob: Uint8Array },
-    destination: { readonly material: StoredMaterial; readonly context: EncryptionContext },
+    source: ReEncryptionSide & { readonly blob: Uint8Array },
+    destination: ReEncryptionSide,
   ): Promise<Uint8Array> {
     return this.#cipher.reEncrypt(source, destination);
   }
@@ -222,9 +229,56 @@ export class RegionHsm {
     return this.#signingKeys.destroy(kid);
   }
 
-  /** ECDSA P-384 over SHA-384 of the octets, r || s, 96 octets, verified in software before it is returned. */
-  sign(kid: string, octets: Uint8Array): Promise<Uint8Array> {
-    return this.#signingKeys.sign(kid, octets);
+  /** With a replication signing key: ECDSA P-384 over SHA-384 of the octets, r || s, 96 octets, verified in software. */
+  sign(kid: string, octets: Uint8Array): Promise<Uint8Array>;
+  /**
+   * With a backing key, by a signing algorithm of AWS KMS; verified before it is returned.
+   *
+   * @returns RSA: the raw signature; ECDSA: DER (RFC 3279); Ed25519: 64 octets
+   * @throws {@link HsmError} `ERR_HSM_STRATEGY`, naming the mechanism that the token lacks
+   */
+  sign(material: StoredMaterial, algorithm: string, input: SignedInput): Promise<Uint8Array>;
+  sign(key: string | StoredMaterial, second: string | Uint8Array, input?: SignedInput): Promise<Uint8Array> {
+    if (typeof key === 'string' && typeof second !== 'string') return this.#signingKeys.sign(key, second);
+    if (typeof key === 'string' || typeof second !== 'string' || input === undefined) {
+      throw new TypeError('a signing key signs octets, and a backing key signs by an algorithm');
+    }
+    return this.#signing.sign(key, second, input);
+  }
+
+  /** Whether a signature is one of this key; verified in the token. */
+  verify(material: StoredMaterial, algorithm: string, input: SignedInput, signature: Uint8Array): Promise<boolean> {
+    return this.#signing.verify(material, algorithm, input, signature);
+  }
+
+  /** Destroys what of this material is loaded in the token, once nobody uses it; does nothing where it is not loaded. */
+  unload(material: StoredMaterial): Promise<void> {
+    return this.#storage.unload(material);
+  }
+
+  /** Why this token cannot hold and use such a key, naming the mechanisms; undefined where it can. */
+  refusalOfSpec(keySpec: KeySpec, keyUsage: KeyUsage): string | undefined {
+    return refusalOfSpec(this.#capabilities, keySpec, keyUsage);
+  }
+
+  /** HMAC of the whole message, made in the token. */
+  generateMac(material: StoredMaterial, algorithm: string, message: Uint8Array): Promise<Uint8Array> {
+    return this.#operations.generateMac(material, algorithm, message);
+  }
+
+  /** RSAES-OAEP under the public half, in the token. */
+  encryptRsa(material: StoredMaterial, algorithm: string, plaintext: Uint8Array): Promise<Uint8Array> {
+    return this.#operations.encryptRsa(material, algorithm, plaintext);
+  }
+
+  /** RSAES-OAEP; `ERR_HSM_CIPHERTEXT` for everything that fails. */
+  decryptRsa(material: StoredMaterial, algorithm: string, ciphertext: Uint8Array): Promise<Uint8Array> {
+    return this.#operations.decryptRsa(material, algorithm, ciphertext);
+  }
+
+  /** ECDH with a peer's public key of the key's curve, DER SubjectPublicKeyInfo: the x coordinate. */
+  deriveSharedSecret(material: StoredMaterial, peerPublicKey: Uint8Array): Promise<Uint8Array> {
+    return this.#operations.deriveSharedSecret(material, peerPublicKey);
   }
 
   /** A fresh P-384 pair: session object, not extractable, derive only. */
@@ -245,27 +299,31 @@ export class RegionHsm {
   /** Wraps one backing key under RWK; refuses material of a single-Region key. */
   async wrap(keys: AgreedKeys, material: StoredMaterial): Promise<WrappedMaterial> {
     const blob = await this.#storage.exportUnder(this.#agreementKeys.wrappingKeyOf(keys, 'wrap'), material);
-    const { materialId } = material.binding;
-    return { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, blob };
+    const { materialId, keySpec } = material.binding;
+    if (!isAsLongAsDeclared(keySpec, blob)) {
+      throw new HsmError('ERR_HSM_TYPE', `the material is longer than a ${keySpec} key that can be replicated`);
+    }
+    return { materialId, ...declarationOf(keySpec), publicKey: material.publicKey, blob };
   }
 
   /**
-   * Unwraps under RWK with a template of this region's own, reads every attribute back, recomputes the key material id in the token,
+   * Unwraps under RWK with a template of this region's own, reads every attribute back, identifies the material in the token,
    * and wraps under the domain key.
    *
    * @throws {@link HsmError} `ERR_HSM_TYPE` for what is declared to be another key; `ERR_HSM_UNWRAP`; `ERR_HSM_MATERIAL_ID`
    */
   async unwrap(keys: AgreedKeys, wrapped: WrappedMaterial, binding: MaterialBinding): Promise<StoredMaterial> {
-    const isDeclaredAes256 =
-      wrapped.class === 'CKO_SECRET_KEY' && wrapped.keyType === 'CKK_AES' && wrapped.lengthOctets === 32;
-    if (!isDeclaredAes256) throw new HsmError('ERR_HSM_TYPE', 'the material is declared to be no AES-256 key');
+    assertDeclared(wrapped, binding.keySpec);
     if (wrapped.materialId !== binding.materialId) {
       throw new HsmError('ERR_HSM_MATERIAL_ID', 'the wrapped material is not the one that was asked for');
     }
     if (!binding.multiRegion) {
       throw new HsmError('ERR_HSM_POLICY_REFUSED', 'only material of a multi-Region key comes from another region');
     }
-    return this.#storage.importUnder(this.#agreementKeys.wrappingKeyOf(keys, 'unwrap'), wrapped.blob, binding);
+    if (!isAsLongAsDeclared(binding.keySpec, wrapped.blob)) {
+      throw new HsmError('ERR_HSM_UNWRAP', 'the wrapped material does not unwrap');
+    }
+    return this.#storage.importUnder(this.#agreementKeys.wrappingKeyOf(keys, 'unwrap'), wrapped, binding);
   }
 
   /** Destroys the objects and checks that they are gone. Never fails for objects that a lost session has already taken. */

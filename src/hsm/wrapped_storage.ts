@@ -1,23 +1,25 @@
 import { LIMITS } from '../limits.js';
-import { CKK_AES, CKM_AES_KEY_GEN } from '../token/cryptoki.js';
-import { Job, type ObjectOperand } from '../token/job.js';
+import { CKK_AES } from '../token/cryptoki.js';
+import { Job, type JobResult, type ObjectOperand, type ObjectRef, type Output } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
 import type { Mechanism } from '../token/mechanism.js';
-import { keyMaterialIdOf } from '../wire/key_material_id.js';
+import type { Template } from '../token/template.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf, type DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
-import { answerChallenge, BACKING_KEY_LABEL, identifiedKeyShape } from './key_material_id.js';
-import { assertShape, readBack, templateOf, type KeyShape } from './key_shape.js';
+import { generateMaterial } from './key_generation.js';
+import { BACKING_KEY_LABEL } from './key_material_id.js';
+import { assertShape, isPrivateKeyShape, readBack, templateOf, type KeyShape } from './key_shape.js';
+import { canBeWrapped, specInToken } from './key_spec.js';
 import type { KeyStorage, LoadedKey } from './key_storage.js';
 import { LoadedKeys } from './loaded_keys.js';
-import type { MaterialBinding, StoredMaterial } from './material.js';
+import type { KeySpec, MaterialBinding, StoredMaterial } from './material.js';
+import { identificationOf } from './material_identity.js';
 import { messageKeySteps } from './message_key.js';
+import { narrowUses } from './narrow_uses.js';
 import type { RecordKey } from './record_key.js';
 
-/** AES-256 under AES-256-KWP: 32 octets and the 8 of RFC 5649. */
-export const WRAPPED_AES_256_OCTETS = 40;
 const NO_ID = new Uint8Array(16);
 
 /** What a region's wrapped storage is made of. */
@@ -28,6 +30,18 @@ export interface WrappedStorageParts {
   readonly recordKey: RecordKey;
   /** Backing keys kept loaded at most; {@link LIMITS.hsmLoadedKeysMax} if left out. */
   readonly loadedKeysMax?: number;
+}
+
+type UnidentifiedBinding = Omit<MaterialBinding, 'materialId'>;
+
+/** Where material comes from: steps of a job that make it, and what is known of its public half afterwards. */
+interface MaterialSource {
+  readonly job: Job;
+  /** Adds the steps that make the key, with this template or by this shape. */
+  make(
+    template: Template,
+    shape: KeyShape,
+  ): { readonly key: ObjectRef; readonly publicKey: (result: JobResult) => Uint8Array | null };
 }
 
 /**
@@ -53,6 +67,10 @@ export class WrappedStorage implements KeyStorage {
     return this.#loaded.count;
   }
 
+  unload(material: StoredMaterial): Promise<void> {
+    return this.#loaded.unload(material);
+  }
+
   unloadAll(): Promise<void> {
     return this.#loaded.clear();
   }
@@ -61,25 +79,19 @@ export class WrappedStorage implements KeyStorage {
     return this.#loaded.acquire(material);
   }
 
-  create(binding: Omit<MaterialBinding, 'materialId'>): Promise<StoredMaterial> {
+  create(binding: UnidentifiedBinding): Promise<StoredMaterial> {
     return this.#parts.jobs.healing(async () => {
-      const { jobs, capabilities, domainKeys } = this.#parts;
-      const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
-      const shape = this.#storedShape(binding);
       const job = new Job('create material', 'AES-256-KWP');
-      const key = job.generateKey(
-        { type: CKM_AES_KEY_GEN, parameter: { kind: 'none' } },
-        templateOf(shape, 'generate', capabilities),
-      );
-      const attributes = readBack(job, key, shape, capabilities);
-      const wrapped = job.wrapKey(this.#keyWrapPad, domainKey.handle, key);
-      job.destroyObject(key);
-      const result = await jobs.run(job);
-      assertShape(result.attributes(attributes), shape, capabilities);
-      const exportedKeyToken = checkedExportedKeyToken(result.bytes(wrapped));
+      const { unidentified } = await this.#wrapMade(binding, {
+        job,
+        make: (_template, shape) => generateMaterial(job, binding.keySpec, shape, this.#parts.capabilities),
+      });
       // The id comes from the wrapped octets: what is acknowledged has been unwrapped and used once.
-      const materialId = await this.#identify(domainKey.handle, exportedKeyToken, binding);
-      return this.#parts.recordKey.bind({ ...binding, materialId }, domainKey.idHex, exportedKeyToken);
+      const materialId = await this.#identify(unidentified);
+      if (materialId === null) {
+        throw this.#parts.jobs.health.stop('the halves of a new key do not fit each other', { keyId: binding.keyId });
+      }
+      return this.#parts.recordKey.bind({ ...unidentified, binding: { ...binding, materialId } });
     });
   }
 
@@ -104,70 +116,112 @@ export class WrappedStorage implements KeyStorage {
       material.exportedKeyToken,
       templateOf(shape, 'unwrap', capabilities),
     );
-    const attributes = readBack(job, key, shape, capabilities);
+    const attributes = narrowAndRead(job, key, shape, capabilities);
     const wrapped = job.wrapKey(this.#keyWrapPad, wrappingKey, key);
     job.destroyObject(key);
     const result = await jobs.run(job);
     assertShape(result.attributes(attributes), shape, capabilities);
-    return checkedExportedKeyToken(result.bytes(wrapped));
+    return checkedExportedKeyToken(material.binding.keySpec, result.bytes(wrapped));
   }
 
-  async importUnder(unwrappingKey: ObjectOperand, blob: Uint8Array, binding: MaterialBinding): Promise<StoredMaterial> {
-    const { jobs, capabilities, domainKeys } = this.#parts;
+  async importUnder(
+    unwrappingKey: ObjectOperand,
+    wrapped: { readonly blob: Uint8Array; readonly publicKey: Uint8Array | null },
+    binding: MaterialBinding,
+  ): Promise<StoredMaterial> {
+    const { blob, publicKey } = wrapped;
     // HAZARD: some tokens corrupt their memory on a blob that is too short, and take keys of other lengths from a longer one.
-    if (blob.length !== WRAPPED_AES_256_OCTETS) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
-    const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
-    const identified = identifiedKeyShape(NO_ID);
-    const stored = this.#storedShape(binding);
-    const job = new Job('unwrap from another region', 'AES-256-KWP');
-    const forId = job.unwrapKey(this.#keyWrapPad, unwrappingKey, blob, templateOf(identified, 'unwrap', capabilities));
-    const idAttributes = readBack(job, forId, identified, capabilities);
-    const encryption = job.attempt();
-    const answer = answerChallenge(job, forId, binding.keyId);
+    if (!canBeWrapped(binding.keySpec, blob)) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
+    return this.adopt(binding, 'unwrap from another region', {
+      publicKey,
+      make: (job, template) => job.unwrapKey(this.#keyWrapPad, unwrappingKey, blob, template),
+    });
+  }
+
+  async adopt(
+    binding: UnidentifiedBinding & { readonly materialId?: string },
+    name: string,
+    source: {
+      readonly publicKey: Uint8Array | null;
+      make(job: Job, template: Template): ObjectRef;
+      check?(result: JobResult): void;
+    },
+  ): Promise<StoredMaterial> {
+    const { jobs, capabilities } = this.#parts;
+    const { publicKey } = source;
+    const identification = identificationOf(binding, publicKey);
+    const shape = { ...identification.shape, wrapWithTrusted: false };
+    const job = new Job(name, 'AES-256-KWP');
+    const forId = source.make(job, templateOf(shape, 'unwrap', capabilities));
+    const idAttributes = narrowAndRead(job, forId, shape, capabilities);
+    const use = job.attempt();
+    const proof = identification.prove(job, forId);
     job.destroyObject(forId);
-    const key = job.unwrapKey(this.#keyWrapPad, unwrappingKey, blob, templateOf(stored, 'unwrap', capabilities));
-    const attributes = readBack(job, key, stored, capabilities);
-    const wrapped = job.wrapKey(this.#keyWrapPad, domainKey.handle, key);
-    job.destroyObject(key);
-    const result = await jobs.run(job).catch((error: unknown) => {
+    const { unidentified, result } = await this.#wrapMade(binding, {
+      job,
+      make: (template) => ({ key: source.make(job, template), publicKey: () => publicKey }),
+    }).catch((error: unknown) => {
       if (!(error instanceof HsmError) || error.code !== 'ERR_HSM_UNWRAP') throw error;
       throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED, { cause: error });
     });
-    if (result.rv(encryption) !== 0) {
-      throw new HsmError('ERR_HSM_TYPE', 'the unwrapped material is no AES-256 key; it was destroyed');
+    source.check?.(result);
+    if (result.rv(use) !== 0) {
+      throw new HsmError('ERR_HSM_TYPE', `the unwrapped material is no ${binding.keySpec} key; it was destroyed`);
     }
-    assertShape(result.attributes(idAttributes), identified, capabilities);
-    assertShape(result.attributes(attributes), stored, capabilities);
-    const exportedKeyToken = checkedExportedKeyToken(result.bytes(wrapped));
-    if (keyMaterialIdOf(result.bytes(answer)) !== binding.materialId) {
+    assertShape(result.attributes(idAttributes), shape, capabilities);
+    const materialId = await proof(result);
+    if (materialId === null || (binding.materialId !== undefined && materialId !== binding.materialId)) {
       throw new HsmError(
         'ERR_HSM_MATERIAL_ID',
         'the unwrapped material is not the one that was named; it was destroyed',
         {
-          details: { keyId: binding.keyId, materialId: binding.materialId },
+          details: {
+            keyId: binding.keyId,
+            ...(binding.materialId !== undefined && { materialId: binding.materialId }),
+          },
         },
       );
     }
     // What is acknowledged has been unwrapped and used once, as in `create`.
-    if ((await this.#identify(domainKey.handle, exportedKeyToken, binding)) !== binding.materialId) {
+    if ((await this.#identify(unidentified)) !== materialId) {
+      // HAZARD: some tokens fill a secret up to a multiple of 8 octets when they wrap it, which changes the MACs of a long one.
+      if (specInToken(binding.keySpec).kind === 'hmac') {
+        throw new HsmError('ERR_HSM_STRATEGY', FILLED_UP, { details: { keyId: binding.keyId } });
+      }
       throw jobs.health.stop('the token wrapped other material than it was given', { keyId: binding.keyId });
     }
-    return this.#parts.recordKey.bind(binding, domainKey.idHex, exportedKeyToken);
+    return this.#parts.recordKey.bind({ ...unidentified, binding: { ...binding, materialId } });
+  }
+
+  /** Runs the job that makes material and wraps it under the domain key; nothing of it stays in the token. */
+  async #wrapMade(
+    binding: UnidentifiedBinding,
+    source: MaterialSource,
+  ): Promise<{ readonly unidentified: Unidentified; readonly result: JobResult }> {
+    const { jobs, capabilities, domainKeys } = this.#parts;
+    const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
+    const shape = this.#storedShape(binding);
+    const { job } = source;
+    const { key, publicKey } = source.make(templateOf(shape, 'unwrap', capabilities), shape);
+    const attributes = narrowAndRead(job, key, shape, capabilities);
+    const wrapped = job.wrapKey(this.#keyWrapPad, domainKey.handle, key);
+    job.destroyObject(key);
+    const result = await jobs.run(job);
+    assertShape(result.attributes(attributes), shape, capabilities);
+    const exportedKeyToken = checkedExportedKeyToken(binding.keySpec, result.bytes(wrapped));
+    const unidentified = { binding, domainKeyId: domainKey.idHex, exportedKeyToken, publicKey: publicKey(result) };
+    return { unidentified, result };
   }
 
   async #loadForUse(material: StoredMaterial): Promise<ObjectHandle> {
     const { jobs, capabilities, domainKeys, recordKey } = this.#parts;
     await recordKey.assertBound(material);
-    const domainKey = await domainKeys.byId(domainKeyLabelOf(material.binding), material.domainKeyId);
-    const { uses, allowedMechanisms } = messageKeySteps[material.binding.dataSuite];
+    const { binding } = material;
+    const domainKey = await domainKeys.byId(domainKeyLabelOf(binding), material.domainKeyId);
     const shape: KeyShape = {
-      keyType: CKK_AES,
-      lengthOctets: 32,
-      uses,
-      label: BACKING_KEY_LABEL,
-      id: NO_ID,
-      wrapWithTrusted: this.#isForTrustedOnly(material.binding),
-      allowedMechanisms,
+      ...baseShape(binding.keySpec),
+      ...usesOf(binding),
+      wrapWithTrusted: this.#isForTrustedOnly(binding),
     };
     const job = new Job('load backing key', 'AES-256-KWP');
     const key = job.unwrapKey(
@@ -176,7 +230,7 @@ export class WrappedStorage implements KeyStorage {
       material.exportedKeyToken,
       templateOf(shape, 'unwrap', capabilities),
     );
-    const attributes = readBack(job, key, shape, capabilities);
+    const attributes = narrowAndRead(job, key, shape, capabilities);
     const kept = job.keep(key);
     const result = await jobs.run(job);
     const handle = result.object(kept);
@@ -189,21 +243,20 @@ export class WrappedStorage implements KeyStorage {
     return handle;
   }
 
-  async #identify(
-    domainKey: ObjectHandle,
-    exportedKeyToken: Uint8Array,
-    binding: Omit<MaterialBinding, 'materialId'>,
-  ): Promise<string> {
-    const { jobs, capabilities } = this.#parts;
-    const shape = { ...identifiedKeyShape(NO_ID), wrapWithTrusted: this.#isForTrustedOnly(binding) };
-    const job = new Job('key material id', 'AES-CBC');
+  /** Key material id of what was wrapped, from the wrapped octets; null for two halves that do not fit. */
+  async #identify({ binding, domainKeyId, exportedKeyToken, publicKey }: Unidentified): Promise<string | null> {
+    const { jobs, capabilities, domainKeys } = this.#parts;
+    const domainKey = await domainKeys.byId(domainKeyLabelOf(binding), domainKeyId);
+    const identification = identificationOf(binding, publicKey);
+    const shape = { ...identification.shape, wrapWithTrusted: this.#isForTrustedOnly(binding) };
+    const job = new Job('key material id', binding.keySpec);
     const key = job.unwrapKey(this.#keyWrapPad, domainKey, exportedKeyToken, templateOf(shape, 'unwrap', capabilities));
-    const attributes = readBack(job, key, shape, capabilities);
-    const answer = answerChallenge(job, key, binding.keyId);
+    const attributes = narrowAndRead(job, key, shape, capabilities);
+    const proof = identification.prove(job, key);
     job.destroyObject(key);
     const result = await jobs.run(job);
     assertShape(result.attributes(attributes), shape, capabilities);
-    return keyMaterialIdOf(result.bytes(answer));
+    return proof(result);
   }
 
   /** Whether only the trusted domain key may ever wrap this material. */
@@ -212,25 +265,61 @@ export class WrappedStorage implements KeyStorage {
   }
 
   /** Material on its way into or out of the token: it can be wrapped and nothing else. */
-  #storedShape(binding: { readonly multiRegion: boolean }): KeyShape {
+  #storedShape(binding: { readonly keySpec: KeySpec; readonly multiRegion: boolean }): KeyShape {
     return {
-      keyType: CKK_AES,
-      lengthOctets: 32,
+      ...baseShape(binding.keySpec),
       uses: [],
-      label: BACKING_KEY_LABEL,
-      id: NO_ID,
       extractable: true,
       wrapWithTrusted: this.#isForTrustedOnly(binding),
     };
   }
 }
 
+/** Wrapped material that has no id yet. */
+interface Unidentified extends Omit<StoredMaterial, 'binding' | 'recordMac'> {
+  readonly binding: UnidentifiedBinding;
+}
+
+/** Reads a key back, after the uses that some tokens give every unwrapped private key were taken away. */
+function narrowAndRead(job: Job, key: ObjectRef, shape: KeyShape, capabilities: HsmCapabilities): Output<'attributes'> {
+  if (isPrivateKeyShape(shape)) narrowUses(job, key, shape);
+  return readBack(job, key, shape, capabilities);
+}
+
+const FILLED_UP =
+  'the token fills HMAC keys up to a multiple of 8 octets when it wraps them, which would change the MACs of this one: ' +
+  'it needs CKM_AES_KEY_WRAP_KWP with the exact length';
 const UNWRAP_REFUSED = 'the wrapped material does not unwrap';
 
+/** What every object of material is, before its uses. The length of an HMAC secret is not always the same. */
+function baseShape(keySpec: KeySpec): Pick<KeyShape, 'keyType' | 'lengthOctets' | 'label' | 'id'> {
+  const spec = specInToken(keySpec);
+  return {
+    keyType: spec.keyType,
+    label: BACKING_KEY_LABEL,
+    id: NO_ID,
+    ...(spec.keyType === CKK_AES ? { lengthOctets: 32 } : {}),
+  };
+}
+
+/** What material is loaded for: message keys by its data suite, or the one use of its usage. */
+function usesOf({ keySpec, keyUsage, dataSuite }: MaterialBinding): Pick<KeyShape, 'uses' | 'allowedMechanisms'> {
+  const spec = specInToken(keySpec);
+  if (spec.kind === 'aes' && dataSuite !== null) {
+    const { uses, allowedMechanisms } = messageKeySteps[dataSuite];
+    return { uses, allowedMechanisms };
+  }
+  const usage = spec.usages[keyUsage];
+  if (usage === undefined || usage.uses.length === 0) {
+    throw new HsmError('ERR_HSM_TYPE', `a ${keySpec} key is not for ${keyUsage}, or lacks its data suite`);
+  }
+  return { uses: usage.uses, allowedMechanisms: usage.allowedMechanisms };
+}
+
 /** A token that wraps another number of octets has wrapped another kind of key. */
-function checkedExportedKeyToken(wrapped: Uint8Array): Uint8Array {
-  if (wrapped.length === WRAPPED_AES_256_OCTETS) return wrapped;
-  throw new HsmError('ERR_HSM_TYPE', `the token wrapped ${wrapped.length} octets and not ${WRAPPED_AES_256_OCTETS}`, {
-    details: { octets: wrapped.length, expectedOctets: WRAPPED_AES_256_OCTETS },
+function checkedExportedKeyToken(keySpec: KeySpec, wrapped: Uint8Array): Uint8Array {
+  if (canBeWrapped(keySpec, wrapped)) return wrapped;
+  throw new HsmError('ERR_HSM_TYPE', `the token wrapped ${wrapped.length} octets, which is no ${keySpec} key`, {
+    details: { octets: wrapped.length, keySpec },
   });
 }

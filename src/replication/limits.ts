@@ -6,7 +6,9 @@ export const REPLICATION_LIMITS = {
   materialsPerKeyMax: 64,
   /** Hand-overs of one key: how often its primary Region has changed. */
   handoversMax: 32,
-  /** Longest wrapped material, octets: an AES-256 key takes 40. */
+  /** Longest public half, octets of SubjectPublicKeyInfo: one of RSA_4096 takes 550. */
+  publicKeyOctetsMax: 1_024,
+  /** Longest wrapped material, octets: an AES-256 key takes 40, an RSA_4096 key about 2,400. */
   wrappedBlobOctetsMax: 4_096,
   /** Offers (and with them agreement keys in the token) that one peer can keep open here. */
   offersPerPeerMax: 16,

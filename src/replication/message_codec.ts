@@ -57,13 +57,21 @@ function readPoint(members: Members, name: string): Uint8Array {
   return point.octets('pt', { lengthMax: 1024, code: 'POINT' });
 }
 
+const WRAPPED_MEMBERS = ['materialId', 'class', 'keyType', 'len', 'blob'] as const;
+const SECRET_KEY_TYPES: readonly WrappedMaterial['keyType'][] = ['CKK_AES', 'CKK_GENERIC_SECRET'];
+const PRIVATE_KEY_TYPES: readonly WrappedMaterial['keyType'][] = ['CKK_RSA', 'CKK_EC', 'CKK_EC_EDWARDS'];
+
 function readWrapped(item: JsonValue, path: string): WrappedMaterial {
-  const members = new Members(item, ['materialId', 'class', 'keyType', 'len', 'blob'], path);
+  // A private key comes with its public half, and a secret has none.
+  const isPrivateKey =
+    typeof item === 'object' && item !== null && 'class' in item && item['class'] === 'CKO_PRIVATE_KEY';
+  const members = new Members(item, [...WRAPPED_MEMBERS, ...(isPrivateKey ? ['pub'] : [])], path);
   return {
     materialId: members.materialId('materialId'),
-    class: members.literal('class', 'CKO_SECRET_KEY'),
-    keyType: members.literal('keyType', 'CKK_AES'),
+    class: members.oneOf('class', ['CKO_SECRET_KEY', 'CKO_PRIVATE_KEY']),
+    keyType: members.oneOf('keyType', isPrivateKey ? PRIVATE_KEY_TYPES : SECRET_KEY_TYPES),
     lengthOctets: members.integer('len'),
+    publicKey: isPrivateKey ? members.octets('pub', { lengthMax: LIMITS.publicKeyOctetsMax }) : null,
     blob: members.octets('blob', { lengthMax: LIMITS.wrappedBlobOctetsMax }),
   };
 }
@@ -234,6 +242,7 @@ const WRITERS: { readonly [Name in MessageName]: (body: Bodies[Name]) => { reado
         class: material.class,
         keyType: material.keyType,
         len: material.lengthOctets,
+        ...(material.publicKey !== null && { pub: toBase64Url(material.publicKey) }),
         blob: toBase64Url(material.blob),
       })),
     })),

@@ -260,6 +260,7 @@ export class SeedExchange {
             class: 'CKO_SECRET_KEY',
             keyType: 'CKK_AES',
             lengthOctets: material.integer('len'),
+            publicKey: null,
             blob: material.octets('blob', { lengthMax: LIMITS.wrappedBlobOctetsMax }),
           };
         },

@@ -85,7 +85,7 @@ export class CompromisedHsm implements ReplicationHsm {
   know(octets: Buffer, binding: Omit<MaterialBinding, 'materialId'>): StoredMaterial {
     const materialId = materialIdOf(octets, binding.keyId);
     this.materials.set(materialId, octets);
-    return { binding: { ...binding, materialId }, exportedKeyToken: randomBytes(40), domainKeyId: '00', recordMac: randomBytes(32) };
+    return { binding: { ...binding, materialId }, exportedKeyToken: randomBytes(40), domainKeyId: '00', publicKey: null, recordMac: randomBytes(32) };
   }
 
   random(octets: number): Promise<Uint8Array> {
@@ -130,7 +130,7 @@ export class CompromisedHsm implements ReplicationHsm {
     const octets = this.materials.get(materialId);
     if (octets === undefined) throw new Error(`the compromised region does not know material ${materialId}`);
     const blob = this.deviations.blob?.(revealed, octets) ?? wrapKwp(revealed.rwk, octets);
-    return { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, blob };
+    return { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, publicKey: null, blob };
   }
 
   async confirm(keys: SessionKeys, octets: Uint8Array): Promise<Uint8Array> {

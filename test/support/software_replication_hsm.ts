@@ -196,6 +196,7 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
       binding,
       exportedKeyToken,
       domainKeyId: toHex(createHash('sha256').update(this.#domainKey).digest()).slice(0, 16),
+      publicKey: null,
       recordMac,
     };
   }
@@ -263,6 +264,7 @@ export class SoftwareReplicationHsm implements ReplicationHsm {
         class: 'CKO_SECRET_KEY',
         keyType: 'CKK_AES',
         lengthOctets: octets.length,
+        publicKey: null,
         blob: wrapKwp(rwk, octets),
       };
     });

@@ -166,11 +166,14 @@ for (const kind of tokenKinds()) {
       const destination = await hsm.createMaterial({ ...binding, keyId: 'destination' });
       const blob = await hsm.encrypt(material, { a: '1' }, hello);
       const moved = await hsm.reEncrypt(
-        { material, context: { a: '1' }, blob },
-        { material: destination, context: { b: '2' } },
+        { material, algorithm: 'SYMMETRIC_DEFAULT', context: { a: '1' }, blob },
+        { material: destination, algorithm: 'SYMMETRIC_DEFAULT', context: { b: '2' } },
       );
       expect(Buffer.from(await hsm.decrypt(destination, { b: '2' }, moved)).toString()).to.equal('hello');
-      const refused = hsm.reEncrypt({ material, context: {}, blob }, { material: destination, context: {} });
+      const refused = hsm.reEncrypt(
+        { material, algorithm: 'SYMMETRIC_DEFAULT', context: {}, blob },
+        { material: destination, algorithm: 'SYMMETRIC_DEFAULT', context: {} },
+      );
       expect(await refusalOf(refused)).to.equal('ERR_HSM_CIPHERTEXT');
     });
 

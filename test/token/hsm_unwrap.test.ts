@@ -54,7 +54,7 @@ for (const kind of tokenKinds()) {
     const unwrap = (blob: Uint8Array, materialId = softwareMaterialId(material, keyId)): Promise<unknown> =>
       region.hsm.unwrap(
         keys,
-        { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, blob },
+        { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, publicKey: null, blob },
         {
           keyId,
           keySpec: 'SYMMETRIC_DEFAULT',

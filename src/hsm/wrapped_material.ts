@@ -1,0 +1,39 @@
+import { HsmError } from './errors.js';
+import { canBeWrapped, specInToken, wrappedOctets } from './key_spec.js';
+import type { KeySpec, WrappedMaterial } from './material.js';
+
+/** What is said of a key on its way to another region. */
+export type MaterialDeclaration = Pick<WrappedMaterial, 'class' | 'keyType' | 'lengthOctets'>;
+
+/** What a key of a spec is declared to be: secrets with their exact length, also where the token fills them up before it wraps. */
+export function declarationOf(keySpec: KeySpec): MaterialDeclaration {
+  const spec = specInToken(keySpec);
+  const isSecret = spec.kind === 'aes' || spec.kind === 'hmac';
+  return {
+    class: isSecret ? 'CKO_SECRET_KEY' : 'CKO_PRIVATE_KEY',
+    keyType: spec.keyTypeName,
+    lengthOctets: isSecret ? spec.secretOctets : 0,
+  };
+}
+
+/**
+ * Checks what is declared of wrapped material against the spec that its key is certified to have.
+ *
+ * @throws {@link HsmError} `ERR_HSM_TYPE`
+ */
+export function assertDeclared(wrapped: WrappedMaterial, keySpec: KeySpec): void {
+  const expected = declarationOf(keySpec);
+  const isDeclared =
+    wrapped.class === expected.class &&
+    wrapped.keyType === expected.keyType &&
+    wrapped.lengthOctets === expected.lengthOctets &&
+    (wrapped.publicKey !== null) === (expected.class === 'CKO_PRIVATE_KEY');
+  if (!isDeclared) throw new HsmError('ERR_HSM_TYPE', `the material is declared to be no ${keySpec} key`);
+}
+
+/** Whether a blob has the length that a key of a spec has under RFC 5649; for private keys within its bounds. */
+export function isAsLongAsDeclared(keySpec: KeySpec, blob: Uint8Array): boolean {
+  const spec = specInToken(keySpec);
+  const isSecret = spec.kind === 'aes' || spec.kind === 'hmac';
+  return isSecret ? blob.length === wrappedOctets(spec.secretOctets) : canBeWrapped(keySpec, blob);
+}
