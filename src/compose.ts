@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditFile } from './adapters/audit_file.js';
-import { SystemClock } from './adapters/clock_system.js';
+import { LabClock } from './adapters/clock_lab.js';
 import { Database } from './adapters/database.js';
 import { SqliteKeyStore } from './adapters/key_store_sqlite.js';
+import { SqliteMaterialStore } from './adapters/material_store_sqlite.js';
 import { SqliteJournal } from './adapters/replication_store_sqlite.js';
 import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
@@ -11,6 +12,9 @@ import { AuditTrail } from './audit/audit_trail.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
 import { RegionHsm } from './hsm/region_hsm.js';
+import { RegionImportTokens } from './import/import_token.js';
+import { Deadlines } from './kms/deadlines.js';
+import type { KmsRegion } from './kms/region.js';
 import { StoredReplicatedKeys } from './kms/replicated_keys.js';
 import type { RegionConfig, RunningRegion } from './lab/region_config.js';
 import { formatListenAddress } from './listen.js';
@@ -23,7 +27,6 @@ import { serveAws, type RequestOutcome } from './surfaces/aws/server.js';
 import { missingSuites } from './token/strategy_choice.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
 
-const PRIVATE_FILE = 0o600;
 /** Nobody in a laboratory waits a day for a message to be sent again. */
 const LAB_RESEND_CAP_MS = 60_000;
 
@@ -96,28 +99,6 @@ export async function provisionRegion(config: RegionConfig, challenge: string): 
   }
 }
 
-/** The offset that a lab's clock had reached, kept beside the region's database. */
-class LabClock {
-  readonly clock: SystemClock;
-  readonly #file: string;
-  readonly #isLab: boolean;
-
-  constructor(config: RegionConfig) {
-    this.#file = join(config.directory, 'clock.json');
-    this.#isLab = config.lab;
-    const stored = config.lab && existsSync(this.#file) ? Number(readFileSync(this.#file, 'utf8')) : 0;
-    this.clock = new SystemClock(stored);
-  }
-
-  advance(milliseconds: number): number {
-    if (!this.#isLab) throw new ConfigError('ERR_CONFIG_STATE', 'the clock can be moved in a lab only');
-    this.clock.advance(milliseconds);
-    writeFileSync(`${this.#file}.new`, String(this.clock.offsetMs), { mode: PRIVATE_FILE });
-    renameSync(`${this.#file}.new`, this.#file);
-    return this.clock.offsetMs;
-  }
-}
-
 /** The rosters that the operator has put beside the region, oldest first. */
 function rostersIn(file: string): readonly string[] {
   if (!existsSync(file)) return [];
@@ -154,7 +135,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const store = new SqliteKeyStore(database, home);
   const journal = new SqliteJournal(database);
   const roster = openRosterBook({ journal, partition, authorityKid: config.authorityKid });
-  const time = new LabClock(config);
+  const time = new LabClock(join(config.directory, 'clock.json'), { isLab: config.lab });
   const { clock } = time;
 
   const events = new EventBuffer();
@@ -191,9 +172,30 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   closers.add(() => transport.close());
   await agent.start();
 
+  const kms: KmsRegion = {
+    home,
+    store,
+    materials: new SqliteMaterialStore(database, store),
+    hsm,
+    importHsm: hsm,
+    importTokens: new RegionImportTokens(hsm, { partition, region }),
+    replicator: agent,
+    clock,
+    events: trail,
+    deadlines: { changed: () => deadlines.changed() },
+  };
+  const deadlines = new Deadlines(kms, { report: logDeadline });
+  // What fell due while the region was down is done before anybody is answered.
+  await deadlines.start();
+  closers.add(() => deadlines.stop());
+  time.onMoved(async () => {
+    deadlines.changed();
+    await deadlines.runDue();
+  });
+
   const server = await serveAws(
     {
-      region: { home, store, hsm, replicator: agent, clock, events: trail },
+      region: kms,
       credentials: config.credentials,
       signatureTimeMs: () => clock.unshiftedMs(),
       trail,
@@ -207,7 +209,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     join(config.directory, 'admin.sock'),
   );
   closers.add(() => admin.close());
-  return { url: server.url, close: () => closers.closeAll() };
+  return { url: server.url, time, close: () => closers.closeAll() };
 }
 
 /** A failure that the caller was not told about goes to the log, by request id. */
@@ -221,6 +223,12 @@ function logFailure(outcome: RequestOutcome): void {
   process.stderr.write(
     `${JSON.stringify({ at: new Date().toISOString(), requestId, operation, exception, failure })}\n`,
   );
+}
+
+/** Work that was due and could not be done; it is tried again. */
+function logDeadline(failure: unknown): void {
+  const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
+  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), deadline: text })}\n`);
 }
 
 function administrationOf(parts: {
@@ -240,7 +248,7 @@ function administrationOf(parts: {
       listen: formatListenAddress(config.listen),
       profile: config.profile,
       outsideToken: config.hsm.outsideToken,
-      time: { now: new Date(time.clock.nowMs()).toISOString(), offsetMs: time.clock.offsetMs },
+      time: time.read(),
       hsm: await hsm.describe(),
       replication: agent.status(),
     }),
@@ -260,6 +268,6 @@ function administrationOf(parts: {
       return { kid: key.kid, enrolment: await enrolmentOf(config, hsm, opened, key, challenge) };
     },
     destroySigningKey: (kid) => hsm.destroySigningKey(kid),
-    advanceClock: async (milliseconds) => ({ offsetMs: time.advance(milliseconds) }),
+    time,
   };
 }

@@ -4,7 +4,7 @@ export { openConfiguredToken, probeConfiguredToken, provisionToken, type Configu
 export { readRegionConfig, type RegionConfig, type RunningRegion, type TokenConfig } from './lab/region_config.js';
 export { parseLabFile, defaultLab, type Lab } from './lab/lab_file.js';
 export { KeyferryError, ConfigError, type ErrorDetails } from './errors.js';
-export type { Clock } from './clock.js';
+export type { Clock, ClockReading, LabTime } from './clock.js';
 export { TokenModule, type ModuleSettings, type TokenSelector } from './token/module.js';
 export { OpenToken, type TokenOpening } from './token/open_token.js';
 export { Executor, type ExecutorOptions, type ExecutorStats } from './token/executor.js';

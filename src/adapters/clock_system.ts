@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.js';
 
 /**
- * The machine's clock, and in a lab an offset that only grows: calendar time is moved forward, never back. Monotonic time, by
+ * The machine's clock, and in a lab an offset: calendar time is moved forward, and back to the machine's only. Monotonic time, by
  * which messages are sent again, has no offset.
  */
 export class SystemClock implements Clock {
@@ -31,6 +31,11 @@ export class SystemClock implements Clock {
   /** Milliseconds that this clock is ahead of the machine's. */
   get offsetMs(): number {
     return this.#offsetMs;
+  }
+
+  /** Goes back to the machine's time. */
+  reset(): void {
+    this.#offsetMs = 0;
   }
 
   /** Moves time forward. */

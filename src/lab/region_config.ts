@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { LabTime } from '../clock.js';
 import { ConfigError } from '../errors.js';
 
 /** An access key of the lab, and whose it is. */
@@ -65,6 +66,8 @@ export type RegionConfig = Readonly<z.infer<typeof regionConfig>>;
 export interface RunningRegion {
   /** Base URL of its KMS endpoint. */
   readonly url: string;
+  /** Its time, which can be moved in a lab. */
+  readonly time: LabTime;
   close(): Promise<void>;
 }
 

@@ -1,3 +1,5 @@
+import type { LabTime } from '../../clock.js';
+
 /** An event of a region's trace with its place in the order of events of this process. */
 export interface NumberedEvent {
   /** From 1; starts anew with the process. */
@@ -31,8 +33,8 @@ export interface RegionAdmin {
   makeSigningKey(challenge: string): Promise<{ readonly kid: string; readonly enrolment: string }>;
   /** Destroys an RSK that no roster lists any more. */
   destroySigningKey(kid: string): Promise<void>;
-  /** Moves the lab's clock forward; refused outside lab mode. */
-  advanceClock(milliseconds: number): Promise<{ readonly offsetMs: number }>;
+  /** The region's time; moving it is refused outside lab mode. */
+  readonly time: LabTime;
 }
 
 /** Events that can be read from a place on, and waited for. */

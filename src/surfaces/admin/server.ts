@@ -29,7 +29,7 @@ class FormError extends Error {}
  *
  * - `GET /status`; `GET /events?after=N&wait=MS&max=N`: `{"events": [{"number", "event"}]}`;
  * - `POST /roster` `{"rosters": [JWS, …]}`: `{"epoch"}`; `POST /rsk` `{"challenge"}`: `{"kid", "enrolment"}`; `DELETE /rsk/KID`;
- * - `POST /clock` `{"milliseconds"}`: `{"offsetMs"}`.
+ * - `GET /clock`, `POST /clock` `{"milliseconds"}` (moves it forward), `DELETE /clock` (takes every move back): `{"now", "offsetMs"}`.
  *
  * @throws {@link ConfigError} `ERR_CONFIG_STATE` where another process answers on the socket
  */
@@ -58,8 +58,12 @@ async function answer(admin: RegionAdmin, request: IncomingMessage, response: Se
       case 'DELETE /rsk':
         await admin.destroySigningKey(item ?? '');
         return sendJson(response, 200, {});
+      case 'GET /clock':
+        return sendJson(response, 200, admin.time.read());
       case 'POST /clock':
-        return sendJson(response, 200, await admin.advanceClock((await readForm(request, advance)).milliseconds));
+        return sendJson(response, 200, await admin.time.advance((await readForm(request, advance)).milliseconds));
+      case 'DELETE /clock':
+        return sendJson(response, 200, await admin.time.reset());
       default:
         return sendJson(response, 404, { code: 'ERR_ADMIN_FORM', message: 'No such resource' });
     }

@@ -42,9 +42,13 @@ describe('the administration socket of a region', () => {
       },
       makeSigningKey: async (challenge) => ({ kid: 'kid', enrolment: challenge }),
       destroySigningKey: async (kid) => void calls.push(kid),
-      advanceClock: async (milliseconds) => {
-        if (milliseconds === 13) throw new TypeError('secret detail');
-        return { offsetMs: milliseconds };
+      time: {
+        read: () => ({ now: '2026-01-01T00:00:00.000Z', offsetMs: 7 }),
+        advance: async (milliseconds) => {
+          if (milliseconds === 13) throw new TypeError('secret detail');
+          return { now: '2026-01-02T00:00:00.000Z', offsetMs: milliseconds };
+        },
+        reset: async () => ({ now: '2026-01-01T00:00:00.000Z', offsetMs: 0 }),
       },
     };
     server = await serveAdmin(admin, socket);
@@ -76,8 +80,11 @@ describe('the administration socket of a region', () => {
     });
     await askAdmin(socket, { method: 'DELETE', path: '/rsk/some-kid' });
     expect(await askAdmin(socket, { method: 'POST', path: '/clock', body: { milliseconds: 5 } })).to.deep.equal({
+      now: '2026-01-02T00:00:00.000Z',
       offsetMs: 5,
     });
+    expect(await askAdmin(socket, { method: 'GET', path: '/clock' })).to.have.property('offsetMs', 7);
+    expect(await askAdmin(socket, { method: 'DELETE', path: '/clock' })).to.have.property('offsetMs', 0);
     expect(calls).to.deep.equal([['a', 'b'], 'some-kid']);
   });
 
