@@ -1,6 +1,7 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { concat, equalOctets, toBase64Url } from '../bytes.js';
 import type { Curve } from './curve.js';
+import { DER, positiveInteger, readDer, withoutLeadingZeros } from './der.js';
 
 /** What a public key is expected to be: a point of one curve, or a modulus of one size. */
 export type PublicKeyKind =
@@ -13,7 +14,11 @@ export type PublicKeyKind =
  * @throws Error where they are no public key
  */
 export function rsaPublicKey(numbers: { readonly modulus: Uint8Array; readonly exponent: Uint8Array }): KeyObject {
-  const key = { kty: 'RSA', n: toBase64Url(minimal(numbers.modulus)), e: toBase64Url(minimal(numbers.exponent)) };
+  const key = {
+    kty: 'RSA',
+    n: toBase64Url(withoutLeadingZeros(numbers.modulus)),
+    e: toBase64Url(withoutLeadingZeros(numbers.exponent)),
+  };
   return createPublicKey({ key, format: 'jwk' });
 }
 
@@ -41,19 +46,17 @@ export function encodePublicKey(key: KeyObject): Uint8Array {
 }
 
 /**
- * Reads a DER SubjectPublicKeyInfo that must be of one kind.
+ * Reads a DER SubjectPublicKeyInfo that must be of one kind, in the one form in which Keyferry writes it.
  *
- * @returns the key, or null for anything else: another curve or size, explicit parameters, a point off the curve, trailing octets
+ * HAZARD: octets of a peer are not given to OpenSSL's decoder of keys: explicit curve parameters made Node 20 end the process.
+ *
+ * @returns the key, or null for anything else: another curve or size, explicit parameters, a compressed point or one off the curve,
+ * trailing octets
  */
 export function parsePublicKey(spki: Uint8Array, expected: PublicKeyKind): KeyObject | null {
-  let key: KeyObject;
   try {
-    key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
-    if (!isKind(key, expected)) return null;
-    // The parser takes octets behind the key, compressed points and explicit parameters: only the form that we write is accepted.
-    const again =
-      expected.kind === 'rsa' ? rsaPublicKey(rsaNumbers(key)) : curvePublicKey(expected.curve, pointOf(key));
-    return equalOctets(spki, encodePublicKey(again)) ? again : null;
+    const key = expected.kind === 'rsa' ? parseRsa(spki, expected.modulusBits) : parseCurve(spki, expected.curve);
+    return key !== null && equalOctets(spki, encodePublicKey(key)) ? key : null;
   } catch {
     return null;
   }
@@ -71,21 +74,34 @@ export function pointOf(key: KeyObject): Uint8Array {
   return kty === 'OKP' ? decoded(x) : concat(Uint8Array.of(0x04), decoded(x), decoded(y));
 }
 
-function isKind(key: KeyObject, expected: PublicKeyKind): boolean {
-  if (expected.kind === 'rsa') {
-    const isRsa = key.asymmetricKeyType === 'rsa';
-    return isRsa && key.asymmetricKeyDetails?.modulusLength === expected.modulusBits;
-  }
-  const jwk: JsonWebKey = key.export({ format: 'jwk' });
-  return jwk.crv === expected.curve.name;
+/** AlgorithmIdentifier of RSA keys, DER. @source RFC 3279 section 2.3.1 */
+const RSA_ALGORITHM = Buffer.from('300d06092a864886f70d0101010500', 'hex');
+/** Octets of the longest public exponent. @source FIPS 186-5 section 5.1: below 2^256 */
+const EXPONENT_OCTETS_MAX = 32;
+
+function parseRsa(spki: Uint8Array, modulusBits: number): KeyObject | null {
+  const whole = readDer(spki, DER.sequence);
+  if (whole === null || !equalOctets(whole.content.subarray(0, RSA_ALGORITHM.length), RSA_ALGORITHM)) return null;
+  const bits = readDer(whole.content.subarray(RSA_ALGORITHM.length), DER.bitString);
+  const numbers = bits?.content[0] === 0 ? readDer(bits.content.subarray(1), DER.sequence) : null;
+  const first = numbers === null ? null : readDer(numbers.content, DER.integer);
+  const second = first === null ? null : readDer(first.rest, DER.integer);
+  if (first === null || second === null) return null;
+  const [modulus, exponent] = [positiveInteger(first.content), positiveInteger(second.content)];
+  if (modulus === null || exponent === null || exponent.length > EXPONENT_OCTETS_MAX) return null;
+  const isOfSize = modulus.length === modulusBits / 8 && (modulus[0] ?? 0) >= 0x80;
+  const areOdd = ((modulus.at(-1) ?? 0) & (exponent.at(-1) ?? 0) & 1) === 1;
+  const isExponent = exponent.length > 1 || (exponent[0] ?? 0) >= 3;
+  return isOfSize && areOdd && isExponent ? rsaPublicKey({ modulus, exponent }) : null;
+}
+
+/** The point is at the end: what stands before it is compared when the key is encoded again. */
+function parseCurve(spki: Uint8Array, curve: Curve): KeyObject | null {
+  const isEdwards = curve.name === 'Ed25519';
+  const octets = isEdwards ? curve.coordinateOctets : 1 + 2 * curve.coordinateOctets;
+  return spki.length > octets ? curvePublicKey(curve, spki.subarray(spki.length - octets)) : null;
 }
 
 function decoded(text: string | undefined): Uint8Array {
   return Uint8Array.from(Buffer.from(text ?? '', 'base64url'));
-}
-
-function minimal(number: Uint8Array): Uint8Array {
-  let start = 0;
-  while (start < number.length - 1 && number[start] === 0) start += 1;
-  return number.subarray(start);
 }

@@ -46,6 +46,8 @@ const known: Readonly<
       ecdh1Sp800Sha384: 'C_DeriveKey returned CKR_MECHANISM_PARAM_INVALID',
       hkdfSha384: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
       rsaOaepSha256Unwrap: 'C_UnwrapKey returned CKR_ARGUMENTS_BAD',
+      rsaOaepSha256: 'C_EncryptInit returned CKR_ARGUMENTS_BAD',
+      edKeyEd25519: 'oid: C_WrapKey returned CKR_KEY_NOT_WRAPPABLE; name: C_WrapKey returned CKR_KEY_NOT_WRAPPABLE',
       rsaAesKeyWrapSha1: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
       rsaAesKeyWrapSha256: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
       trustedKeyBySo: 'not tried: it needs the security officer',
@@ -71,6 +73,9 @@ const known: Readonly<
       ecdh1Sp800Sha384: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
       rsaAesKeyWrapSha1: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
       rsaAesKeyWrapSha256: 'C_UnwrapKey returned CKR_MECHANISM_INVALID',
+      ecKeySecp256k1: 'C_GenerateKeyPair returned CKR_DOMAIN_PARAMS_INVALID',
+      edKeyEd25519:
+        'oid: C_GenerateKeyPair returned CKR_MECHANISM_INVALID; name: C_GenerateKeyPair returned CKR_MECHANISM_INVALID',
       trustedKeyBySo: 'not tried: it needs the security officer',
     },
     permits: [
