@@ -38,8 +38,8 @@ const CURVES: { readonly [Spec in KeySpec]?: AgreementCurve } = {
  * Reads a peer's public key: DER, a named curve, the curve of the key that it is to agree with, and a point of that curve.
  * A compressed point is accepted.
  *
- * HAZARD: the octets are not given to OpenSSL's decoder of keys. For a named curve there are two encodings, which are compared;
- * explicit curve parameters made Node 20 end the process.
+ * HAZARD: the octets are not given to Node's decoder of keys, which takes the point at infinity for a key; exporting that key ends
+ * the process in Node 20. For a named curve there are two encodings, which are compared.
  *
  * @returns the same key with an uncompressed point, DER SubjectPublicKeyInfo; undefined for everything else
  * @source AWS KMS API Reference, DeriveSharedSecret; NIST SP 800-56A section 5.6.2.3.3

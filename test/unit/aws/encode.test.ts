@@ -26,6 +26,7 @@ describe('Putting a failure on the wire', () => {
     expect(answerException(new KmsError('NotFoundException', 'not here'))).to.deep.equal({
       name: 'NotFoundException',
       status: 400,
+      message: 'not here',
       body: '{"__type":"NotFoundException","message":"not here"}',
       withheld: false,
     });

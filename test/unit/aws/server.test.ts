@@ -145,6 +145,49 @@ describe('The AWS endpoint', () => {
       .and.to.contain('SerializationException');
   });
 
+  describe('and its audit trail', () => {
+    const random = (body: string, accessKeyId = 'AKID') =>
+      post(body, { target: 'TrentService.GenerateRandom', accessKeyId });
+
+    it('records every call of a known caller before it is answered, by the id of the answer', async () => {
+      const answered = await random('{"NumberOfBytes":8}');
+      const refused = await random('{"NumberOfBytes":0}');
+      const denied = await random('{"NumberOfBytes":8}', 'EVE');
+      const garbled = await random('{');
+      const { events } = fixture.trail;
+      expect(events.map(({ requestID, errorCode }) => [requestID, errorCode])).to.deep.equal([
+        [answered.id, undefined],
+        [refused.id, 'ValidationException'],
+        [denied.id, 'AccessDenied'],
+        [garbled.id, 'SerializationException'],
+      ]);
+      expect(events[0]).to.deep.include({
+        eventName: 'GenerateRandom',
+        requestParameters: { numberOfBytes: 8 },
+        responseElements: null,
+        sourceIPAddress: '127.0.0.1',
+      });
+      expect(events[1]?.requestParameters).to.equal(null);
+      expect(events[2]?.userIdentity).to.include({ type: 'IAMUser', userName: 'eve', accessKeyId: 'EVE' });
+    });
+
+    it('records nobody whom it does not know, and no operation that there is none of', async () => {
+      await post('{}', { signed: false });
+      await post('{}', { accessKeyId: 'NOBODY' });
+      await post('{}', { target: 'TrentService.Nothing' });
+      expect(fixture.trail.events).to.deep.equal([]);
+    });
+
+    it('gives no answer that it could not record', async () => {
+      fixture.trail.failure = new Error('no space left');
+      const answer = await random('{"NumberOfBytes":8}');
+      expect(answer).to.deep.include({ status: 500 });
+      expect(answer.json).to.not.have.property('Plaintext');
+      expect(outcomes[0]).to.include({ exception: 'KMSInternalException' });
+      expect(String(outcomes[0]?.cause)).to.contain('no space left');
+    });
+  });
+
   it('refuses to start where the port is taken', async () => {
     const { port } = new URL(server.url);
     const options = {
