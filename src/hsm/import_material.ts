@@ -3,10 +3,13 @@ import { TokenError } from '../token/errors.js';
 import type { ObjectHandle } from '../token/object.js';
 import { HsmError } from './errors.js';
 import { importModulusOctets, type ImportKeyParts, type ImportKeys, type StoredImportKey } from './import_key.js';
-import { addUnwrapSteps, importKeyUse, refusalOfLength } from './import_steps.js';
+import { importPayloadOf, refusalOfPayload } from './import_payload.js';
+import { importedPublicHalf } from './import_public_half.js';
+import { addUnwrapSteps, importKeyUse, refusalOfLength, type UnwrapSteps } from './import_steps.js';
 import type { ImportCapabilities, ImportPlan, ImportWrappingAlgorithm } from './import_strategy.js';
-import { importTargetOf, type ImportTarget } from './import_target.js';
-import { domainKeyLabelOf } from './domain_key.js';
+import { templateOf } from './key_shape.js';
+import { privateKeySpec, wrappedOctets } from './key_spec.js';
+import type { KeyStorage } from './key_storage.js';
 import type { KeySpec, MaterialBinding, StoredMaterial } from './material.js';
 
 /** What came of an import. */
@@ -16,6 +19,22 @@ export interface ImportedMaterial {
   readonly strategy: string;
   /** Whether octets of the material, or of the key around it, were in the addon's locked memory. */
   readonly outsideToken: boolean;
+}
+
+/** What is imported. */
+export interface MaterialToImport {
+  readonly importKey: StoredImportKey;
+  readonly algorithm: ImportWrappingAlgorithm;
+  readonly encrypted: Uint8Array;
+  readonly binding: Omit<MaterialBinding, 'materialId'>;
+}
+
+/** What imports are made with. */
+export interface MaterialImportParts {
+  readonly tokens: ImportKeyParts;
+  readonly keys: ImportKeys;
+  readonly storage: KeyStorage;
+  readonly plans: ImportCapabilities;
 }
 
 /** One answer for everything that fails in unwrapping. */
@@ -32,21 +51,16 @@ const REFUSAL_STEP_MS = 50;
  * @source design section 7; mission R22–R32
  */
 export class MaterialImport {
-  readonly #parts: ImportKeyParts;
-  readonly #keys: ImportKeys;
-  readonly #plans: ImportCapabilities;
+  readonly #parts: MaterialImportParts;
 
-  constructor(parts: ImportKeyParts, keys: ImportKeys, plans: ImportCapabilities) {
+  constructor(parts: MaterialImportParts) {
     this.#parts = parts;
-    this.#keys = keys;
-    this.#plans = plans;
   }
 
   /** Why material of this spec cannot be imported by this algorithm here, naming mechanisms or configuration; undefined where it can. */
   refusal(keySpec: KeySpec, algorithm: ImportWrappingAlgorithm): string | undefined {
-    const plan = this.#plans[algorithm];
-    if ('refusal' in plan) return plan.refusal;
-    return importTargetOf(keySpec, this.#parts.capabilities).refusal;
+    const plan = this.#parts.plans[algorithm];
+    return 'refusal' in plan ? plan.refusal : refusalOfPayload(keySpec, this.#parts.tokens.capabilities);
   }
 
   /**
@@ -55,90 +69,112 @@ export class MaterialImport {
    * @throws {@link HsmError} `ERR_HSM_UNWRAP` for everything that fails in unwrapping; `ERR_HSM_TYPE` for material of another kind;
    *   `ERR_HSM_STRATEGY` where {@link refusal} says why; `ERR_HSM_RECORD` for an import key that is not as it was stored
    */
-  async run(args: {
-    readonly importKey: StoredImportKey;
-    readonly algorithm: ImportWrappingAlgorithm;
-    readonly encrypted: Uint8Array;
-    readonly binding: Omit<MaterialBinding, 'materialId'>;
-  }): Promise<ImportedMaterial> {
-    const { algorithm, binding } = args;
-    const plan = this.#plans[algorithm];
+  async run(given: MaterialToImport): Promise<ImportedMaterial> {
+    const { algorithm, binding } = given;
+    const plan = this.#parts.plans[algorithm];
     const refusal = this.refusal(binding.keySpec, algorithm);
     if (refusal !== undefined || 'refusal' in plan) {
       throw new HsmError('ERR_HSM_STRATEGY', refusal ?? '', { details: { algorithm, keySpec: binding.keySpec } });
     }
     const startMs = performance.now();
     try {
-      return await this.#parts.jobs.healing(() => this.#run(plan, args));
+      const material = await this.#parts.tokens.jobs.healing(() => this.#withImportKey(plan, given));
+      return { material, strategy: plan.strategy, outsideToken: plan.rung === 'outside-token' };
     } catch (error) {
       await untilStep(startMs);
       throw error;
     }
   }
 
-  async #run(
-    plan: ImportPlan,
-    { importKey, encrypted, binding }: Parameters<MaterialImport['run']>[0],
-  ): Promise<ImportedMaterial> {
-    const target = importTargetOf(binding.keySpec, this.#parts.capabilities);
-    const modulusOctets = importModulusOctets[importKey.keySpec];
-    const { use, mechanism } = importKeyUse(plan);
-    const handle = await this.#keys.load(importKey, use, mechanism);
-    try {
-      const reason = refusalOfLength(plan, encrypted.length, modulusOctets, target.payload);
-      if (reason !== null) throw new HsmError('ERR_HSM_UNWRAP', REFUSED, { details: { reason } });
-      const material = await this.#unwrap(plan, target, handle, { modulusOctets, encrypted, binding });
-      return { material, strategy: plan.strategy, outsideToken: plan.rung === 'outside-token' };
-    } finally {
-      await this.#parts.jobs.destroy(handle, 'unload import key');
-    }
-  }
-
-  async #unwrap(
-    plan: ImportPlan,
-    target: ImportTarget,
-    importKey: ObjectHandle,
-    given: {
-      readonly modulusOctets: number;
-      readonly encrypted: Uint8Array;
-      readonly binding: Omit<MaterialBinding, 'materialId'>;
-    },
-  ): Promise<StoredMaterial> {
-    const { capabilities, domainKeys } = this.#parts;
-    const { binding, modulusOctets, encrypted } = given;
-    const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
-    const job = new Job('import material', plan.strategy);
-    const steps = addUnwrapSteps(job, {
+  async #withImportKey(plan: ImportPlan, given: MaterialToImport): Promise<StoredMaterial> {
+    const { importKey, encrypted, binding } = given;
+    const reason = refusalOfLength(
       plan,
-      importKey,
-      encrypted,
-      modulusOctets,
-      payload: target.payload,
-      capabilities,
-    });
-    const unwrapped = target.add(job, { make: steps.make, domainKey: domainKey.handle, binding });
-    const result = await this.#runUnwrapping(job);
-    if (steps.refusals.some((refusal) => result.rv(refusal) !== 0)) throw new HsmError('ERR_HSM_UNWRAP', REFUSED);
-    const exportedKeyToken = unwrapped.check(result);
-    const publicPoint = steps.publicPoint === null ? null : result.bytes(steps.publicPoint);
-    return target.store(this.#parts, {
-      binding,
-      domainKey,
-      exportedKeyToken,
-      evidence: unwrapped.evidence(result),
-      publicPoint,
-    });
+      encrypted.length,
+      importModulusOctets[importKey.keySpec],
+      importPayloadOf(binding.keySpec),
+    );
+    const { use, mechanism } = importKeyUse(plan);
+    const handle = await this.#parts.keys.load(importKey, use, mechanism);
+    try {
+      if (reason !== null) throw new HsmError('ERR_HSM_UNWRAP', REFUSED, { details: { reason } });
+      return await this.#adopt(plan, handle, given);
+    } catch (error) {
+      throw toldApart(error);
+    } finally {
+      await this.#parts.tokens.jobs.destroy(handle, 'unload import key');
+    }
   }
 
-  async #runUnwrapping(job: Job): Promise<JobResult> {
-    try {
-      return await this.#parts.jobs.run(job);
-    } catch (error) {
-      if (!isRefusalOfMaterial(error)) throw error;
-      throw new HsmError('ERR_HSM_UNWRAP', REFUSED, { cause: error });
-    }
+  async #adopt(plan: ImportPlan, importKey: ObjectHandle, given: MaterialToImport): Promise<StoredMaterial> {
+    const { capabilities, jobs } = this.#parts.tokens;
+    const { binding } = given;
+    const stepsIn = (job: Job): UnwrapSteps =>
+      addUnwrapSteps(job, {
+        plan,
+        importKey,
+        encrypted: given.encrypted,
+        modulusOctets: importModulusOctets[given.importKey.keySpec],
+        payload: importPayloadOf(binding.keySpec),
+        capabilities,
+      });
+    const spec = privateKeySpec(binding.keySpec);
+    const publicKey =
+      spec === null
+        ? null
+        : await importedPublicHalf(
+            {
+              begin: () => {
+                const job = new Job('import material: public half', plan.strategy);
+                const steps = stepsIn(job);
+                return {
+                  job,
+                  make: (shape) => steps.make(templateOf(shape, 'unwrap', capabilities)),
+                  check: (result) => assertNoDecoy(steps, result),
+                  publicPoint: (result) =>
+                    steps.publicPoint === null ? new Uint8Array() : result.bytes(steps.publicPoint),
+                };
+              },
+              run: (job) => jobs.run(job),
+              pointAttributes: capabilities.ecPrivateUnwrapAttributes,
+            },
+            binding.keySpec,
+            spec,
+          );
+    let steps: UnwrapSteps | undefined;
+    const material = await this.#parts.storage.adopt(binding, 'import material', {
+      publicKey,
+      make: (job, template) => {
+        steps ??= stepsIn(job);
+        return steps.make(template);
+      },
+      check: (result) => {
+        if (steps !== undefined) assertNoDecoy(steps, result);
+      },
+    });
+    assertTwoPrimes(material);
+    return material;
   }
 }
+
+function assertNoDecoy(steps: UnwrapSteps, result: JobResult): void {
+  if (steps.refusals.some((refusal) => result.rv(refusal) !== 0)) throw new HsmError('ERR_HSM_UNWRAP', REFUSED);
+}
+
+/**
+ * A token that reads a key of three primes keeps two of them, and they are shorter: two whose product is the modulus have half its
+ * length each, and so have the three numbers that go with them.
+ */
+function assertTwoPrimes({ binding, exportedKeyToken }: StoredMaterial): void {
+  const spec = privateKeySpec(binding.keySpec);
+  if (spec?.kind !== 'rsa') return;
+  const modulusOctets = spec.modulusBits / 8;
+  if (exportedKeyToken.length >= wrappedOctets(modulusOctets * 4.5 + RSA_OVERHEAD_OCTETS)) return;
+  throw new HsmError('ERR_HSM_TYPE', 'the unwrapped RSA key has not exactly two primes; it was destroyed');
+}
+
+/** What DER adds to the eight numbers of an RSA key and its algorithm, octets, less what a number may lack in leading octets. */
+const RSA_OVERHEAD_OCTETS = 32;
 
 /** Calls that see the wrapped octets or what was in them; a token's answers to them are one answer, whatever return value it chose. */
 const callsOnMaterial: ReadonlySet<string> = new Set([
@@ -149,10 +185,20 @@ const callsOnMaterial: ReadonlySet<string> = new Set([
   'C_WrapKey',
 ]);
 
-function isRefusalOfMaterial(error: unknown): boolean {
-  if (!(error instanceof HsmError) || error.code === 'ERR_HSM_SESSION_LOST') return false;
+/** A failure of an import in the two words that it has: it does not unwrap, or it is of another kind. */
+function toldApart(error: unknown): unknown {
+  if (!(error instanceof HsmError)) return error;
+  if (error.code === 'ERR_HSM_MATERIAL_ID') return new HsmError('ERR_HSM_TYPE', error.message, { cause: error });
+  if (error.code === 'ERR_HSM_UNWRAP') return error.message === REFUSED ? error : refused(error);
+  if (error.code === 'ERR_HSM_SESSION_LOST') return error;
   const { cause } = error;
-  return cause instanceof TokenError && cause.code === 'ERR_TOKEN_CALL' && callsOnMaterial.has(cause.call);
+  const isAboutMaterial =
+    cause instanceof TokenError && cause.code === 'ERR_TOKEN_CALL' && callsOnMaterial.has(cause.call);
+  return isAboutMaterial ? refused(error) : error;
+}
+
+function refused(cause: HsmError): HsmError {
+  return new HsmError('ERR_HSM_UNWRAP', REFUSED, { cause });
 }
 
 async function untilStep(startMs: number): Promise<void> {

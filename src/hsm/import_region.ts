@@ -1,8 +1,9 @@
 import { ImportKeys, type ImportKeyParts, type ImportKeySpec, type StoredImportKey } from './import_key.js';
-import { MaterialImport, type ImportedMaterial } from './import_material.js';
+import { MaterialImport, type ImportedMaterial, type MaterialToImport } from './import_material.js';
 import { ImportKeyPool } from './import_pool.js';
 import { inTokenHash, type ImportCapabilities, type ImportWrappingAlgorithm } from './import_strategy.js';
-import type { KeySpec, MaterialBinding } from './material.js';
+import type { KeyStorage } from './key_storage.js';
+import type { KeySpec } from './material.js';
 import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
 import { KEY_LABELS } from './token_keys.js';
 
@@ -12,10 +13,10 @@ export class RegionImports {
   readonly #pool: ImportKeyPool;
   readonly #signingKeys: SigningKeys;
 
-  constructor(parts: Omit<ImportKeyParts, 'oaepInToken'>, plans: ImportCapabilities) {
-    const all = { ...parts, oaepInToken: inTokenHash(plans) };
-    const keys = new ImportKeys(all);
-    this.#import = new MaterialImport(all, keys, plans);
+  constructor(parts: Omit<ImportKeyParts, 'oaepInToken'>, storage: KeyStorage, plans: ImportCapabilities) {
+    const tokens = { ...parts, oaepInToken: inTokenHash(plans) };
+    const keys = new ImportKeys(tokens);
+    this.#import = new MaterialImport({ tokens, keys, storage, plans });
     this.#pool = new ImportKeyPool((keySpec) => keys.generate(keySpec));
     this.#signingKeys = new SigningKeys(parts.jobs, parts.capabilities, KEY_LABELS.importSigningKey);
   }
@@ -35,13 +36,8 @@ export class RegionImports {
    *
    * @throws `HsmError` `ERR_HSM_UNWRAP` for everything that fails in unwrapping; `ERR_HSM_TYPE` for material of another kind
    */
-  importMaterial(args: {
-    readonly importKey: StoredImportKey;
-    readonly algorithm: ImportWrappingAlgorithm;
-    readonly encrypted: Uint8Array;
-    readonly binding: Omit<MaterialBinding, 'materialId'>;
-  }): Promise<ImportedMaterial> {
-    return this.#import.run(args);
+  importMaterial(given: MaterialToImport): Promise<ImportedMaterial> {
+    return this.#import.run(given);
   }
 
   /** The keys that sign import tokens, the newest first. */

@@ -13,7 +13,8 @@ import type { ObjectHandle } from '../token/object.js';
 import type { Template } from '../token/template.js';
 import type { HsmCapabilities } from './capability.js';
 import { templateOf, type KeyShape } from './key_shape.js';
-import { oaepHashOctets, oaepMechanism, rsaAesParameter, type ImportPlan } from './import_strategy.js';
+import { wrappedOctets } from './key_spec.js';
+import { oaepMechanism, rsaAesParameter, type ImportPlan } from './import_strategy.js';
 
 /** An elliptic curve, where its private value is read from PKCS#8 outside the token. */
 export interface ImportCurve {
@@ -34,8 +35,8 @@ export interface ImportPayload {
 
 /** What a job has after the steps: the material in the token, as often and in such shapes as is asked for. */
 export interface UnwrapSteps {
-  /** Makes the material an object of this shape. */
-  readonly make: (shape: KeyShape) => ObjectRef;
+  /** Makes the material an object with this template, which is one for unwrapping. */
+  readonly make: (template: Template) => ObjectRef;
   /** Each not 0 where something was wrong outside the token, and a decoy went on in its place. */
   readonly refusals: readonly Output<'rv'>[];
   /** The public point that came with a private key, where it was read outside the token; no octets where none came. */
@@ -77,21 +78,10 @@ export function refusalOfLength(
   payload: ImportPayload,
 ): string | null {
   if (!plan.isKeyWrap) return encryptedOctets === modulusOctets ? null : 'it is not as long as the modulus';
-  const wrappedOctets = encryptedOctets - modulusOctets;
-  if (wrappedOctets < KEY_WRAP_OCTETS_MIN || wrappedOctets % 8 !== 0) return 'its second part is no key wrap';
-  const isPossible =
-    wrappedOctets <= wrappedLength(payload.maxOctets) && wrappedOctets >= wrappedLength(payload.minOctets);
+  const octets = encryptedOctets - modulusOctets;
+  if (octets < KEY_WRAP_OCTETS_MIN || octets % 8 !== 0) return 'its second part is no key wrap';
+  const isPossible = octets <= wrappedOctets(payload.maxOctets) && octets >= wrappedOctets(payload.minOctets);
   return isPossible ? null : 'its second part is too long or too short for this material';
-}
-
-/** Octets that RFC 5649 makes of some. */
-export function wrappedLength(octets: number): number {
-  return Math.ceil(octets / 8) * 8 + 8;
-}
-
-/** Most octets that OAEP carries. @source RFC 8017 section 7.1.1 */
-export function oaepCapacity(plan: ImportPlan, modulusOctets: number): number {
-  return modulusOctets - 2 * oaepHashOctets[plan.hash] - 2;
 }
 
 /**
@@ -112,37 +102,36 @@ export function addUnwrapSteps(
   },
 ): UnwrapSteps {
   const { plan, importKey, encrypted, modulusOctets, payload, capabilities } = args;
-  const unwrapTemplate = (shape: KeyShape): Template => templateOf(shape, 'unwrap', capabilities);
   const inToken = { refusals: [], publicPoint: null };
   if (plan.isKeyWrap) {
     const [encryptedKey, wrapped] = [encrypted.subarray(0, modulusOctets), encrypted.subarray(modulusOctets)];
     if (plan.rung === 'one-mechanism') {
       const mechanism: Mechanism = { type: CKM_RSA_AES_KEY_WRAP, parameter: rsaAesParameter(plan.hash) };
-      return { make: (shape) => job.unwrapKey(mechanism, importKey, encrypted, unwrapTemplate(shape)), ...inToken };
+      return { make: (template) => job.unwrapKey(mechanism, importKey, encrypted, template), ...inToken };
     }
-    const shape = keyEncryptionKeyShape(capabilities.keyWrapPad);
+    const keyTemplate = templateOf(keyEncryptionKeyShape(capabilities.keyWrapPad), 'unwrap', capabilities);
     const keyWrapPad: Mechanism = { type: capabilities.keyWrapPad, parameter: { kind: 'none' } };
     const unwrapUnder =
       (key: ObjectRef) =>
-      (material: KeyShape): ObjectRef =>
-        job.unwrapKey(keyWrapPad, key, wrapped, unwrapTemplate(material));
+      (template: Template): ObjectRef =>
+        job.unwrapKey(keyWrapPad, key, wrapped, template);
     if (plan.rung === 'two-steps') {
-      const key = job.unwrapKey(oaepMechanism(plan.hash), importKey, encryptedKey, unwrapTemplate(shape));
+      const key = job.unwrapKey(oaepMechanism(plan.hash), importKey, encryptedKey, keyTemplate);
       return { make: unwrapUnder(key), ...inToken };
     }
     const length = { minOctets: KEY_ENCRYPTION_KEY_OCTETS, maxOctets: KEY_ENCRYPTION_KEY_OCTETS };
     const { message, refusal } = unpad(job, plan, importKey, encryptedKey, length);
-    const key = job.createObject(createTemplate(shape, capabilities), { type: CKA_VALUE, secret: message });
+    const key = job.createObject(toCreate(keyTemplate), { type: CKA_VALUE, secret: message });
     return { make: unwrapUnder(key), refusals: [refusal], publicPoint: null };
   }
   if (plan.rung !== 'outside-token') {
     const mechanism = oaepMechanism(plan.hash);
-    return { make: (shape) => job.unwrapKey(mechanism, importKey, encrypted, unwrapTemplate(shape)), ...inToken };
+    return { make: (template) => job.unwrapKey(mechanism, importKey, encrypted, template), ...inToken };
   }
   const { message, refusal } = unpad(job, plan, importKey, encrypted, payload);
   if (payload.curve === null) {
     return {
-      make: (shape) => job.createObject(createTemplate(shape, capabilities), { type: CKA_VALUE, secret: message }),
+      make: (template) => job.createObject(toCreate(template), { type: CKA_VALUE, secret: message }),
       refusals: [refusal],
       publicPoint: null,
     };
@@ -150,8 +139,8 @@ export function addUnwrapSteps(
   const { parameters, order } = payload.curve;
   const read = job.ecPrivateValue(message, payload.curve, decoy(job, order.length));
   return {
-    make: (shape) =>
-      job.createObject([...createTemplate(shape, capabilities), { type: CKA_EC_PARAMS, value: parameters }], {
+    make: (template) =>
+      job.createObject([...toCreate(template), { type: CKA_EC_PARAMS, value: parameters }], {
         type: CKA_VALUE,
         secret: read.value,
       }),
@@ -177,7 +166,7 @@ function decoy(job: Job, octets: number): SecretRef {
   return job.randomSecret(octets);
 }
 
-/** An object that is made from a value has the length of the value. */
-function createTemplate(shape: KeyShape, capabilities: HsmCapabilities): Template {
-  return templateOf(shape, 'unwrap', capabilities).filter(({ type }) => type !== CKA_VALUE_LEN);
+/** The template of an object that is made from a value: it has the value's length. */
+function toCreate(template: Template): Template {
+  return template.filter(({ type }) => type !== CKA_VALUE_LEN);
 }

@@ -45,9 +45,6 @@ const jobOf: Readonly<Record<ImportWrappingAlgorithm, StrategyJob>> = {
   RSA_AES_KEY_WRAP_SHA_256: 'importRsaAesSha256',
 };
 
-/** Octets of a hash. */
-export const oaepHashOctets: Readonly<Record<OaepHash, number>> = { sha1: 20, sha256: 32 };
-
 const oaepParameters = {
   sha1: { hash: CKM_SHA_1, mgf: CKG_MGF1_SHA1 },
   sha256: { hash: CKM_SHA256, mgf: CKG_MGF1_SHA256 },

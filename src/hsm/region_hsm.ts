@@ -211,7 +211,7 @@ export class RegionHsm {
    */
   openImports(plans: ImportCapabilities): RegionImports {
     const parts = { jobs: this.#jobs, capabilities: this.#capabilities, domainKeys: this.#domainKeys };
-    return new RegionImports({ ...parts, recordKey: this.#recordKey }, plans);
+    return new RegionImports({ ...parts, recordKey: this.#recordKey }, this.#storage, plans);
   }
 
   /** The region's replication signing keys, the newest first. Which of them is active, the roster says. */
