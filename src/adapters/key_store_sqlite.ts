@@ -29,7 +29,7 @@ export class SqliteKeyStore implements KeyStore {
   readonly #database: Database;
   readonly #home: KeyHome;
   readonly #records = new Map<string, KeyRecord>();
-  readonly #materials = new Map<string, { readonly keyId: KeyId; readonly material: StoredMaterial }>();
+  readonly #materials = new Map<string, { readonly keyId: KeyId; readonly material: StoredMaterial | null }>();
   readonly #sql: ReturnType<typeof prepareAll>;
 
   constructor(database: Database, home: KeyHome) {
@@ -85,12 +85,14 @@ export class SqliteKeyStore implements KeyStore {
     return record;
   }
 
-  keyOfMaterial(materialId: string): { readonly record: KeyRecord; readonly material: StoredMaterial } | undefined {
+  keyOfMaterial(
+    materialId: string,
+  ): { readonly record: KeyRecord; readonly material: StoredMaterial | null } | undefined {
     let found = this.#materials.get(materialId);
     if (found === undefined) {
       const row = this.#sql.material.get(materialId);
       if (row === undefined) return undefined;
-      found = { keyId: requireKeyId(text(row, 'key_id')), material: materialFromRow(row).material };
+      found = { keyId: requireKeyId(text(row, 'key_id')), material: versionFromRow(row).material };
       remember(this.#materials, materialId, found);
     }
     const record = this.key(found.keyId);
@@ -227,7 +229,8 @@ const STATEMENTS = {
   keyIds: 'SELECT key_id FROM keys WHERE key_id > ? ORDER BY key_id LIMIT ?',
   policy: 'SELECT policy FROM keys WHERE key_id = ?',
   updatePolicy: 'UPDATE keys SET policy = ? WHERE key_id = ?',
-  material: `${MATERIAL_ROWS} AND material_id = ? AND key_spec = 'SYMMETRIC_DEFAULT'`,
+  material: `${VERSION_ROWS} WHERE material_id = ? AND material_state IN ('CURRENT', 'NON_CURRENT')
+    AND key_spec = 'SYMMETRIC_DEFAULT'`,
   materials: `${MATERIAL_ROWS} AND key_id = ? ORDER BY rotation_index`,
   currentMaterial: `${MATERIAL_ROWS} AND key_id = ? AND material_state = 'CURRENT'`,
   versions: `${VERSION_ROWS} WHERE key_id = ? ORDER BY rotation_index`,

@@ -50,7 +50,8 @@ export function findDecryptingKey(call: Call, operation: string, request: Cipher
     if (found === undefined) throw ciphertextKeyInaccessible();
     authorizeUnnamed(call, operation, found.record, request.grantTokens);
   }
-  return requireUse(call, found.record, use, found.material);
+  // Material that is not here leaves its key in a state that is refused.
+  return requireUse(call, found.record, use, found.material ?? undefined);
 }
 
 function findAsymmetric(

@@ -185,6 +185,8 @@ export class Deadlines {
         await events.record(event);
         materials.removeEvent(event.eventId);
       }
+      // The last that names a deleted key.
+      materials.scrub();
     }
   }
 

@@ -46,8 +46,13 @@ export interface KeyStore {
   /** Fails where the key id is taken. */
   insertKey(key: NewKey): void;
   key(keyId: KeyId): KeyRecord | undefined;
-  /** The key that a material belongs to, and the material. */
-  keyOfMaterial(materialId: string): { readonly record: KeyRecord; readonly material: StoredMaterial } | undefined;
+  /**
+   * The symmetric encryption key that a material belongs to for good, and the material; null while it is not here, and the key in
+   * no state to be used.
+   */
+  keyOfMaterial(
+    materialId: string,
+  ): { readonly record: KeyRecord; readonly material: StoredMaterial | null } | undefined;
   /** All versions whose material is here and belongs to the key for good, oldest first. */
   materials(keyId: KeyId): readonly MaterialRecord[];
   /** Key ids in ascending order, those behind `after` only. */
