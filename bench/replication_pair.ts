@@ -17,6 +17,7 @@ import type { ReplicatedKeys } from '../src/replication/ports.js';
 import { openRosterBook } from '../src/replication/roster_book.js';
 import { thumbprint, type PublicJwk } from '../src/wire/p384.js';
 import { isReject } from '../src/wire/refusal.js';
+import { makeKmsRegion } from '../test/support/kms_region.js';
 import { makeRegionToken, type RegionToken } from '../test/support/region_token.js';
 import type { SoftwareTokenKind } from '../test/support/token_directory.js';
 import { LinkedTransports } from './linked_transport.js';
@@ -161,7 +162,13 @@ export async function openReplicationPair(
         },
       },
     });
-    return { name, token, database, kms: { home, store, hsm: token.hsm, replicator: agent, clock }, agent };
+    return {
+      name,
+      token,
+      database,
+      kms: makeKmsRegion({ home, database, store, hsm: token.hsm, replicator: agent, clock }),
+      agent,
+    };
   };
   const source = openSide(REGIONS[0], tokens[0]);
   const destination = openSide(REGIONS[1], tokens[1]);

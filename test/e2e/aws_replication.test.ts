@@ -1,10 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto';
 import {
   CreateKeyCommand,
   DecryptCommand,
+  DeriveSharedSecretCommand,
   DescribeKeyCommand,
   EncryptCommand,
+  GenerateMacCommand,
+  GetPublicKeyCommand,
   ReEncryptCommand,
   ReplicateKeyCommand,
+  SignCommand,
+  VerifyCommand,
+  VerifyMacCommand,
   type KeyMetadata,
   type KMSClient,
 } from '@aws-sdk/client-kms';
@@ -62,6 +69,27 @@ for (const [from, to] of PAIRS) {
       expect([pair.first.refusals, pair.second.refusals]).to.deep.equal([[], []]);
     });
 
+    for (const [spec, usage] of [
+      ['HMAC_224', 'GENERATE_VERIFY_MAC'],
+      ['HMAC_512', 'GENERATE_VERIFY_MAC'],
+      ['ECC_NIST_P256', 'SIGN_VERIFY'],
+      ['ECC_NIST_P521', 'KEY_AGREEMENT'],
+      ['RSA_2048', 'SIGN_VERIFY'],
+      ['RSA_2048', 'ENCRYPT_DECRYPT'],
+    ] as const) {
+      it(`replicates ${spec} for ${usage}: both regions have one key`, async () => {
+        const made = await first.send(new CreateKeyCommand({ MultiRegion: true, KeySpec: spec, KeyUsage: usage }));
+        const KeyId = made.KeyMetadata?.KeyId ?? '';
+        const before = await trace(first, KeyId, usage);
+        await first.send(new ReplicateKeyCommand({ KeyId, ReplicaRegion: 'eu-west-1' }));
+        const replica = await waitUntilEnabled(second, KeyId);
+        expect(replica).to.include({ KeySpec: spec, KeyUsage: usage });
+        await before.isOfTheSameKey(second);
+        await (await trace(second, KeyId, usage)).isOfTheSameKey(first);
+        expect([pair.first.refusals, pair.second.refusals]).to.deep.equal([[], []]);
+      });
+    }
+
     it('does not decrypt blobs of keys that were not replicated', async () => {
       const KeyId = await createPrimary(first);
       const { CiphertextBlob } = await first.send(new EncryptCommand({ KeyId, Plaintext: Buffer.of(1) }));
@@ -112,6 +140,69 @@ for (const [from, to] of PAIRS) {
       ]);
     });
   });
+}
+
+/** What a key did in one region, and how another region shows that it holds the same key. */
+interface KeyTrace {
+  isOfTheSameKey(elsewhere: KMSClient): Promise<void>;
+}
+
+async function trace(
+  client: KMSClient,
+  KeyId: string,
+  usage: 'GENERATE_VERIFY_MAC' | 'SIGN_VERIFY' | 'ENCRYPT_DECRYPT' | 'KEY_AGREEMENT',
+): Promise<KeyTrace> {
+  const Message = Buffer.from('one key, two tokens');
+  if (usage === 'GENERATE_VERIFY_MAC') {
+    const { MacAlgorithms } = (await client.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata ?? {};
+    const MacAlgorithm = MacAlgorithms?.[0];
+    const { Mac } = await client.send(new GenerateMacCommand({ KeyId, Message, MacAlgorithm }));
+    return {
+      isOfTheSameKey: async (elsewhere) => {
+        const verified = await elsewhere.send(new VerifyMacCommand({ KeyId, Message, MacAlgorithm, Mac }));
+        expect(verified.MacValid).to.equal(true);
+      },
+    };
+  }
+  const { PublicKey, SigningAlgorithms } = await client.send(new GetPublicKeyCommand({ KeyId }));
+  const isTheSamePublicKey = async (elsewhere: KMSClient) => {
+    const there = await elsewhere.send(new GetPublicKeyCommand({ KeyId }));
+    expect(there.PublicKey).to.deep.equal(PublicKey);
+  };
+  if (usage === 'SIGN_VERIFY') {
+    const SigningAlgorithm = SigningAlgorithms?.[0];
+    const { Signature } = await client.send(new SignCommand({ KeyId, Message, SigningAlgorithm }));
+    return {
+      isOfTheSameKey: async (elsewhere) => {
+        await isTheSamePublicKey(elsewhere);
+        const verified = await elsewhere.send(new VerifyCommand({ KeyId, Message, SigningAlgorithm, Signature }));
+        expect(verified.SignatureValid).to.equal(true);
+      },
+    };
+  }
+  if (usage === 'ENCRYPT_DECRYPT') {
+    const EncryptionAlgorithm = 'RSAES_OAEP_SHA_1';
+    const { CiphertextBlob } = await client.send(
+      new EncryptCommand({ KeyId, Plaintext: Message, EncryptionAlgorithm }),
+    );
+    return {
+      isOfTheSameKey: async (elsewhere) => {
+        await isTheSamePublicKey(elsewhere);
+        const { Plaintext } = await elsewhere.send(new DecryptCommand({ KeyId, CiphertextBlob, EncryptionAlgorithm }));
+        expect(Buffer.from(Plaintext ?? []).equals(Message)).to.equal(true);
+      },
+    };
+  }
+  const peer = generateKeyPairSync('ec', { namedCurve: 'P-521' }).publicKey.export({ format: 'der', type: 'spki' });
+  const agreement = { KeyId, KeyAgreementAlgorithm: 'ECDH', PublicKey: peer } as const;
+  const { SharedSecret } = await client.send(new DeriveSharedSecretCommand(agreement));
+  return {
+    isOfTheSameKey: async (elsewhere) => {
+      await isTheSamePublicKey(elsewhere);
+      const there = await elsewhere.send(new DeriveSharedSecretCommand(agreement));
+      expect(there.SharedSecret).to.deep.equal(SharedSecret);
+    },
+  };
 }
 
 async function createPrimary(client: KMSClient): Promise<string> {

@@ -30,6 +30,7 @@ import type { ReplicationSuite } from '../../src/wire/suite.js';
 import type { CompromisedHsm } from './compromised_hsm.js';
 import { softwareSigner, type Signer } from './forgery.js';
 import { HostileNetwork, type SentMessage } from './hostile_network.js';
+import { makeKmsRegion } from './kms_region.js';
 import { countObjects, openLabToken, type LabToken } from './lab_token.js';
 import { ManualClock, MemoryAudit } from './replication_partition.js';
 import type { SoftwareTokenKind } from './token_directory.js';
@@ -170,7 +171,11 @@ export class AttackLab {
   }
 
   /** Issues the roster after `previous` (the newest one if left out); regions learn of it when they are told. */
-  async issue(changes: readonly RosterChange[], previous: Roster | null = this.roster, signer = this.authority): Promise<Roster> {
+  async issue(
+    changes: readonly RosterChange[],
+    previous: Roster | null = this.roster,
+    signer = this.authority,
+  ): Promise<Roster> {
     return issueRoster({
       previous,
       partition: PARTITION,
@@ -224,7 +229,7 @@ export class AttackLab {
       audit,
       agent,
       call: {
-        region: { home, store, hsm: token.hsm, replicator: agent, clock },
+        region: makeKmsRegion({ home, database, store, hsm: token.hsm, replicator: agent, clock }),
         caller: { principal: `arn:aws:iam::${ACCOUNT}:root`, account: ACCOUNT },
       },
       hasHonestPorts: ports.hsm === undefined && ports.journal === undefined && profile === 'full',
@@ -254,7 +259,11 @@ export class AttackLab {
 
   /** Makes a key in a compromised region whose material the adversary knows. */
   async createKnownKey(region: LabRegion, hsm: CompromisedHsm, octets = randomBytes(32)): Promise<string> {
-    const { keyId, birthCertificate } = await region.agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT' });
+    const { keyId, birthCertificate } = await region.agent.issueBirth({
+      keySpec: 'SYMMETRIC_DEFAULT',
+      keyUsage: 'ENCRYPT_DECRYPT',
+      origin: 'AWS_KMS',
+    });
     if (!isKeyId(keyId)) throw new Error(`${keyId} is no key id`);
     const { home, store, clock } = region.call.region;
     const dataSuite = region.agent.commonDataSuite();
@@ -273,6 +282,7 @@ export class AttackLab {
         keyUsage,
         origin: 'AWS_KMS',
         state: 'Enabled',
+        deletion: null,
         dataSuite,
         multiRegion: { type: 'PRIMARY', primaryRegion: region.name, replicaRegions: [], birthCertificate },
       },
@@ -396,7 +406,8 @@ export function labKinds(): Readonly<Record<RegionLetter, SoftwareTokenKind>> {
     if (kind === 'softhsm2' || kind === 'nss') return kind;
     throw new Error(`KEYFERRY_ADVERSARY_TOKENS names ${kind}, which is no software token`);
   });
-  if (A === undefined || B === undefined || C === undefined) throw new Error('KEYFERRY_ADVERSARY_TOKENS names fewer than two tokens');
+  if (A === undefined || B === undefined || C === undefined)
+    throw new Error('KEYFERRY_ADVERSARY_TOKENS names fewer than two tokens');
   return { A, B, C };
 }
 

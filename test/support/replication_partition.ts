@@ -256,6 +256,7 @@ export class TestPartition {
     const { keyId, birthCertificate } = await region.agent.issueBirth({
       keySpec: 'SYMMETRIC_DEFAULT',
       keyUsage: 'ENCRYPT_DECRYPT',
+      origin: 'AWS_KMS',
     });
     const binding = {
       keyId,

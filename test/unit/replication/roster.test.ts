@@ -80,7 +80,7 @@ describe('rosters', () => {
     ).to.equal('PARTITION');
     const { birthCertificate } = await partition
       .region('us-east-1')
-      .agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT' });
+      .agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT', origin: 'AWS_KMS' });
     expect(codeOf(book.apply(birthCertificate))).to.equal('TYP');
     expect(book.current?.epoch).to.equal(2n);
     await partition.stop();

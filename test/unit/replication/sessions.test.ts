@@ -193,7 +193,11 @@ describe('sessions and repetitions', () => {
     pair.partition.network.waiting.length = 0;
     const refusals: string[] = [];
     for (let count = 0; count < max + 3; count += 1) {
-      const key = await pair.a.agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT' });
+      const key = await pair.a.agent.issueBirth({
+        keySpec: 'SYMMETRIC_DEFAULT',
+        keyUsage: 'ENCRYPT_DECRYPT',
+        origin: 'AWS_KMS',
+      });
       const octets = await resign(intent, signerOf(pair.a), (payload) => {
         at(payload, 'keys', 0)['keyId'] = key.keyId;
         at(payload, 'keys', 0)['birthCert'] = key.birthCertificate;

@@ -1,0 +1,23 @@
+import type { Database } from '../../src/adapters/database.js';
+import type { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import type { KmsRegion } from '../../src/kms/region.js';
+import { makeMemoryTrail } from './memory_trail.js';
+import { NO_IMPORT } from './no_import.js';
+
+/** A region's key manager where nothing is imported, nothing waits for time, and the audit trail is in memory. */
+export function makeKmsRegion(
+  parts: Pick<KmsRegion, 'home' | 'hsm' | 'replicator' | 'clock'> & {
+    readonly database: Database;
+    readonly store: SqliteKeyStore;
+  },
+): KmsRegion {
+  const { database, ...region } = parts;
+  return {
+    ...region,
+    materials: new SqliteMaterialStore(database, parts.store),
+    ...NO_IMPORT,
+    events: makeMemoryTrail(parts.home, parts.clock).trail,
+    deadlines: { changed: () => undefined },
+  };
+}
