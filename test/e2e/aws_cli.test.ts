@@ -65,4 +65,59 @@ describe('The AWS CLI against a region on softhsm2', function () {
     );
     expect(refused).to.contain('(InvalidCiphertextException)');
   });
+
+  it('signs what OpenSSL verifies, and decrypts what OpenSSL encrypts', async () => {
+    const file = (name: string): string => join(fixture.directory, name);
+    await writeFile(file('message'), 'from the command line');
+    const create = (spec: string, usage: string): Promise<string> =>
+      kms('create-key', '--key-spec', spec, '--key-usage', usage, '--query', 'KeyMetadata.Arn');
+    const publicKey = async (arn: string): Promise<void> => {
+      const key = await kms('get-public-key', '--key-id', arn, '--query', 'PublicKey');
+      await writeFile(file('public.der'), Buffer.from(key, 'base64'));
+    };
+
+    const signer = await create('ECC_NIST_P384', 'SIGN_VERIFY');
+    const signing = ['--key-id', signer, '--message', `fileb://${file('message')}`];
+    const algorithm = ['--signing-algorithm', 'ECDSA_SHA_384'];
+    const signature = await kms('sign', ...signing, ...algorithm, '--query', 'Signature');
+    await writeFile(file('signature'), Buffer.from(signature, 'base64'));
+    await publicKey(signer);
+    const verified = await run('openssl', [
+      ...['dgst', '-sha384', '-verify', file('public.der'), '-keyform', 'DER'],
+      ...['-signature', file('signature'), file('message')],
+    ]);
+    expect(verified.stdout.trim()).to.equal('Verified OK');
+    const verify = [...signing, ...algorithm, '--signature', `fileb://${file('signature')}`];
+    expect(await kms('verify', ...verify, '--query', 'SignatureValid')).to.equal('True');
+
+    const recipient = await create('RSA_2048', 'ENCRYPT_DECRYPT');
+    await publicKey(recipient);
+    await run('openssl', [
+      ...['pkeyutl', '-encrypt', '-pubin', '-inkey', file('public.der'), '-keyform', 'DER'],
+      ...['-pkeyopt', 'rsa_padding_mode:oaep', '-in', file('message'), '-out', file('sealed')],
+    ]);
+    const opened = await kms(
+      ...['decrypt', '--key-id', recipient, '--ciphertext-blob', `fileb://${file('sealed')}`],
+      ...['--encryption-algorithm', 'RSAES_OAEP_SHA_1', '--query', 'Plaintext'],
+    );
+    expect(Buffer.from(opened, 'base64').toString()).to.equal('from the command line');
+  });
+
+  it('makes a MAC and verifies it, and shows a wrong one as the service does', async () => {
+    const message = join(fixture.directory, 'authenticated');
+    await writeFile(message, 'from the command line');
+    const arn = await kms(
+      ...['create-key', '--key-spec', 'HMAC_384', '--key-usage', 'GENERATE_VERIFY_MAC'],
+      ...['--query', 'KeyMetadata.Arn'],
+    );
+    const common = ['--key-id', arn, '--message', `fileb://${message}`, '--mac-algorithm', 'HMAC_SHA_384'];
+    const mac = Buffer.from(await kms('generate-mac', ...common, '--query', 'Mac'), 'base64');
+    expect(mac).to.have.length(48);
+    await writeFile(`${message}.mac`, mac);
+    const verify = ['verify-mac', ...common, '--mac', `fileb://${message}.mac`] as const;
+    expect(await kms(...verify, '--query', 'MacValid')).to.equal('True');
+    await writeFile(`${message}.mac`, mac.subarray(1));
+    const refused = await kms(...verify).catch((error: { stderr: string }) => error.stderr);
+    expect(refused).to.contain('(KMSInvalidMacException)');
+  });
 });
