@@ -55,7 +55,7 @@ export class KeyOperations {
   }
 
   /** HMAC of the whole message, as long as its digest. Whoever verifies compares: some tokens compare MACs without their length. */
-  generateMac(material: StoredMaterial, algorithm: string, message: Uint8Array): Promise<Uint8Array> {
+  async generateMac(material: StoredMaterial, algorithm: string, message: Uint8Array): Promise<Uint8Array> {
     const spec = specInToken(material.binding.keySpec);
     if (spec.kind !== 'hmac' || algorithm !== `HMAC_SHA_${material.binding.keySpec.slice('HMAC_'.length)}`) {
       throw new HsmError('ERR_HSM_TYPE', `a ${material.binding.keySpec} key makes no MACs by ${algorithm}`);

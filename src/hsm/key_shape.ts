@@ -66,6 +66,13 @@ export interface KeyShape {
   readonly extractable?: boolean;
   /** `CKA_WRAP_WITH_TRUSTED`. */
   readonly wrapWithTrusted?: boolean;
+  /**
+   * Public point of an EC private key that is unwrapped and wrapped again.
+   *
+   * HAZARD: NSS 3.87 keeps what it is given in `CKA_NSS_DB` as the public point and wraps it with the key: with anything else there,
+   * no other token unwraps what it wrapped.
+   */
+  readonly publicPoint?: Uint8Array;
   /** `CKA_ALLOWED_MECHANISMS`, where the token enforces it. */
   readonly allowedMechanisms?: readonly number[];
 }
@@ -112,7 +119,8 @@ export function templateOf(shape: KeyShape, origin: KeyOrigin, capabilities: Hsm
     attributes.push({ type: CKA_VALUE_LEN, value: shape.lengthOctets });
   }
   if (origin === 'unwrap' && shape.keyType === CKK_EC) {
-    for (const type of capabilities.ecPrivateUnwrapAttributes) attributes.push({ type, value: new Uint8Array(1) });
+    const value = shape.publicPoint ?? new Uint8Array(1);
+    for (const type of capabilities.ecPrivateUnwrapAttributes) attributes.push({ type, value });
   }
   return attributes;
 }

@@ -4,6 +4,7 @@ import { Job, type JobResult, type ObjectOperand, type ObjectRef, type Output } 
 import type { ObjectHandle } from '../token/object.js';
 import type { Mechanism } from '../token/mechanism.js';
 import type { Template } from '../token/template.js';
+import { pointOf } from '../wire/public_key.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf, type DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
@@ -11,7 +12,7 @@ import type { HsmJobs } from './job_runner.js';
 import { generateMaterial } from './key_generation.js';
 import { BACKING_KEY_LABEL } from './key_material_id.js';
 import { assertShape, isPrivateKeyShape, readBack, templateOf, type KeyShape } from './key_shape.js';
-import { canBeWrapped, specInToken } from './key_spec.js';
+import { canBeWrapped, parsePublicHalf, specInToken } from './key_spec.js';
 import type { KeyStorage, LoadedKey } from './key_storage.js';
 import { LoadedKeys } from './loaded_keys.js';
 import type { KeySpec, MaterialBinding, StoredMaterial } from './material.js';
@@ -37,6 +38,8 @@ type UnidentifiedBinding = Omit<MaterialBinding, 'materialId'>;
 /** Where material comes from: steps of a job that make it, and what is known of its public half afterwards. */
 interface MaterialSource {
   readonly job: Job;
+  /** DER SubjectPublicKeyInfo, where the key comes with its public half; null for a secret, and for a key that is made here. */
+  readonly knownPublicKey: Uint8Array | null;
   /** Adds the steps that make the key, with this template or by this shape. */
   make(
     template: Template,
@@ -84,6 +87,7 @@ export class WrappedStorage implements KeyStorage {
       const job = new Job('create material', 'AES-256-KWP');
       const { unidentified } = await this.#wrapMade(binding, {
         job,
+        knownPublicKey: null,
         make: (_template, shape) => generateMaterial(job, binding.keySpec, shape, this.#parts.capabilities),
       });
       // The id comes from the wrapped octets: what is acknowledged has been unwrapped and used once.
@@ -108,7 +112,7 @@ export class WrappedStorage implements KeyStorage {
     const { jobs, capabilities, domainKeys, recordKey } = this.#parts;
     await recordKey.assertBound(material);
     const domainKey = await domainKeys.byId(domainKeyLabelOf(material.binding), material.domainKeyId);
-    const shape = this.#storedShape(material.binding);
+    const shape = this.#storedShape(material.binding, material.publicKey);
     const job = new Job('wrap for another region', 'AES-256-KWP');
     const key = job.unwrapKey(
       this.#keyWrapPad,
@@ -159,6 +163,7 @@ export class WrappedStorage implements KeyStorage {
     job.destroyObject(forId);
     const { unidentified, result } = await this.#wrapMade(binding, {
       job,
+      knownPublicKey: publicKey,
       make: (template) => ({ key: source.make(job, template), publicKey: () => publicKey }),
     }).catch((error: unknown) => {
       if (!(error instanceof HsmError) || error.code !== 'ERR_HSM_UNWRAP') throw error;
@@ -200,7 +205,7 @@ export class WrappedStorage implements KeyStorage {
   ): Promise<{ readonly unidentified: Unidentified; readonly result: JobResult }> {
     const { jobs, capabilities, domainKeys } = this.#parts;
     const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
-    const shape = this.#storedShape(binding);
+    const shape = this.#storedShape(binding, source.knownPublicKey);
     const { job } = source;
     const { key, publicKey } = source.make(templateOf(shape, 'unwrap', capabilities), shape);
     const attributes = narrowAndRead(job, key, shape, capabilities);
@@ -265,11 +270,16 @@ export class WrappedStorage implements KeyStorage {
   }
 
   /** Material on its way into or out of the token: it can be wrapped and nothing else. */
-  #storedShape(binding: { readonly keySpec: KeySpec; readonly multiRegion: boolean }): KeyShape {
+  #storedShape(
+    binding: { readonly keySpec: KeySpec; readonly multiRegion: boolean },
+    publicKey: Uint8Array | null,
+  ): KeyShape {
+    const publicHalf = parsePublicHalf(binding.keySpec, publicKey);
     return {
       ...baseShape(binding.keySpec),
       uses: [],
       extractable: true,
+      ...(publicHalf?.asymmetricKeyType === 'ec' && { publicPoint: pointOf(publicHalf) }),
       wrapWithTrusted: this.#isForTrustedOnly(binding),
     };
   }
