@@ -1,6 +1,8 @@
-import { Job, type JobResult } from '../token/job.js';
+import { CKA_ID, CKA_TOKEN, CKA_VALUE_LEN } from '../token/cryptoki.js';
+import { Job, type AttributeValue, type JobResult, type Output } from '../token/job.js';
 import { TokenError } from '../token/errors.js';
 import type { ObjectHandle } from '../token/object.js';
+import { template } from '../token/template.js';
 import { HsmError } from './errors.js';
 import { importModulusOctets, type ImportKeyParts, type ImportKeys, type StoredImportKey } from './import_key.js';
 import { importPayloadOf, refusalOfPayload } from './import_payload.js';
@@ -37,6 +39,8 @@ export interface MaterialImportParts {
   readonly plans: ImportCapabilities;
 }
 
+/** A private value that multiplies no point: zero, or none of its curve. */
+const NO_KEY = 'the unwrapped material is no key of its curve; it was destroyed';
 /** One answer for everything that fails in unwrapping. */
 const REFUSED = 'the wrapped material does not unwrap';
 /**
@@ -44,6 +48,8 @@ const REFUSED = 'the wrapped material does not unwrap';
  * A whole import takes a fraction of it.
  */
 const REFUSAL_STEP_MS = 50;
+/** Objects of one refused import at most; it makes two. */
+const LEFTOVERS_MAX = 8;
 
 /**
  * Takes wrapped material into the token, checks there what it is, and wraps it for storage. A refusal leaves no object behind.
@@ -136,25 +142,49 @@ export class MaterialImport {
                 };
               },
               run: (job) => jobs.run(job),
+              forget: (id) => this.#destroyLeftovers(id),
               pointAttributes: capabilities.ecPrivateUnwrapAttributes,
             },
             binding.keySpec,
             spec,
           );
     let steps: UnwrapSteps | undefined;
+    const lengths: Output<'attributes'>[] = [];
     const material = await this.#parts.storage.adopt(binding, 'import material', {
       publicKey,
       make: (job, template) => {
         steps ??= stepsIn(job);
-        return steps.make(template);
+        const made = steps.make(template);
+        if (spec === null) lengths.push(job.getAttributes(made, [CKA_VALUE_LEN]));
+        return made;
       },
       check: (result) => {
         if (steps !== undefined) assertNoDecoy(steps, result);
+        for (const length of lengths) assertLength(result.attributes(length), binding.keySpec);
       },
     });
     assertTwoPrimes(material);
     return material;
   }
+
+  /** HAZARD: SoftHSM2 keeps the object of an unwrapping that it refused because the octets are another type of key. */
+  async #destroyLeftovers(id: Uint8Array): Promise<void> {
+    const { jobs } = this.#parts.tokens;
+    const search = new Job('find refused material', 'C_FindObjects');
+    const found = search.findObjects(template([CKA_TOKEN, false], [CKA_ID, id]), LEFTOVERS_MAX);
+    for (const handle of (await jobs.run(search)).handles(found))
+      await jobs.destroy(handle, 'destroy refused material');
+  }
+}
+
+/** The length of a secret, where the token tells it; where it does not, the use of the secret and what it is wrapped to show it. */
+function assertLength(attributes: ReadonlyMap<number, AttributeValue>, keySpec: KeySpec): void {
+  const told = attributes.get(CKA_VALUE_LEN);
+  if (told?.state !== 'value' || told.octets.length !== 8) return;
+  const octets = Number(new DataView(told.octets.buffer, told.octets.byteOffset, 8).getBigUint64(0, true));
+  const { minOctets, maxOctets } = importPayloadOf(keySpec);
+  if (octets === 0 || (octets >= minOctets && octets <= maxOctets)) return;
+  throw new HsmError('ERR_HSM_TYPE', `the unwrapped material is no ${keySpec} key; it was destroyed`);
 }
 
 function assertNoDecoy(steps: UnwrapSteps, result: JobResult): void {
@@ -192,9 +222,9 @@ function toldApart(error: unknown): unknown {
   if (error.code === 'ERR_HSM_UNWRAP') return error.message === REFUSED ? error : refused(error);
   if (error.code === 'ERR_HSM_SESSION_LOST') return error;
   const { cause } = error;
-  const isAboutMaterial =
-    cause instanceof TokenError && cause.code === 'ERR_TOKEN_CALL' && callsOnMaterial.has(cause.call);
-  return isAboutMaterial ? refused(error) : error;
+  if (!(cause instanceof TokenError) || cause.code !== 'ERR_TOKEN_CALL') return error;
+  if (cause.call === 'C_DeriveKey') return new HsmError('ERR_HSM_TYPE', NO_KEY, { cause: error });
+  return callsOnMaterial.has(cause.call) ? refused(error) : error;
 }
 
 function refused(cause: HsmError): HsmError {

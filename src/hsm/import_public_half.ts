@@ -1,4 +1,4 @@
-import { createHash, ECDH, type KeyObject } from 'node:crypto';
+import { createHash, ECDH, randomBytes, type KeyObject } from 'node:crypto';
 import { concat, equalOctets, utf8 } from '../bytes.js';
 import {
   CKA_CLASS,
@@ -43,11 +43,12 @@ export interface ImportedKeySource {
   };
   /** Runs a job; what fails in unwrapping is one error. */
   run(job: Job): Promise<JobResult>;
+  /** Destroys what a token kept of an unwrapping that it refused, by its `CKA_ID`. */
+  forget(id: Uint8Array): Promise<void>;
   /** Vendor attributes in which some tokens keep the public point of a private key. */
   readonly pointAttributes: readonly number[];
 }
 
-const NO_ID = new Uint8Array(16);
 const TEST_MESSAGE = utf8('keyferry public half');
 const opensslNames: Readonly<Partial<Record<CurveName, string>>> = {
   'P-256': 'prime256v1',
@@ -64,21 +65,31 @@ const opensslNames: Readonly<Partial<Record<CurveName, string>>> = {
  * @throws {@link HsmError} `ERR_HSM_UNWRAP`; `ERR_HSM_TYPE` for another kind of key, size or curve, and for two halves that do not fit
  * @source design section 7
  */
-export function importedPublicHalf(
+export async function importedPublicHalf(
   source: ImportedKeySource,
   keySpec: KeySpec,
   spec: PrivateKeySpec,
 ): Promise<Uint8Array> {
-  return spec.kind === 'rsa' ? rsaPublicHalf(source, keySpec, spec) : curvePublicHalf(source, keySpec, spec);
+  // By its own id whatever a token left behind is found again.
+  const id = randomBytes(16);
+  try {
+    return await (spec.kind === 'rsa'
+      ? rsaPublicHalf(source, keySpec, spec, id)
+      : curvePublicHalf(source, keySpec, spec, id));
+  } catch (error) {
+    await source.forget(id);
+    throw error;
+  }
 }
 
 async function rsaPublicHalf(
   { begin, run }: ImportedKeySource,
   keySpec: KeySpec,
   { keyType }: PrivateKeySpec,
+  id: Uint8Array,
 ): Promise<Uint8Array> {
   const { job, make, check } = begin();
-  const told = job.getAttributes(make(shapeFor(keyType, 'sign', CKM_RSA_PKCS)), [CKA_MODULUS, CKA_PUBLIC_EXPONENT]);
+  const told = job.getAttributes(make(shapeFor(keyType, id, 'sign', CKM_RSA_PKCS)), [CKA_MODULUS, CKA_PUBLIC_EXPONENT]);
   const result = await run(job);
   check(result);
   const attributes = result.attributes(told);
@@ -95,9 +106,10 @@ async function curvePublicHalf(
   source: ImportedKeySource,
   keySpec: KeySpec,
   { keyType, curve }: Extract<PrivateKeySpec, { kind: 'curve' }>,
+  id: Uint8Array,
 ): Promise<Uint8Array> {
   const signing = source.begin();
-  const key = signing.make(shapeFor(keyType, 'sign', CKM_ECDSA));
+  const key = signing.make(shapeFor(keyType, id, 'sign', CKM_ECDSA));
   const pointAttributes = [CKA_EC_POINT, ...source.pointAttributes];
   const told = signing.job.getAttributes(key, [CKA_EC_PARAMS, ...pointAttributes]);
   const attempt = signing.job.attempt();
@@ -108,7 +120,7 @@ async function curvePublicHalf(
   const attributes = result.attributes(told);
   if (!equalOctets(octetsOf(attributes, CKA_EC_PARAMS), curve.oid) || result.rv(attempt) !== 0)
     throw otherKind(keySpec);
-  const abscissa = await multiplyBasePoint(source, keyType, curve);
+  const abscissa = await multiplyBasePoint(source, curve, { keyType, id });
   for (const candidate of pointsAt(curve, abscissa)) {
     const publicKey = curvePublicKey(curve, candidate);
     if (!(await isSigner(publicKey, result.bytes(signature)))) continue;
@@ -123,7 +135,11 @@ async function curvePublicHalf(
 }
 
 /** The x coordinate of the private value times the base point: an ECDH whose result is the public half, and no secret. */
-async function multiplyBasePoint(source: ImportedKeySource, keyType: number, curve: Curve): Promise<Uint8Array> {
+async function multiplyBasePoint(
+  source: ImportedKeySource,
+  curve: Curve,
+  { keyType, id }: Pick<KeyShape, 'keyType' | 'id'>,
+): Promise<Uint8Array> {
   if (curve.basePoint === null) throw new TypeError('a curve without key agreement');
   const { job, make, check } = source.begin();
   const derived = job.deriveKey(
@@ -131,7 +147,7 @@ async function multiplyBasePoint(source: ImportedKeySource, keyType: number, cur
       type: CKM_ECDH1_DERIVE,
       parameter: { kind: 'ecdh1', kdf: CKD_NULL, sharedData: null, publicData: curve.basePoint },
     },
-    make(shapeFor(keyType, 'derive', CKM_ECDH1_DERIVE)),
+    make(shapeFor(keyType, id, 'derive', CKM_ECDH1_DERIVE)),
     template(
       [CKA_CLASS, CKO_SECRET_KEY],
       [CKA_KEY_TYPE, CKK_GENERIC_SECRET],
@@ -172,8 +188,8 @@ function isSigner(key: KeyObject, signature: Uint8Array): Promise<boolean> {
   return isSignatureOf(key, { scheme: 'ecdsa', hash: 'sha256' }, TEST_MESSAGE, signature);
 }
 
-function shapeFor(keyType: number, use: 'sign' | 'derive', mechanism: number): KeyShape {
-  return { keyType, uses: [use], label: BACKING_KEY_LABEL, id: NO_ID, allowedMechanisms: [mechanism] };
+function shapeFor(keyType: number, id: Uint8Array, use: 'sign' | 'derive', mechanism: number): KeyShape {
+  return { keyType, uses: [use], label: BACKING_KEY_LABEL, id, allowedMechanisms: [mechanism] };
 }
 
 function octetsOf(attributes: ReadonlyMap<number, AttributeValue>, type: number): Uint8Array {

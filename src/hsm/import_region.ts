@@ -55,6 +55,11 @@ export class RegionImports {
     this.#pool.warm();
   }
 
+  /** Pairs that are ready now. */
+  readyCount(keySpec: ImportKeySpec): number {
+    return this.#pool.readyCount(keySpec);
+  }
+
   /** Makes no further pairs ahead, and waits for the one that is being made. */
   close(): Promise<void> {
     return this.#pool.close();
