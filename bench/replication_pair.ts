@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { SystemClock } from '../src/adapters/clock_system.js';
 import { Database } from '../src/adapters/database.js';
 import { SqliteKeyStore } from '../src/adapters/key_store_sqlite.js';
+import { SqliteMaterialStore } from '../src/adapters/material_store_sqlite.js';
 import { SqliteJournal } from '../src/adapters/replication_store_sqlite.js';
 import { createKey } from '../src/kms/operations/create_key.js';
 import { replicateKey } from '../src/kms/operations/replicate_key.js';
@@ -150,7 +151,10 @@ export async function openReplicationPair(
       account: ACCOUNT,
       hsm: token.hsm,
       journal,
-      keys: confirmingKeys(new StoredReplicatedKeys({ home, store, clock }), confirmations),
+      keys: confirmingKeys(
+        new StoredReplicatedKeys({ home, store, materials: new SqliteMaterialStore(database, store), clock }),
+        confirmations,
+      ),
       roster: book,
       transport: transports.end(name),
       clock,

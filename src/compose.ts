@@ -15,6 +15,7 @@ import { RegionHsm } from './hsm/region_hsm.js';
 import { RegionImportTokens } from './import/import_token.js';
 import { Deadlines } from './kms/deadlines.js';
 import type { KmsRegion } from './kms/region.js';
+import { ReplicaImportWatch } from './kms/multi_region_sync.js';
 import { StoredReplicatedKeys } from './kms/replicated_keys.js';
 import type { RegionConfig, RunningRegion } from './lab/region_config.js';
 import { formatListenAddress } from './listen.js';
@@ -133,6 +134,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   closers.add(() => database.close());
   const home = { partition, region, account };
   const store = new SqliteKeyStore(database, home);
+  const materials = new SqliteMaterialStore(database, store);
   const journal = new SqliteJournal(database);
   const roster = openRosterBook({ journal, partition, authorityKid: config.authorityKid });
   const time = new LabClock(join(config.directory, 'clock.json'), { isLab: config.lab });
@@ -151,7 +153,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     account,
     hsm,
     journal,
-    keys: new StoredReplicatedKeys({ home, store, clock }),
+    keys: new StoredReplicatedKeys({ home, store, materials, clock }),
     roster,
     transport,
     clock,
@@ -175,7 +177,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const kms: KmsRegion = {
     home,
     store,
-    materials: new SqliteMaterialStore(database, store),
+    materials,
     hsm,
     importHsm: hsm,
     importTokens: new RegionImportTokens(hsm, { partition, region }),
@@ -188,6 +190,9 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   // What fell due while the region was down is done before anybody is answered.
   await deadlines.start();
   closers.add(() => deadlines.stop());
+  const watch = new ReplicaImportWatch(kms, { report: logDeadline });
+  watch.start();
+  closers.add(() => watch.stop());
   time.onMoved(async () => {
     deadlines.changed();
     await deadlines.runDue();

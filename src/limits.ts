@@ -36,6 +36,8 @@ export const LIMITS = {
   kmsDeadlineTickMs: 250,
   /** Longest pause before work that was due and failed is tried again, milliseconds. */
   kmsDeadlinePauseMsMax: 30_000,
+  /** How often replicas are asked whether they have imported what a primary waits to rotate to, milliseconds. */
+  kmsReplicaImportWatchMs: 10_000,
   /** Keys and materials that are due and read at once. */
   kmsDueBatchMax: 100,
   /** After which time whoever used destroyed material has ended, milliseconds: what was loaded meanwhile is unloaded. */

@@ -25,6 +25,13 @@ const MIGRATIONS: readonly string[] = [
     event_id TEXT NOT NULL UNIQUE,
     event TEXT NOT NULL
   ) STRICT;`,
+  `CREATE TABLE replica_materials (
+    key_id TEXT NOT NULL REFERENCES keys (key_id) ON DELETE CASCADE,
+    region TEXT NOT NULL,
+    material_id TEXT NOT NULL,
+    PRIMARY KEY (key_id, material_id, region),
+    FOREIGN KEY (key_id, material_id) REFERENCES key_materials (key_id, material_id) ON DELETE CASCADE
+  ) STRICT;`,
 ];
 
 const ALGORITHMS = [
@@ -129,6 +136,20 @@ export class SqliteMaterialStore implements MaterialStore {
     return this.#sql.expiringKeys.all().map((row) => ({ keyId: keyIdOf(row), validToMs: integer(row, 'valid_to_ms') }));
   }
 
+  putReplicaMaterial(keyId: KeyId, region: string, materialId: string): void {
+    this.#sql.putReplicaMaterial.run(keyId, region, materialId);
+  }
+
+  replicasWithMaterial(keyId: KeyId, materialId: string): readonly string[] {
+    return this.#sql.replicasWithMaterial.all(keyId, materialId).map((row) => text(row, 'region'));
+  }
+
+  materialsAwaitingReplicas(): readonly DueMaterial[] {
+    return this.#sql.materialsAwaitingReplicas
+      .all()
+      .map((row) => ({ keyId: keyIdOf(row), materialId: text(row, 'material_id') }));
+  }
+
   putEvent(event: ServiceEvent): void {
     this.#sql.putEvent.run(event.eventId, JSON.stringify(event));
   }
@@ -173,6 +194,10 @@ const STATEMENTS = {
     UNION ALL SELECT min(valid_to_ms) FROM import_parameters)`,
   expiringKeys: `SELECT key_id, min(valid_to_ms) AS valid_to_ms FROM key_materials
     WHERE exported_key_token IS NOT NULL AND valid_to_ms IS NOT NULL GROUP BY key_id ORDER BY key_id`,
+  putReplicaMaterial: 'INSERT OR IGNORE INTO replica_materials (key_id, region, material_id) VALUES (?, ?, ?)',
+  replicasWithMaterial: 'SELECT region FROM replica_materials WHERE key_id = ? AND material_id = ?',
+  materialsAwaitingReplicas: `SELECT key_id, material_id FROM key_materials JOIN keys USING (key_id)
+    WHERE multi_region_type = 'PRIMARY' AND material_state = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION'`,
   putEvent: 'INSERT INTO service_events (event_id, event) VALUES (?, ?)',
   events: 'SELECT event FROM service_events ORDER BY event_number LIMIT ?',
   removeEvent: 'DELETE FROM service_events WHERE event_id = ?',

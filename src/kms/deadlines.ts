@@ -7,10 +7,11 @@ import type { KeyId } from './key_id.js';
 import { afterExpiry, stateWith } from './material_change.js';
 import type { DueMaterial } from './material_store.js';
 import { isPermanent } from './material_version.js';
+import { synchronizeReplicas } from './multi_region_sync.js';
 import type { KmsRegion } from './region.js';
 
 /** What deadlines work on. */
-export type DeadlineRegion = Pick<KmsRegion, 'store' | 'materials' | 'hsm' | 'clock' | 'events'>;
+export type DeadlineRegion = Pick<KmsRegion, 'store' | 'materials' | 'hsm' | 'clock' | 'events' | 'replicator'>;
 
 /**
  * Everything of a region that waits for time: the expiry of imported material, the end of deletion windows, the end of import
@@ -128,6 +129,7 @@ export class Deadlines {
         // Requests are answered in between.
         await nextTurn();
       }
+      if (pieces.length > 0) this.#region.replicator.wake();
       if (pieces.length > 0) await endMaterial(this.#region, ended).catch((error: unknown) => this.#report(error));
       if (failed || pieces.length < LIMITS.kmsDueBatchMax) return;
     }
@@ -141,7 +143,11 @@ export class Deadlines {
       if (record === undefined || version === undefined || version.material === null) return [];
       if (version.validToMs === null || version.validToMs > nowMs) return [];
       if (isPermanent(version)) materials.putVersion(keyId, afterExpiry(version));
-      else materials.removeVersion(keyId, materialId);
+      else if (record.multiRegion?.type === 'REPLICA') materials.putVersion(keyId, afterExpiry(version));
+      else {
+        materials.removeVersion(keyId, materialId);
+        synchronizeReplicas(this.#region, record);
+      }
       store.setState(keyId, stateWith(record.state, materials.versions(keyId)), record.deletion);
       const details = { keyId, ...(record.keySpec === 'SYMMETRIC_DEFAULT' && { keyMaterialId: materialId }) };
       materials.putEvent({

@@ -47,6 +47,12 @@ export interface MaterialStore {
   /** Keys with imported material that expires, with the earliest date of each. */
   expiringKeys(): readonly { readonly keyId: KeyId; readonly validToMs: number }[];
 
+  /** On a primary: a replica has imported the material that waits for a rotation. */
+  putReplicaMaterial(keyId: KeyId, region: string, materialId: string): void;
+  replicasWithMaterial(keyId: KeyId, materialId: string): readonly string[];
+  /** On primaries: material that waits until every replica has imported it. */
+  materialsAwaitingReplicas(): readonly DueMaterial[];
+
   /** Keeps an event until {@link removeEvent}; call inside the transaction of what happened. */
   putEvent(event: ServiceEvent): void;
   /** Events that were not delivered yet, oldest first. */

@@ -1,8 +1,12 @@
 import type { AnnouncedReplica, ExportableKey, ReplicatedKeys } from '../replication/ports.js';
 import { KEY_SPECS, KEY_USAGES, type KeySpec, type KeyUsage, type StoredMaterial } from '../hsm/material.js';
 import { isKeyId, keyArn, type KeyId } from './key_id.js';
-import type { KeyRecord, MaterialRecord } from './key_record.js';
+import type { KeyOrigin, KeyRecord, MaterialRecord } from './key_record.js';
 import type { ReplicaRecord } from './key_store.js';
+import type { KeyState } from './key_state.js';
+import { stateWith } from './material_change.js';
+import { isPermanent, pendingVersion } from './material_version.js';
+import { importedIdentity, synchronizedVersions } from './replicated_import.js';
 import { defaultPolicy } from './policy.js';
 import type { KmsRegion } from './region.js';
 
@@ -17,9 +21,9 @@ type Installation = Parameters<ReplicatedKeys['install']>[0];
  * @source AWS KMS Developer Guide, "Multi-Region keys": shared and independent properties
  */
 export class StoredReplicatedKeys implements ReplicatedKeys {
-  readonly #region: Pick<KmsRegion, 'home' | 'store' | 'clock'>;
+  readonly #region: Pick<KmsRegion, 'home' | 'store' | 'materials' | 'clock'>;
 
-  constructor(region: Pick<KmsRegion, 'home' | 'store' | 'clock'>) {
+  constructor(region: Pick<KmsRegion, 'home' | 'store' | 'materials' | 'clock'>) {
     this.#region = region;
   }
 
@@ -27,8 +31,9 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     const record = this.#record(keyId);
     if (record === undefined || record.multiRegion?.type !== 'PRIMARY') return undefined;
     const replica = this.#region.store.replica(record.keyId, destination);
-    const materials = this.#region.store.materials(record.keyId);
-    if (replica === undefined || materials.length === 0) return undefined;
+    const versions = this.#region.materials.versions(record.keyId).filter(isPermanent);
+    const materials = record.origin === 'EXTERNAL' ? [] : versions.flatMap(({ material }) => material ?? []);
+    if (replica === undefined || versions.length === 0) return undefined;
     const { multiRegion } = record;
     const others = multiRegion.replicaRegions.filter((region) => region !== destination);
     return {
@@ -43,15 +48,18 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
         account: record.account,
         primaryRegion: multiRegion.primaryRegion,
         regions: [multiRegion.primaryRegion, ...others, destination],
-        materials: materials.map(({ material, index, state, createdMs }) => ({
-          materialId: material.binding.materialId,
+        materials: versions.map(({ materialId, index, state, createdMs }) => ({
+          materialId,
           index,
-          state,
+          state: state === 'CURRENT' ? 'CURRENT' : 'NON_CURRENT',
           createdMs,
         })),
+        ...(record.origin === 'EXTERNAL' && {
+          imported: importedIdentity(this.#region.materials.versions(record.keyId)),
+        }),
         replica: { description: replica.description, policy: replica.policy, tags: replica.tags },
       },
-      materials: materials.map((version) => version.material),
+      materials,
     };
   }
 
@@ -62,8 +70,13 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     if (multiRegion?.type !== 'REPLICA' || multiRegion.primaryRegion !== source) {
       return { state: 'conflict', materialIds: [] };
     }
-    const versions = this.#region.store.materials(record.keyId);
-    return { state: 'replica', materialIds: versions.map(({ material }) => material.binding.materialId) };
+    const versions = this.#region.materials.versions(record.keyId);
+    const pending = pendingVersion(versions);
+    return {
+      state: 'replica',
+      materialIds: versions.filter(isPermanent).map(({ materialId }) => materialId),
+      ...(pending !== undefined && pending.material !== null && { pendingId: pending.materialId }),
+    };
   }
 
   announce(replica: AnnouncedReplica): void {
@@ -79,7 +92,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
         description: '',
         keySpec: requireSpec(replica.keySpec),
         keyUsage: requireUsage(replica.keyUsage),
-        origin: 'AWS_KMS',
+        origin: requireOrigin(replica.origin),
         state: 'Creating',
         dataSuite: null,
         multiRegion: {
@@ -97,7 +110,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
   }
 
   install(args: Installation): void {
-    const { home, store } = this.#region;
+    const { home, store, materials } = this.#region;
     const { context } = args;
     if (context.account !== home.account)
       throw new Error(`a replica of account ${context.account} came to ${home.account}`);
@@ -108,6 +121,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
         generation: args.generation,
         keySpec: context.keySpec,
         keyUsage: context.keyUsage,
+        origin: context.origin,
         birthCertificate: args.birthCertificate,
         materialIds: context.materials.map((version) => version.materialId),
       });
@@ -116,12 +130,14 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
         throw new Error(`${context.keyId} is no replica of ${args.source}`);
       }
       const { currentMaterial, imported: _, ...kept } = record;
-      const first = currentMaterial === null;
+      const isImported = record.origin === 'EXTERNAL';
+      const first = isImported ? materials.versions(record.keyId).length === 0 : currentMaterial === null;
+      const state = isImported ? this.#installIdentity(record, context) : 'Enabled';
       store.installKey({
         record: {
           ...kept,
           description: first ? context.replica.description : record.description,
-          state: record.state === 'Creating' ? 'Enabled' : record.state,
+          state: record.state === 'Creating' || isImported ? state : record.state,
           dataSuite: context.dataSuite,
           multiRegion: {
             ...record.multiRegion,
@@ -129,10 +145,20 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
             replicaRegions: context.regions.filter((region) => region !== context.primaryRegion),
           },
         },
-        materials: joinMaterials(context.materials, args.materials),
+        materials: isImported ? [] : joinMaterials(context.materials, args.materials),
         ...(first && { own: { policy: context.replica.policy, tags: context.replica.tags } }),
       });
     });
+  }
+
+  /** The identities of a replica's imported material; the state that the replica has with them. */
+  #installIdentity(record: KeyRecord, context: Installation['context']): KeyState {
+    const { materials } = this.#region;
+    const { removed, put } = synchronizedVersions(materials.versions(record.keyId), context);
+    for (const materialId of removed) materials.removeVersion(record.keyId, materialId);
+    for (const version of put) materials.putVersion(record.keyId, version);
+    // A new replica waits for its material, as one does that has lost some.
+    return stateWith(record.state === 'Creating' ? 'PendingImport' : record.state, materials.versions(record.keyId));
   }
 
   withdraw(keyId: string): void {
@@ -142,6 +168,22 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
 
   confirmed(keyId: string, destination: string, _generation: bigint): void {
     this.#settle(keyId, destination, { standing: 'ACTIVE', failure: null });
+  }
+
+  reported(keyId: string, destination: string, materialId: string): void {
+    const record = this.#record(keyId);
+    const { store, materials } = this.#region;
+    if (record?.multiRegion?.type !== 'PRIMARY') return;
+    const { multiRegion } = record;
+    store.transaction(() => {
+      const pending = pendingVersion(materials.versions(record.keyId));
+      if (pending?.materialId !== materialId || !multiRegion.replicaRegions.includes(destination)) return;
+      materials.putReplicaMaterial(record.keyId, destination, materialId);
+      const having = new Set(materials.replicasWithMaterial(record.keyId, materialId));
+      if (multiRegion.replicaRegions.every((region) => having.has(region))) {
+        materials.putVersion(record.keyId, { ...pending, state: 'PENDING_ROTATION' });
+      }
+    });
   }
 
   failed(keyId: string, destination: string, reason: string): void {
@@ -180,6 +222,11 @@ function joinMaterials(
 
 function requireKeyId(text: string): KeyId {
   if (!isKeyId(text)) throw new Error(`${text} is no key id`);
+  return text;
+}
+
+function requireOrigin(text: string): KeyOrigin {
+  if (text !== 'AWS_KMS' && text !== 'EXTERNAL') throw new Error(`a key of origin ${text} cannot be replicated`);
   return text;
 }
 

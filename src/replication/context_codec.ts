@@ -4,8 +4,8 @@ import { DATA_SUITES, type DataSuite } from '../wire/ciphertext_blob.js';
 import { Members } from '../wire/members.js';
 import { isName } from '../wire/names.js';
 import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
-import { parseStrictJson } from '../wire/strict_json.js';
-import type { KeyMetadataContext } from './key_context.js';
+import { parseStrictJson, type JsonObject, type JsonValue } from '../wire/strict_json.js';
+import type { ImportedIdentity, KeyMetadataContext } from './key_context.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 
 const MEMBERS = [
@@ -36,7 +36,9 @@ export function encodeContext(context: KeyMetadataContext): Uint8Array {
  */
 export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
   return refusing(() => {
-    const members = new Members(accepted(parseStrictJson(octets)), MEMBERS, 'ctx');
+    const parsed = accepted(parseStrictJson(octets));
+    const isImported = isObject(parsed) && parsed['origin'] === 'EXTERNAL';
+    const members = new Members(parsed, isImported ? [...MEMBERS, 'imported'] : MEMBERS, 'ctx');
     const materials = members.list('materials', { min: 1, max: LIMITS.materialsPerKeyMax }, (item, path) => {
       const material = new Members(item, ['materialId', 'index', 'state', 'createdMs'], path);
       return {
@@ -60,12 +62,13 @@ export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
       keyId: members.keyId('keyId'),
       keySpec,
       keyUsage: members.oneOf('keyUsage', KEY_USAGES),
-      origin: members.literal('origin', 'AWS_KMS'),
+      origin: members.oneOf('origin', ['AWS_KMS', 'EXTERNAL']),
       dataSuite: readDataSuite(members, keySpec),
       account,
       primaryRegion: members.name('primaryRegion'),
       regions: members.texts('regions', { min: 1, max: LIMITS.regionsMax }, isName),
       materials,
+      ...(isImported && { imported: readImported(members, materials.length) }),
       replica: {
         description: replica.text('description', REPLICA_BOUNDS.descriptionMax),
         policy: replica.text('policy', REPLICA_BOUNDS.policyMax),
@@ -76,6 +79,41 @@ export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
       },
     };
   });
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readImported(members: Members, count: number): ImportedIdentity {
+  const imported = new Members(members.value('imported'), ['versions', 'pending'], 'ctx.imported');
+  const versions = imported.list('versions', { min: count, max: count }, (item, path) => {
+    const version = new Members(item, ['description', 'rotatedMs'], path);
+    return { description: readDescription(version), rotatedMs: integerOrNull(version, 'rotatedMs') };
+  });
+  if (imported.value('pending') === null) return { versions, pending: null };
+  const pending = new Members(
+    imported.value('pending'),
+    ['materialId', 'description', 'createdMs'],
+    'ctx.imported.pending',
+  );
+  return {
+    versions,
+    pending: {
+      materialId: pending.materialId('materialId'),
+      description: readDescription(pending),
+      createdMs: pending.integer('createdMs'),
+    },
+  };
+}
+
+/** @source AWS KMS API Reference, KeyMaterialDescription */
+function readDescription(members: Members): string | null {
+  return members.value('description') === null ? null : members.text('description', 256);
+}
+
+function integerOrNull(members: Members, name: string): number | null {
+  return members.value(name) === null ? null : members.integer(name);
 }
 
 /** Message keys are made from symmetric material only: exactly that has a data suite. */

@@ -135,6 +135,7 @@ export class DestinationSide {
             generation: key.generation,
             keySpec: lineage.birth.keySpec,
             keyUsage: lineage.birth.keyUsage,
+            origin: lineage.birth.origin,
             birthCertificate: key.birthCertificate,
             materialIds: key.materialIds,
           });

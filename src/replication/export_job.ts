@@ -64,7 +64,12 @@ function announcedMaterials(
 ): readonly (readonly StoredMaterial[])[] | undefined {
   const all: (readonly StoredMaterial[])[] = [];
   for (const key of row.keys) {
-    const held = services.keys.exportable(key.keyId, row.destination)?.materials ?? [];
+    const exportable = services.keys.exportable(key.keyId, row.destination);
+    const held = exportable?.materials ?? [];
+    if (exportable?.context.origin === 'EXTERNAL') {
+      all.push([]);
+      continue;
+    }
     const materials = key.materialIds.flatMap(
       (id) => held.find((material) => material.binding.materialId === id) ?? [],
     );

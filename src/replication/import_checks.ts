@@ -138,7 +138,9 @@ export function checkTransfer(
       if (!agrees) refuse('CONTEXT', 'keys.ctx', 'The metadata is not what was certified, or not for this region.');
       const ids = announced.materialIds.join();
       const named = context.materials.map((material) => material.materialId).join();
-      if (named !== ids || key.wrapped.map((material) => material.materialId).join() !== ids) {
+      // Imported material does not travel: the regions share its identity only.
+      const wrapped = context.origin === 'EXTERNAL' ? '' : ids;
+      if (named !== ids || key.wrapped.map((material) => material.materialId).join() !== wrapped) {
         refuse('CONTEXT', 'keys.wrapped', 'Not the materials that were announced.');
       }
       if (context.dataSuite !== null && !hsm.dataSuites.includes(context.dataSuite)) {

@@ -6,6 +6,7 @@ import { reject, type Reject } from '../wire/refusal.js';
 import { agree, agreementContext, transferBlobsHash } from './agreement.js';
 import type { SealedMessage } from './channel.js';
 import type { CheckedTransfer, OpenOffer } from './import_checks.js';
+import type { KeyMetadataContext } from './key_context.js';
 import type { MessageOf } from './message.js';
 import type { SessionKeys } from './replication_hsm.js';
 import type { Services } from './services.js';
@@ -75,10 +76,10 @@ export async function importKeys(
       'confirm',
       { destination: envelope.issuer, role: 'D', sid, prev: transferJws.messageId, epoch: envelope.epoch },
       {
-        keys: body.keys.map((key) => ({
+        keys: body.keys.map((key, index) => ({
           keyId: key.keyId,
           generation: key.generation,
-          installed: key.wrapped.map((material) => material.materialId),
+          installed: installedIds(services, envelope.issuer, checked.contexts[index]),
           replicaState: 'Enabled' as const,
         })),
         confirmation,
@@ -89,4 +90,13 @@ export async function importKeys(
   } finally {
     await hsm.release(offer.rakb, ...(keys === undefined ? [] : [keys]));
   }
+}
+
+/** The materials that the replica has then; of imported material its identities, and the one that waits if it is here. */
+function installedIds(services: Services, source: string, context: KeyMetadataContext | undefined): readonly string[] {
+  if (context === undefined) return [];
+  const ids = context.materials.map((material) => material.materialId);
+  const pending = context.imported?.pending?.materialId;
+  const held = services.keys.standing(context.keyId, source).pendingId;
+  return pending !== undefined && pending === held ? [...ids, pending] : ids;
 }

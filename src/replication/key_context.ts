@@ -1,6 +1,22 @@
 import type { KeySpec, KeyUsage } from '../hsm/material.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 
+/** What the regions of a key with imported material know of material that each of them imports by itself. */
+export interface ImportedIdentity {
+  /** One for each of `materials`, in their order. */
+  readonly versions: readonly {
+    readonly description: string | null;
+    /** When a rotation made it current, milliseconds since the epoch. */
+    readonly rotatedMs: number | null;
+  }[];
+  /** Material that the primary has imported and that waits for the replicas and for a rotation. */
+  readonly pending: {
+    readonly materialId: string;
+    readonly description: string | null;
+    readonly createdMs: number;
+  } | null;
+}
+
 /**
  * Metadata of a multi-Region key that travels with its material (`ctx` of M2): carried as opaque octets, hashed as sent, and
  * bound into the derivation of RWK. Shared members are the primary's; `replica` holds what the caller of `ReplicateKey` chose.
@@ -9,7 +25,7 @@ export interface KeyMetadataContext {
   readonly keyId: string;
   readonly keySpec: KeySpec;
   readonly keyUsage: KeyUsage;
-  readonly origin: 'AWS_KMS';
+  readonly origin: 'AWS_KMS' | 'EXTERNAL';
   /** Null for all specs but SYMMETRIC_DEFAULT. */
   readonly dataSuite: DataSuite | null;
   readonly account: string;
@@ -24,6 +40,8 @@ export interface KeyMetadataContext {
     /** Milliseconds since the epoch at which the material was made. */
     readonly createdMs: number;
   }[];
+  /** Of keys of origin EXTERNAL only, and always of those: their material does not travel, its identity does. */
+  readonly imported?: ImportedIdentity;
   readonly replica: {
     readonly description: string;
     /** Key policy as JSON text. */

@@ -119,7 +119,7 @@ const READERS: {
         keyId: key.keyId('keyId'),
         generation: key.counter('gen'),
         context: key.octets('ctx'),
-        wrapped: key.list('wrapped', MATERIALS, readWrapped),
+        wrapped: key.list('wrapped', { min: 0, max: LIMITS.materialsPerKeyMax }, readWrapped),
       })),
       confirmation: members.octets('kcS', { length: HASH_OCTETS, code: 'KC' }),
     }),
@@ -130,7 +130,8 @@ const READERS: {
       keys: readKeys(members, ['keyId', 'gen', 'installed', 'replicaState'], (key) => ({
         keyId: key.keyId('keyId'),
         generation: key.counter('gen'),
-        installed: key.texts('installed', MATERIALS, isMaterialId),
+        // One more: imported material that waits for a rotation.
+        installed: key.texts('installed', { min: 1, max: LIMITS.materialsPerKeyMax + 1 }, isMaterialId),
         replicaState: key.literal('replicaState', 'Enabled'),
       })),
       confirmation: members.octets('kcD', { length: HASH_OCTETS, code: 'KC' }),

@@ -10,7 +10,7 @@ export interface ExportableKey {
   readonly handovers?: readonly string[];
   /** What travels with the material; encoded once and hashed as sent. */
   readonly context: KeyMetadataContext;
-  /** All versions, oldest first. */
+  /** All versions, oldest first; none of a key with imported material. */
   readonly materials: readonly StoredMaterial[];
 }
 
@@ -21,6 +21,8 @@ export interface AnnouncedReplica {
   readonly generation: bigint;
   readonly keySpec: string;
   readonly keyUsage: string;
+  /** `AWS_KMS` or `EXTERNAL`, as certified at the key's birth. */
+  readonly origin: string;
   readonly birthCertificate: string;
   readonly materialIds: readonly string[];
 }
@@ -34,12 +36,16 @@ export interface ReplicatedKeys {
   exportable(keyId: string, destination: string): ExportableKey | undefined;
   /**
    * Whether a replica may be made here. `unknown`: no such key here yet. `replica`: a replica of that source exists
-   * (with the ids of its materials, oldest first). `conflict`: the id is used by a key that is no replica of that source.
+   * (with the ids of its materials, oldest first, and of material that was imported here and waits for a rotation). `conflict`: the id is used by a key that is no replica of that source.
    */
   standing(
     keyId: string,
     source: string,
-  ): { readonly state: 'unknown' | 'replica' | 'conflict'; readonly materialIds: readonly string[] };
+  ): {
+    readonly state: 'unknown' | 'replica' | 'conflict';
+    readonly materialIds: readonly string[];
+    readonly pendingId?: string;
+  };
   /** Makes the replica's record in state `Creating`; does nothing where it exists. */
   announce(replica: AnnouncedReplica): void;
   /** The commit: the replica's metadata and its material, state `Enabled` where it was `Creating`. */
@@ -54,6 +60,8 @@ export interface ReplicatedKeys {
   withdraw(keyId: string): void;
   /** At the source: the destination has confirmed. */
   confirmed(keyId: string, destination: string, generation: bigint): void;
+  /** At the source: a destination says that it has imported the material that waits for a rotation. */
+  reported?(keyId: string, destination: string, materialId: string): void;
   /** At the source: the replication failed for good, with the reason that `ReplicateKey`'s caller will be shown. */
   failed(keyId: string, destination: string, reason: string): void;
 }

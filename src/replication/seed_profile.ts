@@ -303,6 +303,7 @@ export class SeedExchange {
         generation,
         keySpec: context.keySpec,
         keyUsage: context.keyUsage,
+        origin: context.origin,
         birthCertificate,
         materialIds,
       });

@@ -1,5 +1,6 @@
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { OpenedMessage } from './channel.js';
+import { decodeContext } from './context_codec.js';
 import { checkOffer, confirmationHashOf, exportKeys } from './export_job.js';
 import { requireFresh } from './freshness.js';
 import { classifyHsmFailure } from './hsm_failure.js';
@@ -133,7 +134,7 @@ export class SourceSide {
 
   /** M3: the destination has installed the keys. */
   async onConfirm(opened: OpenedMessage, confirm: MessageOf<'confirm'>): Promise<Reject | null> {
-    const { journal, channel } = this.#services;
+    const { journal, channel, keys } = this.#services;
     const known = journal.sourceSessionBySid(confirm.envelope.sid ?? '');
     if (known === undefined) return reject('SID', 'sid', 'No such session.');
     if (known.destination !== confirm.envelope.issuer)
@@ -155,13 +156,15 @@ export class SourceSide {
         confirm.body.keys.length === row.keys.length &&
         confirm.body.keys.every((key, index) => {
           const sent = row.keys[index];
-          return (
-            key.keyId === sent?.keyId &&
-            key.generation === sent.generation &&
-            key.installed.join() === sent.materialIds.join()
-          );
+          return key.keyId === sent?.keyId && key.generation === sent.generation && isInstalled(key.installed, sent);
         });
       if (!same) return reject('CONTEXT', 'keys', 'The destination has installed something else.');
+      journal.transaction(() => {
+        for (const [index, key] of confirm.body.keys.entries()) {
+          const imported = key.installed[row.keys[index]?.materialIds.length ?? 0];
+          if (imported !== undefined) keys.reported?.(key.keyId, row.destination, imported);
+        }
+      });
       const close = await channel.seal(
         'close',
         { destination: row.destination, role: 'S', sid: row.sid, prev: opened.jws.messageId, epoch: row.epoch },
@@ -285,4 +288,12 @@ export class SourceSide {
     if (step.send !== undefined) channel.release(row.destination, step.send);
     return null;
   }
+}
+
+/** Whether a destination has what it was sent; of imported material it may also have the one that waits for a rotation. */
+function isInstalled(installed: readonly string[], sent: SourceSession['keys'][number]): boolean {
+  if (installed.join() === sent.materialIds.join()) return true;
+  const context = decodeContext(sent.context);
+  const pending = isReject(context) ? undefined : context.imported?.pending?.materialId;
+  return pending !== undefined && installed.join() === [...sent.materialIds, pending].join();
 }

@@ -96,7 +96,7 @@ export class SourceTasks {
     if (floor === undefined) return this.#failTask(task, `region ${task.destination} is not in the roster`);
     const nonce = toBase64Url(await hsm.random(32));
     const generation = task.generation + 1n;
-    const materialIds = key.materials.map((material) => material.binding.materialId);
+    const materialIds = key.context.materials.map((material) => material.materialId);
     const sealed = await channel.seal(
       'intent',
       { destination: task.destination, role: 'S', sid: null, prev: null, epoch },

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
 import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { JobRunner } from '../../src/hsm/job_runner.js';
@@ -205,7 +206,7 @@ export class AttackLab {
       account: ACCOUNT,
       hsm: ports.hsm?.(token.hsm) ?? token.hsm,
       journal,
-      keys: new StoredReplicatedKeys({ home, store, clock }),
+      keys: new StoredReplicatedKeys({ home, store, materials: new SqliteMaterialStore(database, store), clock }),
       roster: openRosterBook({ journal, partition: PARTITION, authorityKid: this.authority.kid }),
       transport: this.network.transport(name),
       clock,

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
+import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
 import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import { ReplicationAgent } from '../../src/replication/agent.js';
 import { issueRoster } from '../../src/replication/authority.js';
@@ -95,7 +96,7 @@ async function openRegion(
         account: home.account,
         hsm: member.token.hsm,
         journal,
-        keys: new StoredReplicatedKeys({ home, store, clock }),
+        keys: new StoredReplicatedKeys({ home, store, materials: new SqliteMaterialStore(database, store), clock }),
         roster,
         transport: partition.network.end(member.name),
         clock,

@@ -6,6 +6,7 @@ import { findKey } from '../key_lookup.js';
 import { requireState } from '../key_state.js';
 import { stateWith, withoutMaterial } from '../material_change.js';
 import { isPermanent } from '../material_version.js';
+import { synchronizeReplicas } from '../multi_region_sync.js';
 import type { Operation } from '../region.js';
 
 export interface DeleteImportedKeyMaterialRequest {
@@ -60,12 +61,17 @@ export const deleteImportedKeyMaterial: Operation<
     if (version !== undefined && (version.material !== null || version.expirationModel !== null)) {
       if (version.material !== null) gone.push(version.material);
       if (isPermanent(version)) materials.putVersion(record.keyId, withoutMaterial(version));
-      else materials.removeVersion(record.keyId, version.materialId);
+      else if (record.multiRegion?.type === 'REPLICA') materials.putVersion(record.keyId, withoutMaterial(version));
+      else {
+        materials.removeVersion(record.keyId, version.materialId);
+        synchronizeReplicas(region, record);
+      }
       store.setState(record.keyId, stateWith(record.state, materials.versions(record.keyId)), record.deletion);
     }
     return { arn: record.arn, materialId: isSymmetric ? version?.materialId : undefined, destroyed: gone };
   });
   region.deadlines.changed();
+  region.replicator.wake();
   await endMaterial(region, destroyed);
   return { KeyId: arn, ...(materialId !== undefined && { KeyMaterialId: materialId }) };
 };

@@ -8,6 +8,7 @@ import type { ExpirationModel, KeyRecord } from '../key_record.js';
 import { requireState } from '../key_state.js';
 import { placeImport, stateWith } from '../material_change.js';
 import type { ImportParameters } from '../material_store.js';
+import { synchronizeReplicas } from '../multi_region_sync.js';
 import type { Call, Operation } from '../region.js';
 import { publicKeyHash } from './get_parameters_for_import.js';
 
@@ -69,6 +70,7 @@ export const importKeyMaterial: Operation<ImportKeyMaterialRequest, ImportKeyMat
       throw error;
     }
     region.deadlines.changed();
+    region.replicator.wake();
     return {
       KeyId: record.arn,
       ...(record.keySpec === 'SYMMETRIC_DEFAULT' && { KeyMaterialId: materialId }),
@@ -102,6 +104,10 @@ function install(
     });
     if (!materials.removeParameters(unwrapped.parameters.importKey.id)) throw invalidToken();
     materials.putVersion(record.keyId, version);
+    const isTold = versions.some(
+      ({ materialId, description }) => materialId === version.materialId && description === version.description,
+    );
+    if (!isTold) synchronizeReplicas(call.region, record);
     store.setState(record.keyId, stateWith(record.state, materials.versions(record.keyId)), record.deletion);
   });
 }

@@ -8,6 +8,7 @@ import type { KeyRecord } from '../key_record.js';
 import { requireState } from '../key_state.js';
 import { rotated } from '../material_change.js';
 import type { MaterialVersion } from '../material_version.js';
+import { synchronizeReplicas } from '../multi_region_sync.js';
 import type { Call, Operation } from '../region.js';
 
 export interface RotateKeyOnDemandRequest {
@@ -40,6 +41,7 @@ export const rotateKeyOnDemand: Operation<RotateKeyOnDemandRequest, RotateKeyOnD
     const nowMs = region.clock.nowMs();
     // Two versions are never CURRENT at once: the old one steps down first.
     for (const version of rotated(versions, next, nowMs)) region.materials.putVersion(now.keyId, version);
+    if (now.origin === 'EXTERNAL') synchronizeReplicas(region, now);
     region.materials.putEvent({
       eventId: randomUUID(),
       atMs: nowMs,
@@ -57,6 +59,7 @@ export const rotateKeyOnDemand: Operation<RotateKeyOnDemandRequest, RotateKeyOnD
   });
   call.note?.({ keyArn: arn, keyMaterialId: materialId });
   region.deadlines.changed();
+  region.replicator.wake();
   return { KeyId: arn };
 };
 

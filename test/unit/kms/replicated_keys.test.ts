@@ -42,6 +42,7 @@ describe('The keys of a region as replication sees them', () => {
       keySpec: key.context.keySpec,
       keyUsage: key.context.keyUsage,
       birthCertificate: key.birthCertificate,
+      origin: 'AWS_KMS',
       materialIds: key.context.materials.map((version) => version.materialId),
     };
   }

@@ -73,6 +73,7 @@ describe('ReplicateKey', () => {
       keySpec: 'SYMMETRIC_DEFAULT',
       keyUsage: 'ENCRYPT_DECRYPT',
       birthCertificate: 'birth',
+      origin: 'AWS_KMS',
       materialIds: [],
     });
     const creating = await refusalOf(replicateKey(destination.call, { KeyId: keyId, ReplicaRegion: 'ap-south-1' }));

@@ -1,0 +1,62 @@
+import { LIMITS } from '../limits.js';
+import type { KeyRecord } from './key_record.js';
+import type { KmsRegion } from './region.js';
+
+/**
+ * Tells every replica of a primary what has changed in the identity of its imported material. Call inside the transaction of the
+ * change, and `replicator.wake()` after it.
+ */
+export function synchronizeReplicas(
+  region: Pick<KmsRegion, 'replicator'>,
+  { keyId, multiRegion }: Pick<KeyRecord, 'keyId' | 'multiRegion'>,
+): void {
+  if (multiRegion?.type !== 'PRIMARY') return;
+  for (const destination of multiRegion.replicaRegions) region.replicator.begin({ keyId, destination });
+}
+
+/**
+ * Asks the replicas, from time to time, whether they have imported the material that a primary waits to rotate to: their answer
+ * comes with the confirmation of a synchronisation.
+ */
+export class ReplicaImportWatch {
+  readonly #region: Pick<KmsRegion, 'store' | 'materials' | 'replicator'>;
+  readonly #report: (failure: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    region: Pick<KmsRegion, 'store' | 'materials' | 'replicator'>,
+    options: { readonly report: (failure: unknown) => void },
+  ) {
+    this.#region = region;
+    this.#report = options.report;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.ask(), LIMITS.kmsReplicaImportWatchMs);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Asks those replicas of which it is not known that they have the material. */
+  ask(): void {
+    const { store, materials, replicator } = this.#region;
+    try {
+      let asked = false;
+      for (const { keyId, materialId } of materials.materialsAwaitingReplicas()) {
+        const record = store.key(keyId);
+        const having = new Set(materials.replicasWithMaterial(keyId, materialId));
+        const lacking = record?.multiRegion?.replicaRegions.filter((region) => !having.has(region)) ?? [];
+        store.transaction(() => {
+          for (const destination of lacking) replicator.begin({ keyId, destination });
+        });
+        asked ||= lacking.length > 0;
+      }
+      if (asked) replicator.wake();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+}
