@@ -2,10 +2,13 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { parseKeyReference } from '../../../src/kms/key_id.js';
 import { KmsError } from '../../../src/kms/errors.js';
+import { ENCRYPTION_ALGORITHMS, SIGNING_ALGORITHMS } from '../../../src/kms/key_spec.js';
+import { getPublicKey } from '../../../src/kms/operations/get_public_key.js';
 import { requireValidPolicy } from '../../../src/kms/policy.js';
 import { AwsError } from '../../../src/surfaces/aws/exceptions.js';
 import { OPERATIONS } from '../../../src/surfaces/aws/operations.js';
 import { SignatureVerifier } from '../../../src/surfaces/aws/sigv4.js';
+import { makeKey } from '../../support/keys_of_every_spec.js';
 import { makeSoftwareRegion } from '../../support/software_region.js';
 
 /** Whether work was refused in the words of the service, or succeeded: anything else is a defect. */
@@ -38,6 +41,69 @@ describe('Hostile input', function () {
         const run = OPERATIONS.get(name);
         if (run === undefined) throw new Error(`${name} is gone`);
         return staysWithinWords(() => run(Buffer.from(JSON.stringify(request))).run(fixture.call));
+      }),
+      { numRuns: 1500 },
+    );
+    fixture.close();
+  });
+
+  it('to the operations of every key spec, with keys that exist, is refused in the words of the service', async () => {
+    const fixture = makeSoftwareRegion();
+    const keys = [
+      await makeKey(fixture, 'HMAC_256', 'GENERATE_VERIFY_MAC'),
+      await makeKey(fixture, 'ECC_NIST_P256', 'SIGN_VERIFY'),
+      await makeKey(fixture, 'ECC_NIST_P256', 'KEY_AGREEMENT'),
+      await makeKey(fixture, 'ECC_NIST_EDWARDS25519', 'SIGN_VERIFY'),
+      await makeKey(fixture, 'RSA_2048', 'SIGN_VERIFY'),
+      await makeKey(fixture, 'RSA_2048', 'ENCRYPT_DECRYPT'),
+      await makeKey(fixture, 'SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT'),
+    ];
+    const names = ['Encrypt', 'Decrypt', 'ReEncrypt', 'Sign', 'Verify', 'GenerateMac', 'VerifyMac'];
+    const operation = fc.constantFrom(...names, 'DeriveSharedSecret', 'GetPublicKey', 'GenerateDataKey');
+    const keyId = fc.constantFrom(...keys.map((key) => key.keyId));
+    const { PublicKey } = await getPublicKey(fixture.call, { KeyId: keys[2]?.keyId ?? '' });
+    const spki = fc
+      .tuple(fc.nat({ max: PublicKey.length - 1 }), fc.nat({ max: 255 }), fc.nat({ max: PublicKey.length }))
+      .map(([at, octet, length]) => {
+        const changed = Buffer.from(PublicKey).subarray(0, length);
+        if (at < length) changed[at] = octet;
+        return changed;
+      });
+    const octets = fc
+      .oneof(
+        spki,
+        fc.uint8Array({ minLength: 1, maxLength: 300 }),
+        fc.constantFrom(20, 32, 64, 256).map((n) => Buffer.alloc(n, 1)),
+      )
+      .map((value) => Buffer.from(value).toString('base64'));
+    const request = fc.record(
+      {
+        KeyId: keyId,
+        DestinationKeyId: keyId,
+        SourceKeyId: keyId,
+        Message: octets,
+        Plaintext: octets,
+        CiphertextBlob: octets,
+        Signature: octets,
+        Mac: octets,
+        PublicKey: octets,
+        MessageType: fc.constantFrom('RAW', 'DIGEST', 'EXTERNAL_MU'),
+        SigningAlgorithm: fc.constantFrom(...SIGNING_ALGORITHMS),
+        MacAlgorithm: fc.constantFrom('HMAC_SHA_256', 'HMAC_SHA_512'),
+        KeyAgreementAlgorithm: fc.constant('ECDH'),
+        EncryptionAlgorithm: fc.constantFrom(...ENCRYPTION_ALGORITHMS),
+        SourceEncryptionAlgorithm: fc.constantFrom(...ENCRYPTION_ALGORITHMS),
+        DestinationEncryptionAlgorithm: fc.constantFrom(...ENCRYPTION_ALGORITHMS),
+        KeySpec: fc.constant('AES_256'),
+        DryRun: fc.boolean(),
+      },
+      { requiredKeys: ['KeyId', 'DestinationKeyId', 'Message', 'PublicKey', 'KeyAgreementAlgorithm'] },
+    );
+    await fc.assert(
+      fc.asyncProperty(operation, request, async (name, members) => {
+        const run = OPERATIONS.get(name);
+        if (run === undefined) throw new Error(`${name} is gone`);
+        return staysWithinWords(() => run(Buffer.from(JSON.stringify(members))).run(fixture.call));
       }),
       { numRuns: 1500 },
     );
