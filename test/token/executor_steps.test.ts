@@ -17,6 +17,7 @@ import {
   CKA_KEY_TYPE,
   CKA_LABEL,
   CKA_PRIVATE_EXPONENT,
+  CKA_SENSITIVE,
   CKA_SIGN,
   CKA_TOKEN,
   CKA_UNWRAP,
@@ -29,6 +30,7 @@ import {
   CKM_ECDH1_DERIVE,
   CKM_ECDSA,
   CKM_SHA256_HMAC,
+  CKO_SECRET_KEY,
 } from '../../src/token/cryptoki.js';
 import { TokenError } from '../../src/token/errors.js';
 import { Job } from '../../src/token/job.js';
@@ -310,6 +312,33 @@ for (const kind of tokenKinds()) {
       const back = new Job('large back', 'test');
       const opened = back.decrypt(gcm(iv), key, octets);
       expect(Buffer.from((await token.executor.run(back)).bytes(opened)).equals(text)).to.equal(true);
+    });
+
+    it('reads the value of an object that it made into native memory, and of no sensitive one', async () => {
+      const peer = createECDH('secp384r1');
+      const publicData = peer.generateKeys();
+      const parameter = { kind: 'ecdh1', kdf: CKD_NULL, sharedData: null, publicData } as const;
+      const shape = (sensitive: boolean) =>
+        template(
+          [CKA_CLASS, CKO_SECRET_KEY],
+          [CKA_KEY_TYPE, CKK_GENERIC_SECRET],
+          [CKA_TOKEN, false],
+          [CKA_SENSITIVE, sensitive],
+          [CKA_EXTRACTABLE, !sensitive],
+          [CKA_VALUE_LEN, 48],
+        );
+      const job = new Job('shared secret', 'test');
+      const pair = p384Pair(job);
+      const told = job.getAttributes(pair.publicKey, [CKA_EC_POINT]);
+      const mechanism = { type: CKM_ECDH1_DERIVE, parameter };
+      const value = job.reveal(job.readSecret(job.deriveKey(mechanism, pair.privateKey, shape(false))));
+      const hidden = job.deriveKey(mechanism, pair.privateKey, shape(true));
+      const refused = job.attempt();
+      job.readSecret(hidden);
+      const result = await token.executor.run(job);
+      const point = result.attributes(told).get(CKA_EC_POINT)?.octets.subarray(-97);
+      expect(Buffer.from(result.bytes(value)).equals(peer.computeSecret(point!))).to.equal(true);
+      expect(result.rv(refused)).to.not.equal(0);
     });
   });
 }
