@@ -44,7 +44,7 @@ const flags = [
 ];
 const linkFlags = [...(asan ? ['-fsanitize=address,undefined'] : []), '-pthread', '-ldl', '-Wl,-z,relro,-z,now'];
 
-const nodeOnly = new Set(['addon.cc', 'addon_session.cc', 'executor_host.cc']);
+const nodeOnly = new Set(['addon.cc', 'addon_material.cc', 'addon_session.cc', 'executor_host.cc']);
 const sources = readdirSync(join(root, 'native/src')).filter((name) => name.endsWith('.cc'));
 const engine = sources.filter((name) => !nodeOnly.has(name)).map((name) => join('native/src', name));
 const addon = sources.map((name) => join('native/src', name));

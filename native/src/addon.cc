@@ -45,6 +45,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("checkProgram", Napi::Function::New(env, check_program, "checkProgram"));
   export_sessions(env, exports);
   export_executor(env, exports);
+  export_material(env, exports);
   return exports;
 }
 

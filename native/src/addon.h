@@ -32,5 +32,6 @@ Napi::Object call_result(Napi::Env env, const char* call, CK_RV rv);
 
 void export_sessions(Napi::Env env, Napi::Object exports);
 void export_executor(Napi::Env env, Napi::Object exports);
+void export_material(Napi::Env env, Napi::Object exports);
 
 }  // namespace keyferry

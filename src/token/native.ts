@@ -21,8 +21,8 @@ export interface NativeCall {
   readonly rv: number;
 }
 
-/** What the addon says when a PIN source gave no PIN, so that the token was not called. */
-interface PinRefusal {
+/** Why the addon did nothing: a PIN source gave no PIN, so that the token was not called; a file could not be read. */
+interface Refusal {
   readonly refusal: string;
 }
 
@@ -93,7 +93,36 @@ interface AddonExecutorFunctions {
   executorClose(id: number): void;
 }
 
-interface Addon extends AddonExecutorFunctions {
+/** The addon's calls on key material that is on its way to an import; only `material.ts` uses them. */
+export interface NativeMaterialFunctions {
+  /** Reads a file, or standard input where the path is empty, into locked memory. */
+  readMaterial(path: string): Promise<{ readonly handle: object; readonly facts: NativeMaterialFacts } | Refusal>;
+  /** @param hash - 1 SHA-1, 2 SHA-256; `withAesKey` wraps under a fresh AES-256 key that goes before it */
+  wrapMaterial(
+    handle: object,
+    publicKey: Uint8Array,
+    hash: number,
+    withAesKey: boolean,
+  ): { readonly wrapped: Uint8Array } | Refusal;
+  forgetMaterial(handle: object): void;
+}
+
+/** What the addon says about material that it has read: nothing of it is secret. */
+export interface NativeMaterialFacts {
+  readonly octets: number;
+  /** False where the system let no more memory be locked; it is wiped all the same. */
+  readonly isLocked: boolean;
+  readonly form: 'pem' | 'pkcs8' | 'encrypted-pkcs8' | 'pkcs1' | 'sec1' | 'public-key' | 'octets';
+  /** Of PKCS#8: the algorithm's OBJECT IDENTIFIER and its parameters, each with its tag. */
+  readonly algorithm: Uint8Array;
+  readonly parameters: Uint8Array;
+  /** Of an RSA key in PKCS#8; else 0. */
+  readonly modulusBits: number;
+  readonly hasMorePrimes: boolean;
+  readonly hasTrailingOctets: boolean;
+}
+
+interface Addon extends AddonExecutorFunctions, NativeMaterialFunctions {
   readonly callNames: readonly string[];
   loadModule(path: string, deepBind: boolean): { readonly module: number } | { readonly refusal: string };
   openSession(module: number, slotId: bigint, readWrite: boolean): NativeCall & { readonly session: bigint };
@@ -105,15 +134,15 @@ interface Addon extends AddonExecutorFunctions {
     userType: number,
     kind: string,
     where: string,
-  ): Promise<NativeCall | PinRefusal>;
+  ): Promise<NativeCall | Refusal>;
   initToken(
     module: number,
     slotId: bigint,
     kind: string,
     where: string,
     label: string,
-  ): Promise<NativeCall | PinRefusal>;
-  initPin(module: number, session: bigint, kind: string, where: string): Promise<NativeCall | PinRefusal>;
+  ): Promise<NativeCall | Refusal>;
+  initPin(module: number, session: bigint, kind: string, where: string): Promise<NativeCall | Refusal>;
   generatePinFile(path: string): string | null;
   checkProgram(program: Uint8Array): string | null;
   createExecutor(
@@ -162,7 +191,7 @@ function pinPlace(pin: PinSource): readonly [string, string] {
   }
 }
 
-function callOrThrow(answer: NativeCall | PinRefusal, pin: PinSource): NativeCall {
+function callOrThrow(answer: NativeCall | Refusal, pin: PinSource): NativeCall {
   if ('call' in answer) return answer;
   const [kind, where] = pinPlace(pin);
   throw new ConfigError('ERR_CONFIG_PIN', `no PIN from ${kind} ${where}: ${answer.refusal}`, {
@@ -228,6 +257,11 @@ export function generatePinFile(path: string): void {
   if (refusal !== null) {
     throw new ConfigError('ERR_CONFIG_PIN', `no PIN file ${path}: ${refusal}`, { details: { path, reason: refusal } });
   }
+}
+
+/** The calls of the addon on key material; for `material.ts`. */
+export function materialFunctions(): NativeMaterialFunctions {
+  return addon();
 }
 
 /** Names of the PKCS#11 functions by the numbers that flat results have for them. */
