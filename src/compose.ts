@@ -12,6 +12,7 @@ import { AuditTrail } from './audit/audit_trail.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
 import { RegionHsm } from './hsm/region_hsm.js';
+import { importCapabilitiesOf } from './hsm/import_strategy.js';
 import { RegionImportTokens } from './import/import_token.js';
 import { Deadlines } from './kms/deadlines.js';
 import type { KmsRegion } from './kms/region.js';
@@ -174,13 +175,17 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   closers.add(() => transport.close());
   await agent.start();
 
+  const imports = hsm.openImports(importCapabilitiesOf(opened.profile, config.hsm));
+  closers.add(() => imports.close());
+  // RSA pairs take a second to make: nobody who imports is to wait for one.
+  imports.warm();
   const kms: KmsRegion = {
     home,
     store,
     materials,
     hsm,
-    importHsm: hsm,
-    importTokens: new RegionImportTokens(hsm, { partition, region }),
+    importHsm: imports,
+    importTokens: new RegionImportTokens(imports, { partition, region }),
     replicator: agent,
     clock,
     events: trail,
