@@ -1,10 +1,14 @@
 import { IMPORT_KEY_SPECS, type ImportKeySpec, type StoredImportKey } from './import_key.js';
 
+/** Pairs of a size that are kept ready before anybody has asked for that size. */
+const READY_AT_FIRST = 1;
 /**
- * Pairs of each size that are kept ready. A burst of that many downloads waits for none; each is 2 kB of wrapped octets in memory, and
- * lost without harm when the process ends.
+ * Pairs of a size that are kept ready from then on. A burst of that many downloads waits for none; each is 2 kB of wrapped octets in
+ * memory, and lost without harm when the process ends.
  */
-const READY_MAX: Readonly<Record<ImportKeySpec, number>> = { RSA_2048: 4, RSA_3072: 4, RSA_4096: 4 };
+const READY_MAX = 4;
+/** Time from {@link ImportKeyPool.warm} to the first pair, milliseconds: whoever starts a region wants other things first. */
+const START_DELAY_MS = 3_000;
 /** Time until pairs are made ahead again after making one failed, milliseconds. */
 const PAUSE_MS = 5_000;
 
@@ -16,9 +20,12 @@ const PAUSE_MS = 5_000;
 export class ImportKeyPool {
   readonly #generate: (keySpec: ImportKeySpec) => Promise<StoredImportKey>;
   readonly #ready = new Map<ImportKeySpec, StoredImportKey[]>(IMPORT_KEY_SPECS.map((keySpec) => [keySpec, []]));
+  readonly #asked = new Set<ImportKeySpec>();
   #isWarm = false;
   #filling: Promise<void> | undefined;
-  #pause: NodeJS.Timeout | undefined;
+  #later: NodeJS.Timeout | undefined;
+  /** After a failure nobody's asking makes pairs ahead for a while. */
+  #isPausing = false;
 
   /** @param generate - makes one pair in the token */
   constructor(generate: (keySpec: ImportKeySpec) => Promise<StoredImportKey>) {
@@ -33,25 +40,26 @@ export class ImportKeyPool {
   /** A pair that was made ahead, the oldest first, or one that is made now. */
   async take(keySpec: ImportKeySpec): Promise<StoredImportKey> {
     const ready = this.#ready.get(keySpec)?.shift();
+    this.#asked.add(keySpec);
     this.#fill();
     return ready ?? (await this.#generate(keySpec));
   }
 
-  /** Begins to make pairs ahead. */
+  /** Begins to make pairs ahead, a moment later or when somebody asks for one. */
   warm(): void {
     this.#isWarm = true;
-    this.#fill();
+    this.#fillAfter(START_DELAY_MS);
   }
 
   /** Ends that, and waits for the pair that is being made. */
   async close(): Promise<void> {
     this.#isWarm = false;
-    clearTimeout(this.#pause);
+    clearTimeout(this.#later);
     await this.#filling;
   }
 
   #fill(): void {
-    if (!this.#isWarm || this.#filling !== undefined || this.#pause !== undefined) return;
+    if (!this.#isWarm || this.#filling !== undefined || this.#isPausing) return;
     this.#filling = this.#fillUp().finally(() => (this.#filling = undefined));
   }
 
@@ -61,7 +69,8 @@ export class ImportKeyPool {
         this.#ready.get(next)?.push(await this.#generate(next));
       } catch {
         // Whoever asks for a pair is told why none can be made; here it is only tried again later.
-        this.#pauseFilling();
+        this.#isPausing = true;
+        this.#fillAfter(PAUSE_MS);
         return;
       }
     }
@@ -69,18 +78,23 @@ export class ImportKeyPool {
 
   /** The size of which the fewest are ready, the smallest modulus first; undefined where all are there. */
   #emptiest(): ImportKeySpec | undefined {
-    const [next] = IMPORT_KEY_SPECS.filter((keySpec) => this.readyCount(keySpec) < READY_MAX[keySpec]).toSorted(
+    const [next] = IMPORT_KEY_SPECS.filter((keySpec) => this.readyCount(keySpec) < this.#wanted(keySpec)).toSorted(
       (a, b) => this.readyCount(a) - this.readyCount(b),
     );
     return next;
   }
 
-  #pauseFilling(): void {
+  #wanted(keySpec: ImportKeySpec): number {
+    return this.#asked.has(keySpec) ? READY_MAX : READY_AT_FIRST;
+  }
+
+  #fillAfter(delayMs: number): void {
     if (!this.#isWarm) return;
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => {
+      this.#isPausing = false;
       this.#fill();
-    }, PAUSE_MS);
-    this.#pause.unref();
+    }, delayMs);
+    this.#later.unref();
   }
 }

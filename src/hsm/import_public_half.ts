@@ -19,7 +19,7 @@ import {
   CKM_RSA_PKCS,
   CKO_SECRET_KEY,
 } from '../token/cryptoki.js';
-import { Job, type AttributeValue, type JobResult, type ObjectRef } from '../token/job.js';
+import type { AttributeValue, Job, JobResult, ObjectRef } from '../token/job.js';
 import { pointFromAttribute } from '../token/public_key.js';
 import { template } from '../token/template.js';
 import type { Curve, CurveName } from '../wire/curve.js';

@@ -35,10 +35,13 @@ export const CURVE_OIDS = {
   secp384r1: Buffer.from('06052b81040022', 'hex'),
 } as const;
 
+function octets(text: string | undefined): Buffer {
+  return Buffer.from(text ?? '', 'base64url');
+}
+
 /** The scalar and the uncompressed point of an EC key. */
 export function ecNumbers(key: KeyObject): { readonly scalar: Buffer; readonly point: Buffer } {
   const { d, x, y } = key.export({ format: 'jwk' });
-  const octets = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64url');
   return { scalar: octets(d), point: Buffer.concat([Buffer.of(4), octets(x), octets(y)]) };
 }
 

@@ -171,7 +171,6 @@ for (const kind of tokenKinds()) {
     });
 
     it('answers a blob whose padding is right and one whose padding is wrong in one time class', async () => {
-      const block = (first: number): Buffer => Buffer.concat([Buffer.of(first), randomBytes(255)]);
       const raw = (octets: Uint8Array): Uint8Array =>
         publicEncrypt({ key: publicKeyOf(importKey), padding: constants.RSA_NO_PADDING }, octets);
       const probes = {
@@ -268,6 +267,10 @@ for (const kind of tokenKinds()) {
 
 function publicKeyOf({ publicKey }: StoredImportKey): KeyObject {
   return createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
+}
+
+function block(first: number): Buffer {
+  return Buffer.concat([Buffer.of(first), randomBytes(255)]);
 }
 
 function oaepWithLabel(key: StoredImportKey): Uint8Array {

@@ -99,6 +99,12 @@ function unknownToAws(keySpec: KeySpec, algorithm: ImportWrappingAlgorithm, wrap
   return isTooLong ? 'the PKCS#8 of P-521 is longer than OAEP carries under RSA_2048' : null;
 }
 
+function held<Key, Value>(values: ReadonlyMap<Key, Value>, key: Key): Value {
+  const value = values.get(key);
+  if (value === undefined) throw new Error(`${String(key)} was not made`);
+  return value;
+}
+
 for (const kind of tokenKinds()) {
   describe(`material of every spec, by every algorithm, under every wrapping key, into ${kind}`, function () {
     this.timeout(120_000);
@@ -122,11 +128,11 @@ for (const kind of tokenKinds()) {
             const unknown = unknownToAws(keySpec, algorithm, wrapping);
             const refusal = unknown ?? imports.refusalOfImport(keySpec, algorithm);
             if (refusal !== undefined) {
-              this.test!.title += ` (skipped: ${refusal})`;
+              this.runnable().title += ` (skipped: ${refusal})`;
               this.skip();
             }
-            const material = materials.get(keySpec)!;
-            const importKey = importKeys.get(wrapping)!;
+            const material = held(materials, keySpec);
+            const importKey = held(importKeys, wrapping);
             const imported = await imports.importMaterial({
               importKey,
               algorithm,
