@@ -9,12 +9,16 @@ import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js
 import { TrailFile } from '../../src/adapters/trail_file.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
 import type { TrailEvent } from '../../src/audit/trail_event.js';
+import { importCapabilitiesOf } from '../../src/hsm/import_strategy.js';
+import { RegionImportTokens } from '../../src/import/import_token.js';
+import { Deadlines } from '../../src/kms/deadlines.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
 import type { KeyHsm, Replicator } from '../../src/kms/ports.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import { serveAws, type AwsServer, type RequestOutcome } from '../../src/surfaces/aws/server.js';
 import { NO_IMPORT } from './no_import.js';
-import { makeRegionToken } from './region_token.js';
+import { makeRegionToken, type RegionToken } from './region_token.js';
+import { SoftwareImportHsm, SoftwareImportTokens } from './software_import_hsm.js';
 import { SoftwareKeyHsm } from './software_key_hsm.js';
 import { ACCOUNT, RecordingReplicator, ROOT } from './software_region.js';
 import type { SoftwareTokenKind } from './token_directory.js';
@@ -35,6 +39,8 @@ export interface RegionFixture {
   events(): Promise<readonly TrailEvent[]>;
   /** An unmodified SDK client; retries are off. */
   client(overrides?: { readonly region?: string; readonly secretAccessKey?: string }): KMSClient;
+  /** Moves the region's clock, and waits for what falls due. */
+  advance(byMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,14 +50,30 @@ export const FIXTURE_CREDENTIAL = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey:
 /** An HSM that a fixture is built on, and what it takes to end it. */
 export interface FixtureHsm {
   readonly hsm: KeyHsm;
+  readonly imports: FixtureImports;
   close(): Promise<void>;
+}
+
+/** What a fixture takes imported material in by. */
+export type FixtureImports = (home: KeyHome) => Pick<KmsRegion, 'importHsm' | 'importTokens'>;
+
+/** Imports of a real token; octets may be outside it where the token cannot unwrap by itself. */
+export function importsOf(token: Pick<RegionToken, 'hsm' | 'profile'>): FixtureImports {
+  return ({ partition, region }) => {
+    const imports = token.hsm.openImports(importCapabilitiesOf(token.profile, { outsideToken: 'allow' }));
+    return { importHsm: imports, importTokens: new RegionImportTokens(imports, { partition, region }) };
+  };
 }
 
 /** Makes a region's HSM on a scratch token, or the double. */
 export async function makeFixtureHsm(kind: FixtureToken): Promise<FixtureHsm> {
-  if (kind === 'double') return { hsm: new SoftwareKeyHsm(), close: async () => undefined };
+  if (kind === 'double') {
+    const hsm = new SoftwareKeyHsm();
+    const imports = { importHsm: new SoftwareImportHsm(hsm), importTokens: new SoftwareImportTokens() };
+    return { hsm, imports: () => imports, close: async () => undefined };
+  }
   const token = await makeRegionToken(kind);
-  return { hsm: token.hsm, close: () => token.close() };
+  return { hsm: token.hsm, imports: importsOf(token), close: () => token.close() };
 }
 
 /** What replication in a fixture is built over. */
@@ -69,6 +91,7 @@ export interface ReplicatorParts {
  */
 export async function makeRegionFixture(options: {
   readonly hsm: KeyHsm;
+  readonly imports?: FixtureImports;
   readonly name?: string;
   readonly replicator?: (parts: ReplicatorParts) => Replicator;
 }): Promise<RegionFixture> {
@@ -86,12 +109,15 @@ export async function makeRegionFixture(options: {
     store,
     materials: new SqliteMaterialStore(database, store),
     hsm: options.hsm,
-    ...NO_IMPORT,
+    ...(options.imports?.(home) ?? NO_IMPORT),
     replicator,
     clock,
     events: trail,
-    deadlines: { changed: () => undefined },
+    deadlines: { changed: () => deadlines.changed() },
   };
+  const failures: unknown[] = [];
+  const deadlines = new Deadlines(region, { report: (failure) => failures.push(failure) });
+  await deadlines.start();
   const outcomes: RequestOutcome[] = [];
   const server = await serveAws(
     {
@@ -129,7 +155,13 @@ export async function makeRegionFixture(options: {
       clients.push(client);
       return client;
     },
+    advance: async (byMs) => {
+      clock.advance(byMs);
+      await deadlines.runDue();
+      if (failures.length > 0) throw failures[0];
+    },
     close: async () => {
+      await deadlines.stop();
       for (const client of clients) client.destroy();
       await server.close();
       await trailFile.close();

@@ -14,7 +14,7 @@ import type { Transport } from '../../src/replication/ports.js';
 import { openRosterBook } from '../../src/replication/roster_book.js';
 import { thumbprint, type PublicJwk } from '../../src/wire/p384.js';
 import { isReject } from '../../src/wire/refusal.js';
-import { makeRegionFixture, type RegionFixture } from './region_fixture.js';
+import { importsOf, makeRegionFixture, type RegionFixture } from './region_fixture.js';
 import { makeRegionToken, type RegionToken } from './region_token.js';
 import type { SoftwareTokenKind } from './token_directory.js';
 
@@ -85,6 +85,7 @@ async function openRegion(
   const fixture = await makeRegionFixture({
     name: member.name,
     hsm: member.token.hsm,
+    imports: importsOf(member.token),
     replicator: ({ home, database, store, clock }) => {
       const journal = new SqliteJournal(database);
       const roster = openRosterBook({ journal, partition: PARTITION, authorityKid: partition.authorityKid });
