@@ -6,7 +6,8 @@ import { CKA_ID, CKA_LABEL } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
-import { labTokens, REGIONS, type AttackLab } from '../support/attack_lab.js';
+import type { AttackLab } from '../support/attack_lab.js';
+import { labTokens, REGIONS } from '../support/lab_regions.js';
 import { countObjects } from '../support/lab_token.js';
 
 /** What a commit throws at which the process ends. */
@@ -119,7 +120,10 @@ describe('an adversary who ends processes and restores copies', function () {
             const held = [await lab.A.token.hsm.ephemeralCount(), await lab.B.token.hsm.ephemeralCount()];
             expect(held, what).to.deep.equal([0, 0]);
             const ports = crashing(letter)().ports;
-            await lab.open(letter, { ...('A' in ports ? ports.A : ports.B), database: lab.region(letter).databasePath });
+            await lab.open(letter, {
+              ...('A' in ports ? ports.A : ports.B),
+              database: lab.region(letter).databasePath,
+            });
             lab.network.drop();
           }
         }
@@ -180,23 +184,26 @@ describe('an adversary who ends processes and restores copies', function () {
     expect(await useOf(lab, B, keyId)).to.equal('usable');
   });
 
-  attack('A35 a destination that was restored to the state between its offer and the transfer installs nothing from it', async (lab) => {
-    const { A, B } = lab;
-    const keyId = await lab.createKey(A);
-    await lab.replicate(A, keyId, B);
-    const offer = await lab.until('M1');
-    const snapshot = `${B.databasePath}.snapshot`;
-    B.database.prepare('VACUUM INTO ?').run(snapshot);
-    await lab.network.deliver(A.name, offer.octets);
-    const transfer = await lab.until('M2');
-    const restored = await lab.open('B', { database: snapshot });
-    lab.network.drop();
-    await lab.network.deliver(B.name, transfer.octets);
-    expect(await useOf(lab, restored, keyId)).to.equal('NotFoundException');
-    expect(await restored.token.hsm.ephemeralCount()).to.equal(0);
-    const abort = lab.network.waiting.find(({ label }) => label === 'MX');
-    expect(abort, 'the source is told').to.not.equal(undefined);
-    await lab.run();
-    expect(await useOf(lab, restored, keyId), 'a new session brings the key').to.equal('usable');
-  });
+  attack(
+    'A35 a destination that was restored to the state between its offer and the transfer installs nothing from it',
+    async (lab) => {
+      const { A, B } = lab;
+      const keyId = await lab.createKey(A);
+      await lab.replicate(A, keyId, B);
+      const offer = await lab.until('M1');
+      const snapshot = `${B.databasePath}.snapshot`;
+      B.database.prepare('VACUUM INTO ?').run(snapshot);
+      await lab.network.deliver(A.name, offer.octets);
+      const transfer = await lab.until('M2');
+      const restored = await lab.open('B', { database: snapshot });
+      lab.network.drop();
+      await lab.network.deliver(B.name, transfer.octets);
+      expect(await useOf(lab, restored, keyId)).to.equal('NotFoundException');
+      expect(await restored.token.hsm.ephemeralCount()).to.equal(0);
+      const abort = lab.network.waiting.find(({ label }) => label === 'MX');
+      expect(abort, 'the source is told').to.not.equal(undefined);
+      await lab.run();
+      expect(await useOf(lab, restored, keyId), 'a new session brings the key').to.equal('usable');
+    },
+  );
 });

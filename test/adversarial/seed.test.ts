@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { lengthPrefixed, utf8 } from '../../src/bytes.js';
 import { expectedKey } from '../../src/hsm/strategy/software_agreement.js';
 import { attacksOn, useOf } from '../support/attack.js';
-import { labTokens, type AttackLab, type LabRegion } from '../support/attack_lab.js';
+import type { AttackLab, LabRegion } from '../support/attack_lab.js';
+import { labTokens } from '../support/lab_regions.js';
 import { materialIdOf, wrapKwp } from '../support/compromised_hsm.js';
 import { partsOf, resigned, signTexts } from '../support/forgery.js';
 
@@ -19,7 +20,9 @@ interface Routed {
 }
 
 function routedOf(message: { readonly to: string; readonly octets: Uint8Array }): Routed {
-  const [, kind = '', keyId = '', from = '', jws = '', context = '', birth = ''] = Buffer.from(message.octets).toString().split(' ');
+  const [, kind = '', keyId = '', from = '', jws = '', context = '', birth = ''] = Buffer.from(message.octets)
+    .toString()
+    .split(' ');
   return { to: message.to, kind, keyId, from, jws, context, birth };
 }
 
@@ -33,7 +36,10 @@ describe('the same adversary against the five steps alone (profile seed), where 
 
   /** Asks a region for an offer in somebody's name, which nobody checks. */
   async function offerOf(lab: AttackLab, region: LabRegion, keyId: string, from: LabRegion): Promise<Routed> {
-    await lab.network.deliver(region.name, octetsOf({ kind: 'order', keyId, from: from.name, jws: '-', context: '-', birth: '-' }));
+    await lab.network.deliver(
+      region.name,
+      octetsOf({ kind: 'order', keyId, from: from.name, jws: '-', context: '-', birth: '-' }),
+    );
     const offer = lab.network.waiting.pop();
     if (offer === undefined) throw new Error('no offer was made');
     return routedOf(offer);
@@ -71,7 +77,10 @@ describe('the same adversary against the five steps alone (profile seed), where 
       for (let time = 0; time < 3; time += 1) await lab.network.deliver(A.name, octetsOf(offer));
       const transfers = lab.network.waiting.map(routedOf).filter(({ kind }) => kind === 'transfer');
       expect(transfers).to.have.lengthOf(3);
-      expect(new Set(transfers.map(({ jws }) => partsOf(jws).payload['raka'])).size, 'agreement keys that it made').to.equal(3);
+      expect(
+        new Set(transfers.map(({ jws }) => partsOf(jws).payload['raka'])).size,
+        'agreement keys that it made',
+      ).to.equal(3);
       expect(A.audit.refusals()).to.deep.equal([]);
     },
     seed,
@@ -98,16 +107,26 @@ describe('the same adversary against the five steps alone (profile seed), where 
       const rwk = expectedKey(suite, { z: own.computeSecret(rakb), salt: new Uint8Array(48), fixedInfo, octets: 32 });
       const materialId = materialIdOf(planted, keyId);
       const { header } = partsOf(honest.jws);
-      const jws = await signTexts(lab.signer(C), { ...header, kid: C.kid }, {
-        suite,
-        raka: own.getPublicKey().toString('base64url'),
-        wrapped: [{ materialId, len: 32, blob: wrapKwp(rwk, planted).toString('base64url') }],
-      });
-      const context = JSON.parse(Buffer.from(honest.context, 'base64url').toString()) as { materials: { materialId: string }[] };
+      const jws = await signTexts(
+        lab.signer(C),
+        { ...header, kid: C.kid },
+        {
+          suite,
+          raka: own.getPublicKey().toString('base64url'),
+          wrapped: [{ materialId, len: 32, blob: wrapKwp(rwk, planted).toString('base64url') }],
+        },
+      );
+      const context = JSON.parse(Buffer.from(honest.context, 'base64url').toString()) as {
+        materials: { materialId: string }[];
+      };
       context.materials[0]!.materialId = materialId;
       await lab.network.deliver(
         B.name,
-        octetsOf({ ...honest, jws: jws.toString(), context: Buffer.from(JSON.stringify(context)).toString('base64url') }),
+        octetsOf({
+          ...honest,
+          jws: jws.toString(),
+          context: Buffer.from(JSON.stringify(context)).toString('base64url'),
+        }),
       );
       expect(await useOf(lab, B, keyId)).to.equal('usable');
       expect(B.store.key(keyId as never)?.multiRegion?.primaryRegion, 'whose B thinks it is').to.equal(A.name);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { RefusalCode } from '../../src/wire/refusal.js';
-import { AttackLab, type BeginOptions, type LabRegion, type RegionLetter } from './attack_lab.js';
+import { AttackLab, type BeginOptions, type LabRegion } from './attack_lab.js';
+import type { RegionLetter } from './lab_regions.js';
 import type { LabToken } from './lab_token.js';
 
 /** The attack itself, and what it may leave as its note. */
@@ -46,7 +47,9 @@ export function rowsOf(region: LabRegion): readonly Row[] {
       .all()
       .map((row): Row => [
         String(name),
-        ...Object.values(row).map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value)),
+        ...Object.values(row).map((value) =>
+          value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+        ),
       ]),
   );
 }
@@ -113,7 +116,10 @@ export async function expectRefusal(
   }
   if (expectation.ends === true) {
     const open = at.journal.openDestinationSessions().filter((session) => session.state !== 'INSTALLED');
-    expect(open.map((session) => session.state), 'sessions that go on').to.have.lengthOf(expectation.otherOffers ?? 0);
+    expect(
+      open.map((session) => session.state),
+      'sessions that go on',
+    ).to.have.lengthOf(expectation.otherOffers ?? 0);
     expect(await at.token.hsm.ephemeralCount(), 'ephemeral objects').to.equal(expectation.otherOffers ?? 0);
   }
 }
