@@ -49,7 +49,14 @@ async function receive(binding: MaterialBinding): Promise<StoredMaterial> {
   const keys = await hsm.agree({ key: rakb, peerPoint: source.point, suite, fixedInfo, salt, direction: 'unwrap' });
   const blob = keyWrapPad(source.rwk(rakb.point, suite, salt, fixedInfo.rwk), material);
   const { materialId } = binding;
-  const wrapped = { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, publicKey: null, blob } as const;
+  const wrapped = {
+    materialId,
+    class: 'CKO_SECRET_KEY',
+    keyType: 'CKK_AES',
+    lengthOctets: 32,
+    publicKey: null,
+    blob,
+  } as const;
   const received = await hsm.unwrap(keys, wrapped, binding);
   await hsm.release(rakb, keys);
   return received;
