@@ -13,6 +13,7 @@
 
 #include "../src/executor.h"
 #include "../src/pin_source.h"
+#include "import_fuzz.h"
 #include "program_writer.h"
 
 namespace keyferry {
@@ -351,6 +352,7 @@ int run(int argc, char** argv) {
   }
   if (what == "fuzz") {
     fuzz(jobs);
+    fuzz_import(jobs);
     return 0;
   }
   const char* deep_binding = getenv("KEYFERRY_DEEPBIND");
