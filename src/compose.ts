@@ -14,6 +14,7 @@ import { ConfigError } from './errors.js';
 import { RegionHsm } from './hsm/region_hsm.js';
 import { importCapabilitiesOf } from './hsm/import_strategy.js';
 import { RegionImportTokens } from './import/import_token.js';
+import { EXPIRATION_METRIC, secondsUntilExpiration } from './kms/expiration_metric.js';
 import { Deadlines } from './kms/deadlines.js';
 import type { KmsRegion } from './kms/region.js';
 import { ReplicaImportWatch } from './kms/multi_region_sync.js';
@@ -215,7 +216,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   );
   closers.add(() => server.close());
   const admin = await serveAdmin(
-    administrationOf({ config, hsm, opened, agent, events, time }),
+    administrationOf({ config, hsm, opened, agent, events, kms, time }),
     join(config.directory, 'admin.sock'),
   );
   closers.add(() => admin.close());
@@ -247,9 +248,10 @@ function administrationOf(parts: {
   readonly opened: ConfiguredToken;
   readonly agent: ReplicationAgent;
   readonly events: EventBuffer;
+  readonly kms: KmsRegion;
   readonly time: LabClock;
 }): RegionAdmin {
-  const { config, hsm, opened, agent, events, time } = parts;
+  const { config, hsm, opened, agent, events, kms, time } = parts;
   return {
     status: async () => ({
       region: config.region,
@@ -278,6 +280,7 @@ function administrationOf(parts: {
       return { kid: key.kid, enrolment: await enrolmentOf(config, hsm, opened, key, challenge) };
     },
     destroySigningKey: (kid) => hsm.destroySigningKey(kid),
+    metrics: () => ({ [EXPIRATION_METRIC]: secondsUntilExpiration(kms) }),
     time,
   };
 }

@@ -150,6 +150,15 @@ describe('replication in a lab of programs', function () {
     const { KeyMetadata: metadata } = await client('eu-west-1').send(new CreateKeyCommand({}));
     expect((metadata?.CreationDate?.getTime() ?? 0) - Date.now()).to.be.within(172_700_000, 172_900_000);
     await ferry();
+    expect(await run('clock', 'show')).to.have.nested.property('offsetMs.us-east-1', 172_800_000);
+    const { stdout } = await keyferry('clock', 'show', '--dir', lab.dir);
+    expect(stdout).to.match(/eu-west-1 +\d{4}-\d\d-\d\dT[\d:.]+Z +\+2d/u);
+  });
+
+  it('goes back to the machine’s time, and goes on replicating', async () => {
+    const { offsetMs } = await run<{ offsetMs: Readonly<Record<string, number>> }>('clock', 'reset');
+    expect(offsetMs).to.deep.equal({ 'us-east-1': 0, 'eu-west-1': 0 });
+    await ferry();
   });
 
   it('goes on under a new RSK, and refuses a roster change that cannot be', async () => {

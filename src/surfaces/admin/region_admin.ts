@@ -33,6 +33,8 @@ export interface RegionAdmin {
   makeSigningKey(challenge: string): Promise<{ readonly kid: string; readonly enrolment: string }>;
   /** Destroys an RSK that no roster lists any more. */
   destroySigningKey(kid: string): Promise<void>;
+  /** What is measured at this moment: each metric with its values by key. */
+  metrics(): Readonly<Record<string, readonly { readonly keyId: string; readonly seconds: number }[]>>;
   /** The region's time; moving it is refused outside lab mode. */
   readonly time: LabTime;
 }

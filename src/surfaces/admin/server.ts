@@ -29,6 +29,7 @@ class FormError extends Error {}
  *
  * - `GET /status`; `GET /events?after=N&wait=MS&max=N`: `{"events": [{"number", "event"}]}`;
  * - `POST /roster` `{"rosters": [JWS, …]}`: `{"epoch"}`; `POST /rsk` `{"challenge"}`: `{"kid", "enrolment"}`; `DELETE /rsk/KID`;
+ * - `GET /metrics`: values by metric and key;
  * - `GET /clock`, `POST /clock` `{"milliseconds"}` (moves it forward), `DELETE /clock` (takes every move back): `{"now", "offsetMs"}`.
  *
  * @throws {@link ConfigError} `ERR_CONFIG_STATE` where another process answers on the socket
@@ -58,6 +59,8 @@ async function answer(admin: RegionAdmin, request: IncomingMessage, response: Se
       case 'DELETE /rsk':
         await admin.destroySigningKey(item ?? '');
         return sendJson(response, 200, {});
+      case 'GET /metrics':
+        return sendJson(response, 200, admin.metrics());
       case 'GET /clock':
         return sendJson(response, 200, admin.time.read());
       case 'POST /clock':

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { secondsUntilExpiration } from '../../../src/kms/expiration_metric.js';
 import { Deadlines } from '../../../src/kms/deadlines.js';
 import type { KeyId } from '../../../src/kms/key_id.js';
 import { cancelKeyDeletion } from '../../../src/kms/operations/cancel_key_deletion.js';
@@ -47,6 +48,7 @@ describe('What waits for time', () => {
       const stored = software.region.store.key(keyId as KeyId)?.currentMaterial;
       if (stored === null || stored === undefined) throw new Error('nothing was imported');
       expect(isOnDisk(stored.exportedKeyToken)).to.equal(true);
+      expect(secondsUntilExpiration(software.region)).to.deep.equal([{ keyId, seconds: 86_400 }]);
       software.clock.ms = ValidTo.getTime() - 1;
       await software.deadlines.runDue();
       expect(await metadata()).to.have.property('KeyState', 'Enabled');
@@ -66,7 +68,7 @@ describe('What waits for time', () => {
         eventName: 'DeleteExpiredKeyMaterial',
         serviceEventDetails: { keyId, keyMaterialId: KeyMaterialId },
       });
-      expect(software.region.materials.expiringKeys()).to.deep.equal([]);
+      expect(secondsUntilExpiration(software.region)).to.deep.equal([]);
     });
 
     it('stops every use until the same material is imported again, which brings back what it encrypted', async () => {

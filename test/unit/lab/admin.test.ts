@@ -42,6 +42,7 @@ describe('the administration socket of a region', () => {
       },
       makeSigningKey: async (challenge) => ({ kid: 'kid', enrolment: challenge }),
       destroySigningKey: async (kid) => void calls.push(kid),
+      metrics: () => ({ SecondsUntilKeyMaterialExpiration: [{ keyId: 'a', seconds: 60 }] }),
       time: {
         read: () => ({ now: '2026-01-01T00:00:00.000Z', offsetMs: 7 }),
         advance: async (milliseconds) => {
@@ -84,6 +85,9 @@ describe('the administration socket of a region', () => {
       offsetMs: 5,
     });
     expect(await askAdmin(socket, { method: 'GET', path: '/clock' })).to.have.property('offsetMs', 7);
+    expect(await askAdmin(socket, { method: 'GET', path: '/metrics' })).to.deep.equal({
+      SecondsUntilKeyMaterialExpiration: [{ keyId: 'a', seconds: 60 }],
+    });
     expect(await askAdmin(socket, { method: 'DELETE', path: '/clock' })).to.have.property('offsetMs', 0);
     expect(calls).to.deep.equal([['a', 'b'], 'some-kid']);
   });
