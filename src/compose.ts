@@ -202,6 +202,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   time.onMoved(async () => {
     deadlines.changed();
     await deadlines.runDue();
+    watch.ask();
   });
 
   const server = await serveAws(

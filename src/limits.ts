@@ -38,6 +38,8 @@ export const LIMITS = {
   kmsDeadlinePauseMsMax: 30_000,
   /** How often replicas are asked whether they have imported what a primary waits to rotate to, milliseconds. */
   kmsReplicaImportWatchMs: 10_000,
+  /** How often the replicas of a primary that waits for their end are asked, milliseconds of the region's clock. */
+  kmsReplicaDeletionWatchMs: 60 * 60 * 1000,
   /** Keys and materials that are due and read at once. */
   kmsDueBatchMax: 100,
   /** After which time whoever used destroyed material has ended, milliseconds: what was loaded meanwhile is unloaded. */

@@ -155,6 +155,11 @@ export class SqliteKeyStore implements KeyStore {
     this.#forget(record.keyId);
   }
 
+  removeReplica(keyId: KeyId, region: string): void {
+    this.#sql.deleteReplica.run(keyId, region);
+    this.#forget(keyId);
+  }
+
   setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void {
     this.#sql.setState.run(state, deletion?.windowDays ?? null, deletion?.dateMs ?? null, keyId);
     this.#forget(keyId);
@@ -245,6 +250,7 @@ const STATEMENTS = {
   putReplica: `INSERT INTO key_replicas (key_id, region, standing, failure, description, policy, tags)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_id, region) DO UPDATE SET standing = excluded.standing,
     failure = excluded.failure, description = excluded.description, policy = excluded.policy, tags = excluded.tags`,
+  deleteReplica: 'DELETE FROM key_replicas WHERE key_id = ? AND region = ?',
   deleteReplicas: 'DELETE FROM key_replicas WHERE key_id = ?',
 } as const;
 type StatementName = keyof typeof STATEMENTS;

@@ -3,7 +3,7 @@ import type { DueMaterial, ImportParameters, MaterialStore } from '../kms/materi
 import type { MaterialVersion } from '../kms/material_version.js';
 import type { ServiceEvent } from '../kms/ports.js';
 import type { Database, SqlRow, SqlStatement } from './database.js';
-import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, versionFromRow } from './key_rows.js';
+import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, textOrNull, versionFromRow } from './key_rows.js';
 import type { SqliteKeyStore } from './key_store_sqlite.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -31,6 +31,12 @@ const MIGRATIONS: readonly string[] = [
     material_id TEXT NOT NULL,
     PRIMARY KEY (key_id, material_id, region),
     FOREIGN KEY (key_id, material_id) REFERENCES key_materials (key_id, material_id) ON DELETE CASCADE
+  ) STRICT;`,
+  `CREATE TABLE deleted_replicas (
+    key_id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    told_generation TEXT,
+    PRIMARY KEY (key_id, source)
   ) STRICT;`,
 ];
 
@@ -150,6 +156,25 @@ export class SqliteMaterialStore implements MaterialStore {
       .map((row) => ({ keyId: keyIdOf(row), materialId: text(row, 'material_id') }));
   }
 
+  putDeletedReplica(keyId: KeyId, source: string): void {
+    this.#sql.putDeletedReplica.run(keyId, source, null);
+  }
+
+  deletedReplica(keyId: string, source: string): bigint | null | undefined {
+    const row = this.#sql.deletedReplica.get(keyId, source);
+    if (row === undefined) return undefined;
+    const told = textOrNull(row, 'told_generation');
+    return told === null ? null : BigInt(told);
+  }
+
+  tellDeletedReplica(keyId: string, source: string, generation: bigint): void {
+    this.#sql.putDeletedReplica.run(keyId, source, generation.toString());
+  }
+
+  keysAwaitingReplicaDeletion(): readonly KeyId[] {
+    return this.#sql.keysAwaitingReplicaDeletion.all().map(keyIdOf);
+  }
+
   putEvent(event: ServiceEvent): void {
     this.#sql.putEvent.run(event.eventId, JSON.stringify(event));
   }
@@ -198,6 +223,10 @@ const STATEMENTS = {
   replicasWithMaterial: 'SELECT region FROM replica_materials WHERE key_id = ? AND material_id = ?',
   materialsAwaitingReplicas: `SELECT key_id, material_id FROM key_materials JOIN keys USING (key_id)
     WHERE multi_region_type = 'PRIMARY' AND material_state = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION'`,
+  putDeletedReplica: `INSERT INTO deleted_replicas (key_id, source, told_generation) VALUES (?, ?, ?)
+    ON CONFLICT (key_id, source) DO UPDATE SET told_generation = excluded.told_generation`,
+  deletedReplica: 'SELECT told_generation FROM deleted_replicas WHERE key_id = ? AND source = ?',
+  keysAwaitingReplicaDeletion: "SELECT key_id FROM keys WHERE key_state = 'PendingReplicaDeletion'",
   putEvent: 'INSERT INTO service_events (event_id, event) VALUES (?, ?)',
   events: 'SELECT event FROM service_events ORDER BY event_number LIMIT ?',
   removeEvent: 'DELETE FROM service_events WHERE event_id = ?',

@@ -83,6 +83,7 @@ export class Deadlines {
 
   #look(): void {
     if (this.#region.clock.monotonicMs() < this.#notBeforeMs) return;
+    this.#nextDueMs = this.#region.materials.nextDueMs();
     const isDue = this.#nextDueMs !== null && this.#nextDueMs <= this.#region.clock.nowMs();
     if (isDue || this.#isUnfinished) void this.runDue();
   }
@@ -169,6 +170,9 @@ export class Deadlines {
       if (record?.state !== 'PendingDeletion' || dateMs === null || dateMs > nowMs) return [];
       const ended = materials.versions(keyId).flatMap((version) => version.material ?? []);
       this.#deleting(keyId);
+      if (record.multiRegion?.type === 'REPLICA') {
+        materials.putDeletedReplica(keyId, record.multiRegion.primaryRegion);
+      }
       store.deleteKey(keyId);
       materials.putEvent({
         eventId: randomUUID(),

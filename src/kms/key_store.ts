@@ -62,6 +62,8 @@ export interface KeyStore {
   replica(keyId: KeyId, region: string): ReplicaRecord | undefined;
   /** Records a replica, or replaces what was recorded of it. */
   putReplica(keyId: KeyId, replica: ReplicaRecord): void;
+  /** Forgets a replica that its region has deleted. */
+  removeReplica(keyId: KeyId, region: string): void;
   /** Puts a key into a state; with what is known of its deletion, where it is to be deleted. */
   setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void;
   /** Replaces a replica's record and adds the material that came. */

@@ -53,6 +53,14 @@ export interface MaterialStore {
   /** On primaries: material that waits until every replica has imported it. */
   materialsAwaitingReplicas(): readonly DueMaterial[];
 
+  /** A replica goes: its source is still to be told. */
+  putDeletedReplica(keyId: KeyId, source: string): void;
+  /** The highest generation by whose refusal the source was told; null before, undefined where no replica was deleted. */
+  deletedReplica(keyId: string, source: string): bigint | null | undefined;
+  tellDeletedReplica(keyId: string, source: string, generation: bigint): void;
+  /** On primaries that wait for the end of their replicas: all of them. */
+  keysAwaitingReplicaDeletion(): readonly KeyId[];
+
   /** Keeps an event until {@link removeEvent}; call inside the transaction of what happened. */
   putEvent(event: ServiceEvent): void;
   /** Events that were not delivered yet, oldest first. */

@@ -15,16 +15,17 @@ export function synchronizeReplicas(
 }
 
 /**
- * Asks the replicas, from time to time, whether they have imported the material that a primary waits to rotate to: their answer
- * comes with the confirmation of a synchronisation.
+ * Asks the replicas, from time to time, what a primary waits for: whether they have imported the material that it is to rotate to,
+ * and whether they were deleted. Their answer is the confirmation of a synchronisation, or its refusal.
  */
 export class ReplicaImportWatch {
-  readonly #region: Pick<KmsRegion, 'store' | 'materials' | 'replicator'>;
+  readonly #region: Pick<KmsRegion, 'store' | 'materials' | 'replicator' | 'clock'>;
   readonly #report: (failure: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
+  #askedMs = 0;
 
   constructor(
-    region: Pick<KmsRegion, 'store' | 'materials' | 'replicator'>,
+    region: Pick<KmsRegion, 'store' | 'materials' | 'replicator' | 'clock'>,
     options: { readonly report: (failure: unknown) => void },
   ) {
     this.#region = region;
@@ -38,6 +39,22 @@ export class ReplicaImportWatch {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** A replica lives for a week at least after its deletion is scheduled: it is asked every hour of the region's clock. */
+  #askForDeletions(): boolean {
+    const { store, materials, clock } = this.#region;
+    const nowMs = clock.nowMs();
+    if (Math.abs(nowMs - this.#askedMs) < LIMITS.kmsReplicaDeletionWatchMs) return false;
+    this.#askedMs = nowMs;
+    const waiting = materials.keysAwaitingReplicaDeletion();
+    store.transaction(() => {
+      for (const keyId of waiting) {
+        const record = store.key(keyId);
+        if (record !== undefined) synchronizeReplicas(this.#region, record);
+      }
+    });
+    return waiting.length > 0;
   }
 
   /** Asks those replicas of which it is not known that they have the material. */
@@ -54,6 +71,7 @@ export class ReplicaImportWatch {
         });
         asked ||= lacking.length > 0;
       }
+      asked = this.#askForDeletions() || asked;
       if (asked) replicator.wake();
     } catch (error) {
       this.#report(error);

@@ -5,10 +5,12 @@ import type { KeyOrigin, KeyRecord, MaterialRecord } from './key_record.js';
 import type { ReplicaRecord } from './key_store.js';
 import type { KeyState } from './key_state.js';
 import { stateWith } from './material_change.js';
-import { isPermanent, pendingVersion } from './material_version.js';
+import { isPermanent, pendingVersion, type MaterialVersion } from './material_version.js';
 import { importedIdentity, synchronizedVersions } from './replicated_import.js';
 import { defaultPolicy } from './policy.js';
 import type { KmsRegion } from './region.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 type Installation = Parameters<ReplicatedKeys['install']>[0];
 
@@ -65,7 +67,10 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
 
   standing(keyId: string, source: string): ReturnType<ReplicatedKeys['standing']> {
     const record = this.#record(keyId);
-    if (record === undefined) return { state: 'unknown', materialIds: [] };
+    if (record === undefined) {
+      const wasDeleted = this.#region.materials.deletedReplica(keyId, source) !== undefined;
+      return { state: 'unknown', materialIds: [], ...(wasDeleted && { wasDeleted }) };
+    }
     const { multiRegion } = record;
     if (multiRegion?.type !== 'REPLICA' || multiRegion.primaryRegion !== source) {
       return { state: 'conflict', materialIds: [] };
@@ -170,6 +175,41 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     this.#settle(keyId, destination, { standing: 'ACTIVE', failure: null });
   }
 
+  refuseDeleted(keyId: string, source: string, generation: bigint): boolean {
+    const { store, materials } = this.#region;
+    return store.transaction(() => {
+      const told = materials.deletedReplica(keyId, source);
+      if (told === undefined || (told !== null && generation > told)) return false;
+      if (told === null) materials.tellDeletedReplica(keyId, source, generation);
+      return true;
+    });
+  }
+
+  replicaDeleted(keyId: string, destination: string): void {
+    const { store, materials, clock } = this.#region;
+    store.transaction(() => {
+      if (this.#record(keyId) === undefined) return;
+      store.removeReplica(requireKeyId(keyId), destination);
+      const record = this.#record(keyId);
+      if (record?.multiRegion?.type !== 'PRIMARY') return;
+      this.#settlePending(record, materials.versions(record.keyId));
+      if (record.state !== 'PendingReplicaDeletion' || record.multiRegion.replicaRegions.length > 0) return;
+      const windowDays = record.deletion?.windowDays ?? 30;
+      store.setState(record.keyId, 'PendingDeletion', { windowDays, dateMs: clock.nowMs() + windowDays * DAY_MS });
+    });
+  }
+
+  /** Material that every replica has imported waits for the rotation only. */
+  #settlePending(record: KeyRecord, versions: readonly MaterialVersion[]): void {
+    const { materials } = this.#region;
+    const pending = pendingVersion(versions);
+    if (pending === undefined) return;
+    const having = new Set(materials.replicasWithMaterial(record.keyId, pending.materialId));
+    if (record.multiRegion?.replicaRegions.every((region) => having.has(region)) === true) {
+      materials.putVersion(record.keyId, { ...pending, state: 'PENDING_ROTATION' });
+    }
+  }
+
   reported(keyId: string, destination: string, materialId: string): void {
     const record = this.#record(keyId);
     const { store, materials } = this.#region;
@@ -179,10 +219,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
       const pending = pendingVersion(materials.versions(record.keyId));
       if (pending?.materialId !== materialId || !multiRegion.replicaRegions.includes(destination)) return;
       materials.putReplicaMaterial(record.keyId, destination, materialId);
-      const having = new Set(materials.replicasWithMaterial(record.keyId, materialId));
-      if (multiRegion.replicaRegions.every((region) => having.has(region))) {
-        materials.putVersion(record.keyId, { ...pending, state: 'PENDING_ROTATION' });
-      }
+      this.#settlePending(record, materials.versions(record.keyId));
     });
   }
 

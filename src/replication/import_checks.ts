@@ -42,6 +42,9 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
   }
   const standing = keys.standing(key.keyId, source);
   if (standing.state === 'conflict') refuse('CONFLICT', 'keys.keyId', 'The key id is used here by another key.');
+  if (standing.wasDeleted === true && keys.refuseDeleted?.(key.keyId, source, key.generation) === true) {
+    refuse('REPLICA_DELETED', 'keys.keyId', 'The replica was deleted in this region.');
+  }
   if (key.generation <= journal.highWater(key.keyId, source)) {
     refuse('GEN', 'keys.gen', `Generation ${key.generation} is not newer than what was seen.`);
   }

@@ -45,6 +45,8 @@ export interface ReplicatedKeys {
     readonly state: 'unknown' | 'replica' | 'conflict';
     readonly materialIds: readonly string[];
     readonly pendingId?: string;
+    /** Of `unknown`: a replica of that source was deleted here, and the source may not know. */
+    readonly wasDeleted?: boolean;
   };
   /** Makes the replica's record in state `Creating`; does nothing where it exists. */
   announce(replica: AnnouncedReplica): void;
@@ -60,6 +62,14 @@ export interface ReplicatedKeys {
   withdraw(keyId: string): void;
   /** At the source: the destination has confirmed. */
   confirmed(keyId: string, destination: string, generation: bigint): void;
+  /**
+   * At the destination, of a replica that was deleted: notes that the source is told so by the refusal of this generation.
+   *
+   * @returns whether it is to be refused; a later one is the source's wish to have the replica again
+   */
+  refuseDeleted?(keyId: string, source: string, generation: bigint): boolean;
+  /** At the source: the destination says that it has deleted the replica. */
+  replicaDeleted?(keyId: string, destination: string): void;
   /** At the source: a destination says that it has imported the material that waits for a rotation. */
   reported?(keyId: string, destination: string, materialId: string): void;
   /** At the source: the replication failed for good, with the reason that `ReplicateKey`'s caller will be shown. */

@@ -181,7 +181,8 @@ export class SourceTasks {
         case 'failed': {
           const reason = `${row.code ?? 'ABORTED'}: replication to ${row.destination} was refused`;
           journal.putTask({ ...task, intent: null, failure: reason });
-          keys.failed(key.keyId, row.destination, reason);
+          if (row.code === 'REPLICA_DELETED') keys.replicaDeleted?.(key.keyId, row.destination);
+          else keys.failed(key.keyId, row.destination, reason);
           break;
         }
         case 'again': {

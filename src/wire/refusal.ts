@@ -27,6 +27,7 @@ export type RefusalCode =
   | 'ORIGIN' // the key does not come from that region, or its certificate does not say what is claimed
   | 'GEN' // a generation or material older than one already seen
   | 'CONFLICT' // the key id is used here by another key
+  | 'REPLICA_DELETED' // the replica was deleted here since; a later generation makes it anew
   | 'CONTEXT' // metadata that is not what was announced or certified
   | 'DATA_SUITE' // message keys that this region's token cannot make
   | 'FLOOR' // no common suite at or above the floor

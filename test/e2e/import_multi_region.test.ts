@@ -9,10 +9,13 @@ import { encrypt } from '../../src/kms/operations/encrypt.js';
 import { listKeyRotations, type RotationEntry } from '../../src/kms/operations/list_key_rotations.js';
 import { replicateKey } from '../../src/kms/operations/replicate_key.js';
 import { rotateKeyOnDemand } from '../../src/kms/operations/rotate_key_on_demand.js';
+import { scheduleKeyDeletion } from '../../src/kms/operations/schedule_key_deletion.js';
 import type { Call } from '../../src/kms/region.js';
 import { importInto, makeExternalKey } from '../support/import_ceremony.js';
 import { makeRegionPair, type PairedRegion, type RegionPair } from '../support/region_pair.js';
 import { ACCOUNT, refusalOf, ROOT } from '../support/software_region.js';
+
+const DAY_MS = 86_400_000;
 
 describe('A multi-Region key with imported material', function () {
   this.timeout(90_000);
@@ -27,6 +30,9 @@ describe('A multi-Region key with imported material', function () {
     (await listKeyRotations(call, { KeyId: keyId, IncludeKeyMaterial: 'ALL_KEY_MATERIAL' })).Rotations;
   const statesOf = async (call: Call) =>
     (await entries(call)).map(({ KeyMaterialState, ImportState }) => `${KeyMaterialState} ${ImportState}`);
+
+  const replicaRegions = async () =>
+    (await describeKey(primary, { KeyId: keyId })).KeyMetadata.MultiRegionConfiguration?.ReplicaKeys ?? [];
 
   async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
     const end = Date.now() + 20_000;
@@ -117,5 +123,35 @@ describe('A multi-Region key with imported material', function () {
     await deleteImportedKeyMaterial(primary, { KeyId: keyId, KeyMaterialId });
     await until('the end of the new material', async () => (await entries(replica)).length === 2);
     expect(await stateOf(replica)).to.equal('Enabled');
+  });
+
+  it('does not make a replica anew that was deleted, unless it is asked to', async () => {
+    await scheduleKeyDeletion(replica, { KeyId: keyId, PendingWindowInDays: 7 });
+    await pair.second.advance(7 * DAY_MS);
+    expect((await refusalOf(stateOf(replica))).code).to.equal('NotFoundException');
+    await importInto(primary, keyId, randomBytes(32), { ImportType: 'NEW_KEY_MATERIAL' });
+    await until('the end of the replica', async () => (await replicaRegions()).length === 0);
+    expect((await refusalOf(stateOf(replica))).code).to.equal('NotFoundException');
+    // Nobody else has to import it now.
+    expect((await statesOf(primary))[2]).to.equal('PENDING_ROTATION IMPORTED');
+    await replicateKey(primary, { KeyId: keyId, ReplicaRegion: 'eu-west-1' });
+    await until('the replica', async () => (await stateOf(replica)) === 'PendingImport');
+  });
+
+  it('deletes the primary when its window has passed after the end of its last replica', async () => {
+    const scheduled = await scheduleKeyDeletion(primary, { KeyId: keyId, PendingWindowInDays: 7 });
+    expect(scheduled).to.deep.include({ KeyState: 'PendingReplicaDeletion', PendingWindowInDays: 7 });
+    expect(scheduled).to.not.have.property('DeletionDate');
+    await pair.first.advance(30 * DAY_MS);
+    const waiting = (await describeKey(primary, { KeyId: keyId })).KeyMetadata;
+    expect(waiting).to.include({ KeyState: 'PendingReplicaDeletion', PendingDeletionWindowInDays: 7 });
+    await scheduleKeyDeletion(replica, { KeyId: keyId, PendingWindowInDays: 7 });
+    await pair.second.advance(7 * DAY_MS);
+    new ReplicaImportWatch(primary.region, { report: (failure) => expect.fail(String(failure)) }).ask();
+    await until('the end of the replica', async () => (await stateOf(primary)) === 'PendingDeletion');
+    const { DeletionDate } = (await describeKey(primary, { KeyId: keyId })).KeyMetadata;
+    expect(DeletionDate?.getTime()).to.be.closeTo(primary.region.clock.nowMs() + 7 * DAY_MS, 10_000);
+    await pair.first.advance(7 * DAY_MS);
+    expect((await refusalOf(stateOf(primary))).code).to.equal('NotFoundException');
   });
 });
