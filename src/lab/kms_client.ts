@@ -1,6 +1,6 @@
-import { createHash, createHmac } from 'node:crypto';
 import { request } from 'node:http';
 import { readBody } from '../http_exchange.js';
+import { signedHeaders } from '../request_signature.js';
 import { LabError } from './errors.js';
 import type { AccessKey } from './region_config.js';
 
@@ -97,58 +97,4 @@ export class KmsClient {
 
 function refusalIn(document: Readonly<Record<string, unknown>>): KmsRefusal {
   return { exception: String(document['__type'] ?? 'unknown'), message: String(document['message'] ?? 'no message') };
-}
-
-/**
- * The headers of a signed KMS request.
- *
- * @source AWS General Reference, "Create a signed AWS API request"
- */
-export function signedHeaders(call: {
-  readonly host: string;
-  readonly target: string;
-  readonly body: Uint8Array;
-  readonly region: string;
-  readonly key: Pick<AccessKey, 'accessKeyId' | 'secretAccessKey'>;
-  readonly at: Date;
-}): Readonly<Record<string, string>> {
-  const time = call.at.toISOString().replace(/[-:]|\.\d{3}/gu, '');
-  const date = time.slice(0, 8);
-  const signed: readonly (readonly [string, string])[] = [
-    ['content-type', 'application/x-amz-json-1.1'],
-    ['host', call.host],
-    ['x-amz-date', time],
-    ['x-amz-target', call.target],
-  ];
-  const names = signed.map(([name]) => name).join(';');
-  const canonical = [
-    'POST',
-    '/',
-    '',
-    ...signed.map(([name, value]) => `${name}:${value}`),
-    '',
-    names,
-    sha256(call.body),
-  ].join('\n');
-  const scope = [date, call.region, 'kms', 'aws4_request'];
-  const stringToSign = ['AWS4-HMAC-SHA256', time, scope.join('/'), sha256(Buffer.from(canonical, 'utf8'))].join('\n');
-  const signingKey = scope.reduce<Buffer>(
-    (key, part) => hmac(key, part),
-    Buffer.from(`AWS4${call.key.secretAccessKey}`, 'utf8'),
-  );
-  const signature = hmac(signingKey, stringToSign).toString('hex');
-  const credential = `${call.key.accessKeyId}/${scope.join('/')}`;
-  return {
-    ...Object.fromEntries(signed),
-    'content-length': String(call.body.length),
-    authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`,
-  };
-}
-
-function sha256(octets: Uint8Array): string {
-  return createHash('sha256').update(octets).digest('hex');
-}
-
-function hmac(key: Uint8Array, text: string): Buffer {
-  return createHmac('sha256', key).update(text, 'utf8').digest();
 }

@@ -128,20 +128,8 @@ interface Addon extends AddonExecutorFunctions, NativeMaterialFunctions {
   openSession(module: number, slotId: bigint, readWrite: boolean): NativeCall & { readonly session: bigint };
   closeSession(module: number, session: bigint): NativeCall;
   sessionInfo(module: number, session: bigint): ReturnType<NativeModule['sessionInfo']>;
-  login(
-    module: number,
-    session: bigint,
-    userType: number,
-    kind: string,
-    where: string,
-  ): Promise<NativeCall | Refusal>;
-  initToken(
-    module: number,
-    slotId: bigint,
-    kind: string,
-    where: string,
-    label: string,
-  ): Promise<NativeCall | Refusal>;
+  login(module: number, session: bigint, userType: number, kind: string, where: string): Promise<NativeCall | Refusal>;
+  initToken(module: number, slotId: bigint, kind: string, where: string, label: string): Promise<NativeCall | Refusal>;
   initPin(module: number, session: bigint, kind: string, where: string): Promise<NativeCall | Refusal>;
   generatePinFile(path: string): string | null;
   checkProgram(program: Uint8Array): string | null;

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, (context: CommandContext) => Promise<Com
   demo: async (context) => (await import('./demo.js')).demoCommand(context),
   trace: async (context) => (await import('./trace.js')).traceCommand(context),
   clock: async (context) => (await import('./clock.js')).clockCommand(context),
+  import: async (context) => (await import('./import.js')).importCommand(context),
   token: async (context) => (await import('./token.js')).tokenCommand(context),
   authority: async (context) => (await import('./authority.js')).authorityCommand(context),
   region: async (context) => (await import('./region.js')).regionCommand(context),

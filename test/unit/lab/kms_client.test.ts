@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { signedHeaders } from '../../../src/lab/kms_client.js';
+import { signedHeaders } from '../../../src/request_signature.js';
 import { SignatureVerifier, type SignedRequest } from '../../../src/surfaces/aws/sigv4.js';
 
 const key = {
