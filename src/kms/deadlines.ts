@@ -48,6 +48,8 @@ export class Deadlines {
 
   /** Does what fell due while the region was down, and begins to look at the clock. */
   async start(): Promise<void> {
+    // The process before this one may have ended between a change and the overwriting of what it removed.
+    this.#region.materials.scrub();
     this.#isUnfinished = true;
     this.changed();
     await this.runDue();

@@ -17,6 +17,26 @@ interface Told extends MaterialSummary {
   readonly nowMs: number;
 }
 
+/** Runs a change until the boundary; what the process told before it was killed or came to its end. */
+function runUntil(database: string, change: MaterialChange, boundary: number): { told: Told[]; killed: boolean } {
+  const child = spawnSync(process.execPath, [CHANGER, database, change, String(boundary)], { encoding: 'utf8' });
+  if (child.signal !== 'SIGKILL' && child.status !== 0) throw new Error(child.stderr);
+  const told = child.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Told);
+  return { told, killed: child.signal === 'SIGKILL' };
+}
+
+function summaryIn({ state, versions, parameters }: MaterialSummary): MaterialSummary {
+  return { state, versions, parameters };
+}
+
+/** A material's id follows from its key's: told apart by what happens to it, not by its name. */
+function unnamed(summary: MaterialSummary): MaterialSummary {
+  return { ...summary, versions: summary.versions.map((version) => version.slice(9)) };
+}
+
 describe('A process that is killed in a change of imported material', function () {
   this.timeout(120_000);
   let directory: string;
@@ -24,26 +44,6 @@ describe('A process that is killed in a change of imported material', function (
     directory = mkdtempSync(join(tmpdir(), 'keyferry-import-crash-'));
   });
   afterEach(() => rmSync(directory, { recursive: true }));
-
-  /** Runs a change until the boundary; what the process told before it was killed or came to its end. */
-  function runUntil(database: string, change: MaterialChange, boundary: number): { told: Told[]; killed: boolean } {
-    const child = spawnSync(process.execPath, [CHANGER, database, change, String(boundary)], { encoding: 'utf8' });
-    if (child.signal !== 'SIGKILL' && child.status !== 0) throw new Error(child.stderr);
-    const told = child.stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Told);
-    return { told, killed: child.signal === 'SIGKILL' };
-  }
-
-  function summaryIn({ state, versions, parameters }: MaterialSummary): MaterialSummary {
-    return { state, versions, parameters };
-  }
-
-  /** A material's id follows from its key's: told apart by what happens to it, not by its name. */
-  function unnamed(summary: MaterialSummary): MaterialSummary {
-    return { ...summary, versions: summary.versions.map((version) => version.slice(9)) };
-  }
 
   const finished: Readonly<Record<MaterialChange, MaterialSummary>> = {
     import: { state: 'Enabled', versions: ['CURRENT here KEY_MATERIAL_EXPIRES'], parameters: 0 },
