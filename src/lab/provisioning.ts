@@ -43,13 +43,13 @@ export function assertSameLab(directory: StateDirectory, lab: Lab): void {
 export async function provisionLab(
   directory: StateDirectory,
   lab: Lab,
-  options: { readonly addresses: LabAddresses; readonly showStep: ShowStep },
+  options: { readonly addresses: LabAddresses; readonly showStep: ShowStep; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const { showStep, addresses } = options;
+  const { showStep, addresses, signal } = options;
   const accessKeys = [labAccessKey(directory, lab), ...lab.credentials];
   if (readAuthority(directory.authority) === undefined) {
     await showStep('making the partition authority', () =>
-      runKeyferry(['authority', 'init', '--dir', directory.root, '--partition', lab.partition]),
+      runKeyferry(['authority', 'init', '--dir', directory.root, '--partition', lab.partition], { signal }),
     );
   }
   const authority = readAuthority(directory.authority);
@@ -65,7 +65,7 @@ export async function provisionLab(
     writePrivateFile(directory.regionConfig(name), `${JSON.stringify(config, undefined, 2)}\n`);
   }
   const newcomers = Object.keys(lab.regions).filter((name) => !listed.includes(name));
-  if (newcomers.length > 0) await enrol(directory, newcomers, showStep);
+  if (newcomers.length > 0) await enrol(directory, newcomers, { showStep, signal });
 }
 
 /**
@@ -89,9 +89,13 @@ function assertSameToken(directory: StateDirectory, name: string, planned: Regio
 const challengesForm = z.record(z.string(), z.string());
 const provisionedForm = z.looseObject({ enrolment: z.string() });
 
-async function enrol(directory: StateDirectory, regions: readonly string[], showStep: ShowStep): Promise<void> {
+async function enrol(
+  directory: StateDirectory,
+  regions: readonly string[],
+  { showStep, signal }: { readonly showStep: ShowStep; readonly signal: AbortSignal | undefined },
+): Promise<void> {
   const challenges = challengesForm.parse(
-    await runKeyferry(['authority', 'challenge', ...regions, '--dir', directory.root]),
+    await runKeyferry(['authority', 'challenge', ...regions, '--dir', directory.root], { signal }),
   );
   const requests: Record<string, string> = {};
   await showStep(`making the tokens and keys of ${regions.join(', ')}`, () =>
@@ -105,11 +109,11 @@ async function enrol(directory: StateDirectory, regions: readonly string[], show
           '--challenge',
           challenges[name] ?? '',
         ];
-        requests[name] = provisionedForm.parse(await runKeyferry(args)).enrolment;
+        requests[name] = provisionedForm.parse(await runKeyferry(args, { signal })).enrolment;
       }),
     ),
   );
   await showStep(`enrolling ${regions.join(', ')}`, () =>
-    runKeyferry(['authority', 'enrol', '--dir', directory.root], { input: JSON.stringify(requests) }),
+    runKeyferry(['authority', 'enrol', '--dir', directory.root], { input: JSON.stringify(requests), signal }),
   );
 }

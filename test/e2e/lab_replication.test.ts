@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateKeyCommand,
@@ -34,6 +36,14 @@ interface RosterReport {
     readonly rsk: readonly { readonly kid: string; readonly state: string }[];
   }[];
   readonly deliveries?: readonly { readonly region: string; readonly epoch: string | null }[];
+}
+
+interface DemoReport {
+  readonly ok: boolean;
+  readonly steps: readonly {
+    readonly title: string;
+    readonly facts: readonly { readonly data?: Readonly<Record<string, unknown>> }[];
+  }[];
 }
 
 describe('replication in a lab of programs', function () {
@@ -200,23 +210,46 @@ describe('replication in a lab of programs', function () {
 
 describe('keyferry demo', function () {
   this.timeout(120_000);
+  const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('keyferry-demo-'));
 
-  it('tells a whole replication from SoftHSM2 to NSS and ends with status 0', async () => {
-    const { status, stdout, stderr } = await keyferry('demo', '--destination', 'nss', '--json');
+  it('tells a whole replication from SoftHSM2 to NSS, with what ran in which token, and ends with status 0', async () => {
+    const { status, stdout, stderr } = await keyferry('demo', '--tokens', 'softhsm2,nss', '--json');
     expect(status, stderr).to.equal(0);
-    const { ok, steps } = JSON.parse(stdout) as { ok: boolean; steps: readonly { title: string }[] };
+    const { ok, steps } = JSON.parse(stdout) as DemoReport;
     expect(ok).to.equal(true);
+    const parts = steps.map(({ title }) => title);
     for (const step of ['Step 1', 'Step 2', 'Step 3', 'Step 4', 'Step 5']) {
-      expect(steps.filter(({ title }) => title.startsWith(step))).to.have.length(1);
+      expect(parts.filter((title) => title.startsWith(step))).to.have.length(1);
     }
+    const mechanisms = (part: string): unknown[] =>
+      (steps.find(({ title }) => title.startsWith(part))?.facts ?? []).flatMap(({ data }) => data?.['mechanism'] ?? []);
+    expect(mechanisms('Step 2')).to.deep.equal([
+      'CKM_EC_KEY_PAIR_GEN',
+      'CKM_ECDH1_DERIVE (CKD_NULL), then CKM_AES_CBC_ENCRYPT_DATA',
+      'CKM_AES_KEY_WRAP_PAD (0x210A)',
+    ]);
+    expect(mechanisms('Step 5')).to.deep.equal(['CKM_AES_KEY_WRAP_KWP (0x210B)']);
+    const crossed = steps.find(({ title }) => title.startsWith('What crossed'))?.facts ?? [];
+    expect(crossed.map(({ data }) => String(data?.['kid']).length)).to.deep.equal([64, 64, 64, 64, 64]);
   });
 
-  it('ends with a clear message and another status where a token is not there', async () => {
-    const { status, stdout, stderr } = await keyferry('demo', '--source', '/nowhere/p11.so', '--json');
-    expect(status).to.equal(78);
+  it('leaves nothing behind when it is told to stop in the middle', async () => {
+    const before = leftovers();
+    const demo = startKeyferry(['demo', '--json']);
+    await sleep(2_500);
+    const own = leftovers().filter((name) => !before.includes(name));
+    demo.child.kill('SIGINT');
+    const { status, stdout, stderr } = await demo.ended;
+    expect(status, stderr).to.equal(130);
     expect(stdout).to.equal('');
-    expect((JSON.parse(stderr) as { error: { message: string } }).error.message).to.match(
-      /needs its label or its slot/u,
-    );
+    expect((JSON.parse(stderr) as { error: { code: string } }).error.code).to.equal('ERR_LAB_INTERRUPTED');
+    expect(leftovers().filter((name) => own.includes(name))).to.deep.equal([]);
+  });
+
+  it('refuses tokens that it could not make, before it starts anything', async () => {
+    const { status, stdout, stderr } = await keyferry('demo', '--tokens', 'softhsm2,/nowhere/p11.so');
+    expect(status).to.equal(2);
+    expect(stdout).to.equal('');
+    expect(stderr).to.match(/Two of softhsm2 and nss/u);
   });
 });

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError, KeyferryError } from '../../errors.js';
+import { LabError } from '../../lab/errors.js';
 import { EXIT_STATUS } from '../../lab/exit_status.js';
 import type { CommandContext } from './command_context.js';
 import { Output } from './output.js';
@@ -73,6 +74,7 @@ export function exitStatusOf(error: unknown): number {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof KeyferryError && PIN_CODES.includes(cause.code)) return EXIT_STATUS.pinRefused;
   }
+  if (error instanceof LabError && error.code === 'ERR_LAB_INTERRUPTED') return EXIT_STATUS.interrupted;
   return error instanceof ConfigError ? EXIT_STATUS.configuration : EXIT_STATUS.failed;
 }
 

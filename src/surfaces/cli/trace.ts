@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { LabError } from '../../lab/errors.js';
 import { StateDirectory } from '../../lab/state_directory.js';
+import { followTrace } from '../../lab/trace_follow.js';
 import { TraceFilter, TraceReader, type TraceEntry } from '../../lab/trace_reader.js';
 import { act, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import type { Output } from './output.js';
@@ -12,9 +13,6 @@ interface TraceOptions extends CommonOptions {
   readonly sid?: string;
   readonly keyId?: string;
 }
-
-/** How long one question waits for news, milliseconds. */
-const WAIT_MS = 20_000;
 
 /** `keyferry trace`: the messages of replications, decoded and verified, with what the tokens did in between. */
 export function traceCommand(_context: CommandContext): Command {
@@ -41,33 +39,15 @@ export function traceCommand(_context: CommandContext): Command {
       for (const entry of entries) if (filter.matches(entry)) print(entry, output);
     };
     show(await reader.read());
-    if (options.follow === true) await follow(reader, { regions: state.regions, show });
+    if (options.follow === true) await followTrace(reader, { regions: state.regions, show, signal: stopSignal() });
   });
 }
 
-async function follow(
-  reader: TraceReader,
-  what: { readonly regions: readonly string[]; readonly show: (entries: readonly TraceEntry[]) => void },
-): Promise<void> {
+/** Aborted by Ctrl-C. */
+function stopSignal(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  const watch = async (read: () => Promise<readonly TraceEntry[]>): Promise<void> => {
-    while (!stop.signal.aborted) {
-      try {
-        what.show(await read());
-      } catch (error) {
-        if (!stop.signal.aborted) throw error;
-      }
-    }
-  };
-  try {
-    await Promise.all([
-      watch(() => reader.readProxy(WAIT_MS, stop.signal)),
-      ...what.regions.map((region) => watch(() => reader.readRegion(region, WAIT_MS, stop.signal))),
-    ]);
-  } finally {
-    stop.abort();
-  }
+  return stop.signal;
 }
 
 /** One line: JSON, or a text for people. */
