@@ -9,16 +9,19 @@ import { HttpTransport } from './adapters/transport_http.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
 import { RegionHsm } from './hsm/region_hsm.js';
+import { explainStep } from './hsm/step_explanation.js';
 import { StoredReplicatedKeys } from './kms/replicated_keys.js';
 import type { RegionConfig, RunningRegion } from './lab/region_config.js';
 import { formatListenAddress } from './listen.js';
 import { ReplicationAgent } from './replication/agent.js';
 import { requestEnrolment } from './replication/enrolment.js';
 import { openRosterBook } from './replication/roster_book.js';
+import { SessionStrategies } from './replication/session_strategy.js';
 import { EventBuffer, type RegionAdmin } from './surfaces/admin/region_admin.js';
 import { serveAdmin } from './surfaces/admin/server.js';
 import { serveAws, type RequestOutcome } from './surfaces/aws/server.js';
 import { missingSuites } from './token/strategy_choice.js';
+import { isReplicationSuite } from './wire/suite.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
 
 const PRIVATE_FILE = 0o600;
@@ -158,6 +161,9 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const events = new EventBuffer();
   const audit = new AuditFile(join(config.directory, 'audit.jsonl'));
   closers.add(() => audit.close());
+  const strategies = new SessionStrategies((step, suite) =>
+    explainStep(opened.profile, step, suite !== null && isReplicationSuite(suite) ? suite : undefined),
+  );
   const transport = new HttpTransport({ proxyUrl: config.proxyUrl, region });
   const agent = new ReplicationAgent({
     region,
@@ -172,14 +178,19 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     profile: config.profile,
     ...(config.lab && { times: { resendCapMs: LAB_RESEND_CAP_MS } }),
     audit: {
-      record: (event) => {
+      record: (recorded) => {
         const atMs = clock.nowMs();
+        const strategy = recorded.strategy ?? strategies.strategyOf(recorded.code, recorded.sid);
+        const event = { ...recorded, strategy };
         audit.append({ at: new Date(atMs).toISOString(), clockOffsetMs: clock.offsetMs, region, ...event });
         events.add({ kind: 'audit', atMs, ...event });
       },
     },
   });
-  agent.observe((event) => events.add(event));
+  agent.observe((event) => {
+    strategies.observe(event);
+    events.add(event);
+  });
   agent.applyRosters(rostersIn(config.rosterFile));
   closers.add(() => agent.stop());
   // Closed before the agent stops: what it takes from the network, somebody must still handle.
