@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { attacksOn, expectRefusal } from '../support/attack.js';
-import { labTokens, type AttackLab } from '../support/attack_lab.js';
+import { attacksOn, expectRefusal, standingOf } from '../support/attack.js';
+import type { AttackLab } from '../support/attack_lab.js';
+import { labTokens } from '../support/lab_token.js';
 import { CompromisedHsm, type Revealed } from '../support/compromised_hsm.js';
 import { put, resigned } from '../support/forgery.js';
 
@@ -21,7 +22,9 @@ describe('an adversary who owns the destination and confirms what is not so', fu
   });
 
   /** The destination plays an honest one, but A keeps its material in its token, so that nothing can be known of it here. */
-  async function confirmOf(lab: AttackLab): Promise<{ keyId: string; confirm: Uint8Array; sealed: Uint8Array; revealed: Revealed }> {
+  async function confirmOf(
+    lab: AttackLab,
+  ): Promise<{ keyId: string; confirm: Uint8Array; sealed: Uint8Array; revealed: Revealed }> {
     const keyId = await lab.createKey(lab.A);
     let sealed: Uint8Array = new Uint8Array();
     hsm.deviations = {
@@ -43,7 +46,8 @@ describe('an adversary who owns the destination and confirms what is not so', fu
       await lab.network.deliver(A.name, earlier.confirm);
       lab.network.drop();
       const { keyId, confirm, sealed, revealed } = await confirmOf(lab);
-      const mac = (key: Uint8Array, octets: Uint8Array): string => createHmac('sha384', key).update(octets).digest('base64url');
+      const mac = (key: Uint8Array, octets: Uint8Array): string =>
+        createHmac('sha384', key).update(octets).digest('base64url');
       const wrong: Record<string, unknown> = {
         'over another transcript, under the right KCK': mac(revealed.kck, earlier.sealed),
         'over the right transcript, under the KCK of another session': mac(earlier.revealed.kck, sealed),
@@ -59,14 +63,19 @@ describe('an adversary who owns the destination and confirms what is not so', fu
       };
       for (const [name, value] of Object.entries(wrong)) {
         const forged = await resigned(confirm, lab.signer(B), (payload) => put(payload, 'kcD', value));
-        await expectRefusal(lab, A, 'KC', () => lab.network.deliver(A.name, forged), { field: 'kcD' }).catch((error: unknown) => {
-          throw new Error(`a confirmation that is ${name}`, { cause: error });
-        });
+        await expectRefusal(lab, A, 'KC', () => lab.network.deliver(A.name, forged), { field: 'kcD' }).catch(
+          (error: unknown) => {
+            throw new Error(`a confirmation that is ${name}`, { cause: error });
+          },
+        );
       }
-      expect(A.agent.status().outgoing.map(({ state }) => state), 'the source stays in doubt').to.deep.equal(['SENT']);
-      expect(A.store.replica(keyId as never, B.name)?.standing).to.equal('REPLICATING');
+      expect(
+        A.agent.status().outgoing.map(({ state }) => state),
+        'the source stays in doubt',
+      ).to.deep.equal(['SENT']);
+      expect(standingOf(A, keyId, B)).to.equal('REPLICATING');
       await lab.network.deliver(A.name, confirm);
-      expect(A.store.replica(keyId as never, B.name)?.standing).to.equal('ACTIVE');
+      expect(standingOf(A, keyId, B)).to.equal('ACTIVE');
     },
     compromised,
   );

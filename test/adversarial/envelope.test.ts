@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
-import { labTokens, type AttackLab, type LabRegion } from '../support/attack_lab.js';
+import type { AttackLab, LabRegion } from '../support/attack_lab.js';
+import { labTokens } from '../support/lab_token.js';
 import {
   compactOf,
   CURVE_ORDER,
@@ -35,44 +36,70 @@ describe('an adversary who changes the envelope of messages', function () {
   this.timeout(120_000);
   const attack = attacksOn(() => labTokens(['A', 'B']));
 
-  attack('A01 a bit changed in the payload or the signature of any message makes the signature invalid', async (lab) => {
-    const labels: string[] = [];
-    await throughSession(lab, async (message) => {
-      labels.push(message.label);
-      const to = regionNamed(lab, message.to);
-      const { length } = JSON.stringify(partsOf(message.octets).payload);
-      const bits = [0, 7, 8 * 40 + 3, 8 * (length - 1), ...Array.from({ length: 4 }, (_, at) => 8 * Math.floor((length * at) / 4) + at)];
-      for (const bit of bits) {
-        const forged = withBitFlipped(message.octets, 'payload', bit);
-        await expectRefusal(lab, to, 'SIG_INVALID', () => lab.network.deliver(to.name, forged), { field: 'signature' });
-      }
-      for (const bit of [7, 8 * 20, 8 * 47, 8 * 48 + 1, 8 * 95]) {
-        const forged = withBitFlipped(message.octets, 'signature', bit);
-        await expectRefusal(lab, to, 'SIG_INVALID', () => lab.network.deliver(to.name, forged), { field: 'signature' });
-      }
-    });
-    expect(labels).to.deep.equal(['M0', 'M1', 'M2', 'M3', 'M4']);
-  });
+  attack(
+    'A01 a bit changed in the payload or the signature of any message makes the signature invalid',
+    async (lab) => {
+      const labels: string[] = [];
+      await throughSession(lab, async (message) => {
+        labels.push(message.label);
+        const to = regionNamed(lab, message.to);
+        const { length } = JSON.stringify(partsOf(message.octets).payload);
+        const bits = [
+          0,
+          7,
+          8 * 40 + 3,
+          8 * (length - 1),
+          ...Array.from({ length: 4 }, (_, at) => 8 * Math.floor((length * at) / 4) + at),
+        ];
+        for (const bit of bits) {
+          const forged = withBitFlipped(message.octets, 'payload', bit);
+          await expectRefusal(lab, to, 'SIG_INVALID', () => lab.network.deliver(to.name, forged), {
+            field: 'signature',
+          });
+        }
+        for (const bit of [7, 8 * 20, 8 * 47, 8 * 48 + 1, 8 * 95]) {
+          const forged = withBitFlipped(message.octets, 'signature', bit);
+          await expectRefusal(lab, to, 'SIG_INVALID', () => lab.network.deliver(to.name, forged), {
+            field: 'signature',
+          });
+        }
+      });
+      expect(labels).to.deep.equal(['M0', 'M1', 'M2', 'M3', 'M4']);
+    },
+  );
 
-  attack('A01 a bit changed in the header is refused before or by the signature, and another type is refused by it', async (lab) => {
-    const codes = new Set<string>();
-    await throughSession(lab, async (message) => {
-      const to = regionNamed(lab, message.to);
-      const { length } = JSON.stringify(partsOf(message.octets).header);
-      for (let octet = 0; octet < length; octet += 9) {
-        const before = to.audit.records.length;
-        await lab.network.deliver(to.name, withBitFlipped(message.octets, 'header', octet * 8 + (octet % 7)));
-        const records = to.audit.records.slice(before);
-        expect(records, `octet ${octet}`).to.have.lengthOf(1);
-        codes.add(records[0]?.code ?? '');
-      }
-      const { header, payload, signature } = partsOf(message.octets);
-      const typ = message.label === 'M3' ? 'mrkr1-offer+jws' : 'mrkr1-confirm+jws';
-      const forged = compactOf({ ...header, typ }, payload, signature);
-      await expectRefusal(lab, to, 'SIG_INVALID', () => lab.network.deliver(to.name, forged));
-    });
-    for (const code of codes) expect(code).to.be.oneOf(['SYNTAX', 'ALG', 'HEADER', 'TYP', 'KID_STATE', 'SIG_INVALID', 'JSON_DUP', 'ENCODING']);
-  });
+  attack(
+    'A01 a bit changed in the header is refused before or by the signature, and another type is refused by it',
+    async (lab) => {
+      const codes = new Set<string>();
+      await throughSession(lab, async (message) => {
+        const to = regionNamed(lab, message.to);
+        const { length } = JSON.stringify(partsOf(message.octets).header);
+        for (let octet = 0; octet < length; octet += 9) {
+          const before = to.audit.records.length;
+          await lab.network.deliver(to.name, withBitFlipped(message.octets, 'header', octet * 8 + (octet % 7)));
+          const records = to.audit.records.slice(before);
+          expect(records, `octet ${octet}`).to.have.lengthOf(1);
+          codes.add(records[0]?.code ?? '');
+        }
+        const { header, payload, signature } = partsOf(message.octets);
+        const typ = message.label === 'M3' ? 'mrkr1-offer+jws' : 'mrkr1-confirm+jws';
+        const forged = compactOf({ ...header, typ }, payload, signature);
+        await expectRefusal(lab, to, 'SIG_INVALID', () => lab.network.deliver(to.name, forged));
+      });
+      for (const code of codes)
+        expect(code).to.be.oneOf([
+          'SYNTAX',
+          'ALG',
+          'HEADER',
+          'TYP',
+          'KID_STATE',
+          'SIG_INVALID',
+          'JSON_DUP',
+          'ENCODING',
+        ]);
+    },
+  );
 
   attack('A02 an algorithm other than ES384 is refused by its name, whatever the signature is', async (lab) => {
     await throughSession(lab, async (message) => {
@@ -82,7 +109,9 @@ describe('an adversary who changes the envelope of messages', function () {
       const secret = publicPem(otherOf(lab, to).jwk);
       for (const alg of ['none', 'NONE', 'HS384', 'ES256', 'ES512', 'es384', '', null, ['ES384']]) {
         const forgedHeader = { ...header, alg };
-        const mac = createHmac('sha384', secret).update(compactOf(forgedHeader, payload, signature)).digest();
+        const mac = createHmac('sha384', secret)
+          .update(compactOf(forgedHeader, payload, signature))
+          .digest();
         for (const forgedSignature of [signature, Buffer.concat([mac, mac])]) {
           const forged = compactOf(forgedHeader, payload, forgedSignature);
           await expectRefusal(lab, to, 'ALG', () => lab.network.deliver(to.name, forged), { field: 'alg' });
@@ -101,7 +130,15 @@ describe('an adversary who changes the envelope of messages', function () {
       if (message.label !== 'M1' && message.label !== 'M2') return;
       const to = regionNamed(lab, message.to);
       const from = otherOf(lab, to);
-      const members = { jwk: from.jwk, jku: 'https://x.test/', x5u: 'https://x.test/', x5c: ['AA'], crit: ['b64'], b64: false, cty: 'x' };
+      const members = {
+        jwk: from.jwk,
+        jku: 'https://x.test/',
+        x5u: 'https://x.test/',
+        x5c: ['AA'],
+        crit: ['b64'],
+        b64: false,
+        cty: 'x',
+      };
       for (const [name, value] of Object.entries(members)) {
         const forged = await resigned(message.octets, lab.signer(from), (_payload, header) => {
           header[name] = value;
@@ -111,28 +148,31 @@ describe('an adversary who changes the envelope of messages', function () {
     });
   });
 
-  attack('A04 a member name that occurs twice is refused in the payload and in the header, also where its owner signed it', async (lab) => {
-    await throughSession(lab, async (message) => {
-      if (message.label !== 'M1' && message.label !== 'M2') return;
-      const to = regionNamed(lab, message.to);
-      const signer = lab.signer(otherOf(lab, to));
-      const { header, payload } = partsOf(message.octets);
-      const text = JSON.stringify(payload);
-      const twice = [
-        text.replace('"dst"', `"dst":"${lab.A.name}","dst"`),
-        text.replace('"dst"', `"d\\u0073t":"${lab.B.name}","dst"`),
-        text.replace('"keys":[{', `"keys":[{"keyId":"x",`),
-      ];
-      for (const forgedPayload of twice) {
-        expect(forgedPayload).to.not.equal(text);
-        const forged = await signTexts(signer, header, forgedPayload);
+  attack(
+    'A04 a member name that occurs twice is refused in the payload and in the header, also where its owner signed it',
+    async (lab) => {
+      await throughSession(lab, async (message) => {
+        if (message.label !== 'M1' && message.label !== 'M2') return;
+        const to = regionNamed(lab, message.to);
+        const signer = lab.signer(otherOf(lab, to));
+        const { header, payload } = partsOf(message.octets);
+        const text = JSON.stringify(payload);
+        const twice = [
+          text.replace('"dst"', `"dst":"${lab.A.name}","dst"`),
+          text.replace('"dst"', `"d\\u0073t":"${lab.B.name}","dst"`),
+          text.replace('"keys":[{', `"keys":[{"keyId":"x",`),
+        ];
+        for (const forgedPayload of twice) {
+          expect(forgedPayload).to.not.equal(text);
+          const forged = await signTexts(signer, header, forgedPayload);
+          await expectRefusal(lab, to, 'JSON_DUP', () => lab.network.deliver(to.name, forged));
+        }
+        const forgedHeader = JSON.stringify(header).replace('"alg"', '"alg":"none","alg"');
+        const forged = await signTexts(signer, forgedHeader, text);
         await expectRefusal(lab, to, 'JSON_DUP', () => lab.network.deliver(to.name, forged));
-      }
-      const forgedHeader = JSON.stringify(header).replace('"alg"', '"alg":"none","alg"');
-      const forged = await signTexts(signer, forgedHeader, text);
-      await expectRefusal(lab, to, 'JSON_DUP', () => lab.network.deliver(to.name, forged));
-    });
-  });
+      });
+    },
+  );
 
   attack('A05 padding, other alphabets, white space and spare bits in base64url are refused', async (lab) => {
     await throughSession(lab, async (message) => {
@@ -169,28 +209,31 @@ describe('an adversary who changes the envelope of messages', function () {
     });
   });
 
-  attack('A06 the mirrored signature (r, n − s) is accepted as the same message, and the second delivery does nothing again', async (lab) => {
-    const keyId = await lab.createKey(lab.A);
-    await lab.replicate(lab.A, keyId, lab.B);
-    const offer = await lab.until('M1');
-    const mirrored = withMirroredSignature(offer.octets);
-    expect(partsOf(mirrored).messageId).to.equal(partsOf(offer.octets).messageId);
-    await lab.network.deliver(lab.A.name, mirrored);
-    await lab.network.deliver(lab.A.name, offer.octets);
-    const transfers = lab.network.waiting.filter((message) => message.label === 'M2');
-    expect(transfers).to.have.lengthOf(2);
-    expect(Buffer.from(transfers[0]!.octets).equals(transfers[1]!.octets), 'the same octets again').to.equal(true);
-    lab.network.drop();
-    await lab.network.deliver(lab.B.name, withMirroredSignature(transfers[0]!.octets));
-    await lab.network.deliver(lab.B.name, transfers[0]!.octets);
-    const confirms = lab.network.waiting.filter((message) => message.label === 'M3');
-    expect(confirms.map((message) => Buffer.from(message.octets).toString('hex'))).to.deep.equal(
-      Array.from({ length: 2 }, () => Buffer.from(confirms[0]!.octets).toString('hex')),
-    );
-    await lab.run();
-    expect([...lab.A.audit.refusals(), ...lab.B.audit.refusals()]).to.deep.equal([]);
-    expect(await useOf(lab, lab.B, keyId)).to.equal('usable');
-  });
+  attack(
+    'A06 the mirrored signature (r, n − s) is accepted as the same message, and the second delivery does nothing again',
+    async (lab) => {
+      const keyId = await lab.createKey(lab.A);
+      await lab.replicate(lab.A, keyId, lab.B);
+      const offer = await lab.until('M1');
+      const mirrored = withMirroredSignature(offer.octets);
+      expect(partsOf(mirrored).messageId).to.equal(partsOf(offer.octets).messageId);
+      await lab.network.deliver(lab.A.name, mirrored);
+      await lab.network.deliver(lab.A.name, offer.octets);
+      const transfers = lab.network.waiting.filter((message) => message.label === 'M2');
+      expect(transfers).to.have.lengthOf(2);
+      expect(Buffer.from(transfers[0]!.octets).equals(transfers[1]!.octets), 'the same octets again').to.equal(true);
+      lab.network.drop();
+      await lab.network.deliver(lab.B.name, withMirroredSignature(transfers[0]!.octets));
+      await lab.network.deliver(lab.B.name, transfers[0]!.octets);
+      const confirms = lab.network.waiting.filter((message) => message.label === 'M3');
+      expect(confirms.map((message) => Buffer.from(message.octets).toString('hex'))).to.deep.equal(
+        Array.from({ length: 2 }, () => Buffer.from(confirms[0]!.octets).toString('hex')),
+      );
+      await lab.run();
+      expect([...lab.A.audit.refusals(), ...lab.B.audit.refusals()]).to.deep.equal([]);
+      expect(await useOf(lab, lab.B, keyId)).to.equal('usable');
+    },
+  );
 
   attack('A07 signatures with r or s of zero, of the order or above it are refused', async (lab) => {
     await throughSession(lab, async (message) => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { attacksOn, expectRefusal, rowsOf, useOf } from '../support/attack.js';
-import { labTokens, PARTITION, REGIONS } from '../support/attack_lab.js';
+import { PARTITION } from '../support/attack_lab.js';
+import { labTokens, REGIONS } from '../support/lab_token.js';
 import { compactOf, partsOf, put, resigned, signTexts, softwareSigner } from '../support/forgery.js';
 import { issueBirthCertificate } from '../../src/replication/key_certificate.js';
 
@@ -55,26 +56,31 @@ describe('an adversary who speaks with another identity, or about another', func
     await expectRefusal(lab, A, 'SIG_INVALID', () => lab.network.deliver(A.name, renamed));
   });
 
-  attack('A15 a message that is brought back to its sender, or in the wrong direction, is refused by its type', async (lab) => {
-    const { A, B } = lab;
-    await lab.replicate(A, await lab.createKey(A), B);
-    const intent = await lab.until('M0');
-    await expectRefusal(lab, A, 'TYP', () => lab.network.deliver(A.name, intent.octets), { field: 'iss' });
-    await lab.network.deliver(B.name, intent.octets);
-    const offer = await lab.until('M1');
-    await expectRefusal(lab, B, 'TYP', () => lab.network.deliver(B.name, offer.octets), { field: 'iss' });
-    for (const typ of ['mrkr1-intent+jws', 'mrkr1-transfer+jws']) {
-      const { header, payload, signature } = partsOf(offer.octets);
-      const relabelled = compactOf({ ...header, typ }, payload, signature);
-      await expectRefusal(lab, B, 'SIG_INVALID', () => lab.network.deliver(B.name, relabelled));
-      // B's own key would have to sign it, and then it says that it is an offer.
-      const resignedOffer = await resigned(offer.octets, lab.signer(B), (_payload, changed) => put(changed, 'typ', typ));
-      await expectRefusal(lab, A, 'TYP', () => lab.network.deliver(A.name, resignedOffer), { field: 't' });
-    }
-    await lab.network.deliver(A.name, offer.octets);
-    const transfer = await lab.until('M2');
-    await expectRefusal(lab, A, 'TYP', () => lab.network.deliver(A.name, transfer.octets), { field: 'iss' });
-  });
+  attack(
+    'A15 a message that is brought back to its sender, or in the wrong direction, is refused by its type',
+    async (lab) => {
+      const { A, B } = lab;
+      await lab.replicate(A, await lab.createKey(A), B);
+      const intent = await lab.until('M0');
+      await expectRefusal(lab, A, 'TYP', () => lab.network.deliver(A.name, intent.octets), { field: 'iss' });
+      await lab.network.deliver(B.name, intent.octets);
+      const offer = await lab.until('M1');
+      await expectRefusal(lab, B, 'TYP', () => lab.network.deliver(B.name, offer.octets), { field: 'iss' });
+      for (const typ of ['mrkr1-intent+jws', 'mrkr1-transfer+jws']) {
+        const { header, payload, signature } = partsOf(offer.octets);
+        const relabelled = compactOf({ ...header, typ }, payload, signature);
+        await expectRefusal(lab, B, 'SIG_INVALID', () => lab.network.deliver(B.name, relabelled));
+        // B's own key would have to sign it, and then it says that it is an offer.
+        const resignedOffer = await resigned(offer.octets, lab.signer(B), (_payload, changed) =>
+          put(changed, 'typ', typ),
+        );
+        await expectRefusal(lab, A, 'TYP', () => lab.network.deliver(A.name, resignedOffer), { field: 't' });
+      }
+      await lab.network.deliver(A.name, offer.octets);
+      const transfer = await lab.until('M2');
+      await expectRefusal(lab, A, 'TYP', () => lab.network.deliver(A.name, transfer.octets), { field: 'iss' });
+    },
+  );
 
   attack("A18 C re-signs B's offer as its own, and what A sends to C is refused by B", async (lab) => {
     const { A, B, C } = lab;
@@ -104,40 +110,55 @@ describe('an adversary who speaks with another identity, or about another', func
     expect(await useOf(lab, B, keyId)).to.equal('KMSInvalidStateException');
   });
 
-  attack("A21 C announces a key that was born in A, with A's certificate, with its own, and with a forged one", async (lab) => {
-    const { A, B, C } = lab;
-    const keyId = await lab.createKey(A);
-    const other = await lab.createKey(C);
-    await lab.replicate(A, keyId, B);
-    const honest = await lab.until('M0');
-    await lab.replicate(C, other, B);
-    const intent = await lab.until('M0');
-    expect(intent.from).to.equal(C.name);
-    const certificate = partsOf(honest.octets).payload['keys'] as { birthCert: string }[];
-    const announce = (birthCert: string | undefined): Promise<Buffer> =>
-      resigned(intent.octets, lab.signer(C), (payload) => {
-        put(payload, 'keys.0.keyId', keyId);
-        if (birthCert !== undefined) put(payload, 'keys.0.birthCert', birthCert);
+  attack(
+    "A21 C announces a key that was born in A, with A's certificate, with its own, and with a forged one",
+    async (lab) => {
+      const { A, B, C } = lab;
+      const keyId = await lab.createKey(A);
+      const other = await lab.createKey(C);
+      await lab.replicate(A, keyId, B);
+      const honest = await lab.until('M0');
+      await lab.replicate(C, other, B);
+      const intent = await lab.until('M0');
+      expect(intent.from).to.equal(C.name);
+      const certificate = partsOf(honest.octets).payload['keys'] as { birthCert: string }[];
+      const announce = (birthCert: string | undefined): Promise<Buffer> =>
+        resigned(intent.octets, lab.signer(C), (payload) => {
+          put(payload, 'keys.0.keyId', keyId);
+          if (birthCert !== undefined) put(payload, 'keys.0.birthCert', birthCert);
+        });
+      const withCertificateOfA = await announce(certificate[0]?.birthCert);
+      await expectRefusal(lab, B, 'ORIGIN', () => lab.network.deliver(B.name, withCertificateOfA), {
+        field: 'keys.keyId',
       });
-    const withCertificateOfA = await announce(certificate[0]?.birthCert);
-    await expectRefusal(lab, B, 'ORIGIN', () => lab.network.deliver(B.name, withCertificateOfA), { field: 'keys.keyId' });
-    const withOwnCertificate = await announce(undefined);
-    await expectRefusal(lab, B, 'ORIGIN', () => lab.network.deliver(B.name, withOwnCertificate), { field: 'birthCert.keyId' });
-    // C's own birth with A's key id in it: the id does not follow from C's nonce.
-    const own = partsOf((partsOf(intent.octets).payload['keys'] as { birthCert: string }[])[0]!.birthCert);
-    const renamed = await signTexts(lab.signer(C), own.header, { ...own.payload, keyId });
-    const withRenamed = await announce(renamed.toString());
-    await expectRefusal(lab, B, 'ORIGIN', () => lab.network.deliver(B.name, withRenamed), { field: 'birthCert.keyId' });
-    // A birth in A's name that C signed.
-    const stolen = await signTexts(lab.signer(C), { ...own.header }, { ...partsOf(certificate[0]!.birthCert).payload });
-    const withStolen = await announce(stolen.toString());
-    await expectRefusal(lab, B, 'KID_REGION', () => lab.network.deliver(B.name, withStolen), { field: 'birthCert' });
-    expect(await useOf(lab, B, keyId)).to.equal('NotFoundException');
-    await lab.network.deliver(B.name, honest.octets);
-    lab.network.waiting.push(...lab.network.seen.filter((message) => message.label === 'M1' && message.to === A.name));
-    await lab.run();
-    expect(await useOf(lab, B, keyId)).to.equal('usable');
-  });
+      const withOwnCertificate = await announce(undefined);
+      await expectRefusal(lab, B, 'ORIGIN', () => lab.network.deliver(B.name, withOwnCertificate), {
+        field: 'birthCert.keyId',
+      });
+      // C's own birth with A's key id in it: the id does not follow from C's nonce.
+      const own = partsOf((partsOf(intent.octets).payload['keys'] as { birthCert: string }[])[0]!.birthCert);
+      const renamed = await signTexts(lab.signer(C), own.header, { ...own.payload, keyId });
+      const withRenamed = await announce(renamed.toString());
+      await expectRefusal(lab, B, 'ORIGIN', () => lab.network.deliver(B.name, withRenamed), {
+        field: 'birthCert.keyId',
+      });
+      // A birth in A's name that C signed.
+      const stolen = await signTexts(
+        lab.signer(C),
+        { ...own.header },
+        { ...partsOf(certificate[0]!.birthCert).payload },
+      );
+      const withStolen = await announce(stolen.toString());
+      await expectRefusal(lab, B, 'KID_REGION', () => lab.network.deliver(B.name, withStolen), { field: 'birthCert' });
+      expect(await useOf(lab, B, keyId)).to.equal('NotFoundException');
+      await lab.network.deliver(B.name, honest.octets);
+      lab.network.waiting.push(
+        ...lab.network.seen.filter((message) => message.label === 'M1' && message.to === A.name),
+      );
+      await lab.run();
+      expect(await useOf(lab, B, keyId)).to.equal('usable');
+    },
+  );
 
   attack('A37 a message and a key of another partition with a region of the same name are refused', async (lab) => {
     const { A, B } = lab;
@@ -195,29 +216,54 @@ describe('an adversary who speaks with another identity, or about another', func
     const keyId = await lab.createKey(A);
     await lab.replicate(A, keyId, B);
     const intent = await lab.until('M0');
-    const spellings = ['Us-east-1', 'us‐east‐1', 'us-east-1.', 'us-east-1\u0000', 'us-east-1 ', 'ｕs-east-1', 'us-eaſt-1', '', 'x'.repeat(33), 7, null, ['us-east-1']];
+    const spellings = [
+      'Us-east-1',
+      'us‐east‐1',
+      'us-east-1.',
+      'us-east-1\u0000',
+      'us-east-1 ',
+      'ｕs-east-1',
+      'us-eaſt-1',
+      '',
+      'x'.repeat(33),
+      7,
+      null,
+      ['us-east-1'],
+    ];
     for (const name of ['iss', 'dst', 'part']) {
       for (const spelling of spellings) {
         const forged = await resigned(intent.octets, lab.signer(A), (payload) => put(payload, name, spelling));
         await expectRefusal(lab, B, 'SYNTAX', () => lab.network.deliver(B.name, forged), { field: name });
       }
     }
-    const ids = [keyId.toUpperCase(), `${keyId}.`, `${keyId}\u0000`, keyId.replace('mrk-', 'mrk‐'), `${keyId}0`, keyId.slice(0, -1), `arn:aws:kms:x:1:key/${keyId}`, 1];
+    const ids = [
+      keyId.toUpperCase(),
+      `${keyId}.`,
+      `${keyId}\u0000`,
+      keyId.replace('mrk-', 'mrk‐'),
+      `${keyId}0`,
+      keyId.slice(0, -1),
+      `arn:aws:kms:x:1:key/${keyId}`,
+      1,
+    ];
     for (const id of ids) {
       const forged = await resigned(intent.octets, lab.signer(A), (payload) => put(payload, 'keys.0.keyId', id));
       await expectRefusal(lab, B, 'SYNTAX', () => lab.network.deliver(B.name, forged), { field: 'keys[0].keyId' });
     }
   });
 
-  attack("A52 a message of A to A is refused, also with A's signature, and A's key manager starts none", async (lab) => {
-    const { A, B } = lab;
-    const keyId = await lab.createKey(A);
-    await lab.replicate(A, keyId, B);
-    const intent = await lab.until('M0');
-    const loop = await resigned(intent.octets, lab.signer(A), (payload) => put(payload, 'dst', A.name));
-    await expectRefusal(lab, A, 'SELF', () => lab.network.deliver(A.name, loop), { field: 'iss' });
-    expect(A.agent.refusal(REGIONS.A)).to.match(/holds the primary key already/);
-    const asked = await lab.replicate(A, keyId, A).catch((error: unknown) => error);
-    expect(asked).to.have.property('code', 'AlreadyExistsException');
-  });
+  attack(
+    "A52 a message of A to A is refused, also with A's signature, and A's key manager starts none",
+    async (lab) => {
+      const { A, B } = lab;
+      const keyId = await lab.createKey(A);
+      await lab.replicate(A, keyId, B);
+      const intent = await lab.until('M0');
+      const loop = await resigned(intent.octets, lab.signer(A), (payload) => put(payload, 'dst', A.name));
+      await expectRefusal(lab, A, 'SELF', () => lab.network.deliver(A.name, loop), { field: 'iss' });
+      expect(A.agent.refusal(REGIONS.A)).to.match(/holds the primary key already/);
+      const asked = await lab.replicate(A, keyId, A).catch((error: unknown) => error);
+      expect(asked).to.have.property('code', 'AlreadyExistsException');
+    },
+  );
 });

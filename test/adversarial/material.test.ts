@@ -1,7 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
-import { labTokens, type AttackLab } from '../support/attack_lab.js';
+import type { AttackLab } from '../support/attack_lab.js';
+import { labTokens } from '../support/lab_token.js';
 import { CompromisedHsm, unwrapKwp, wrapKwp, wrapWithInitialValue, type Revealed } from '../support/compromised_hsm.js';
 import { get, partsOf, put, resigned, tampered } from '../support/forgery.js';
 import { HsmError } from '../../src/hsm/errors.js';
@@ -124,18 +125,30 @@ describe('an adversary who owns the source and sends what it wants', function ()
       const rakb = await real.generateAgreementKey(randomBytes(32));
       const raka = await hsm.generateAgreementKey(randomBytes(32));
       const suite = real.suites.find((candidate) => hsm.suites.includes(candidate))!;
-      const request = { suite, fixedInfo: { rwk: Buffer.from('RWK'), kck: Buffer.from('KCK') }, salt: Buffer.alloc(48) };
+      const request = {
+        suite,
+        fixedInfo: { rwk: Buffer.from('RWK'), kck: Buffer.from('KCK') },
+        salt: Buffer.alloc(48),
+      };
       const keys = await real.agree({ ...request, key: rakb, peerPoint: raka.point, direction: 'unwrap' });
       await hsm.agree({ ...request, key: raka, peerPoint: rakb.point, direction: 'wrap' });
       const { rwk } = hsm.revealed.at(-1)!;
-      const known = hsm.know(randomBytes(32), { keyId: `mrk-${'0'.repeat(32)}`, keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT', multiRegion: true, dataSuite: 'CBCDATA-GCM' });
+      const known = hsm.know(randomBytes(32), {
+        keyId: `mrk-${'0'.repeat(32)}`,
+        keySpec: 'SYMMETRIC_DEFAULT',
+        keyUsage: 'ENCRYPT_DECRYPT',
+        multiRegion: true,
+        dataSuite: 'CBCDATA-GCM',
+      });
       const { materialId } = known.binding;
       const attempt = async (blob: Uint8Array): Promise<{ code: string; text: string; ms: number }> => {
         const begun = performance.now();
         const wrapped = { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, blob } as const;
         const outcome: unknown = await real.unwrap(keys, wrapped, known.binding).catch((error: unknown) => error);
         const ms = performance.now() - begun;
-        return outcome instanceof HsmError ? { code: outcome.code, text: outcome.message, ms } : { code: 'accepted', text: '', ms };
+        return outcome instanceof HsmError
+          ? { code: outcome.code, text: outcome.message, ms }
+          : { code: 'accepted', text: '', ms };
       };
       const near = (): Uint8Array => {
         // Only the last octet of what is inside is not zero padding: the furthest that a wrong blob can get.
@@ -162,7 +175,8 @@ describe('an adversary who owns the source and sends what it wants', function ()
   attack(
     'A41 truncated, extended and otherwise wrapped blobs, wrong lengths and padding that is not zero are refused alike',
     async (lab) => {
-      const initialValue = (length: number): Buffer => Buffer.concat([Buffer.from('a65959a6', 'hex'), Buffer.from([0, 0, length >> 8, length & 255])]);
+      const initialValue = (length: number): Buffer =>
+        Buffer.concat([Buffer.from('a65959a6', 'hex'), Buffer.from([0, 0, length >> 8, length & 255])]);
       const blobs: Record<string, (revealed: Revealed, octets: Buffer) => Uint8Array> = {
         'truncated by 8': ({ rwk }, octets) => wrapKwp(rwk, octets).subarray(0, 32),
         'extended by 8': ({ rwk }, octets) => Buffer.concat([wrapKwp(rwk, octets), Buffer.alloc(8)]),
@@ -170,9 +184,12 @@ describe('an adversary who owns the source and sends what it wants', function ()
         'length of 33': ({ rwk }, octets) => wrapWithInitialValue(rwk, initialValue(33), octets),
         'length of 24': ({ rwk }, octets) => wrapWithInitialValue(rwk, initialValue(24), octets),
         'length of 0': ({ rwk }, octets) => wrapWithInitialValue(rwk, initialValue(0), octets),
-        'length of 2^24 + 32': ({ rwk }, octets) => wrapWithInitialValue(rwk, Buffer.from('a65959a601000020', 'hex'), octets),
-        'padding that is not zero': ({ rwk }, octets) => wrapWithInitialValue(rwk, initialValue(31), Buffer.concat([octets.subarray(0, 31), Buffer.from([9])])),
-        'another initial value': ({ rwk }, octets) => wrapWithInitialValue(rwk, Buffer.from('a65959a700000020', 'hex'), octets),
+        'length of 2^24 + 32': ({ rwk }, octets) =>
+          wrapWithInitialValue(rwk, Buffer.from('a65959a601000020', 'hex'), octets),
+        'padding that is not zero': ({ rwk }, octets) =>
+          wrapWithInitialValue(rwk, initialValue(31), Buffer.concat([octets.subarray(0, 31), Buffer.from([9])])),
+        'another initial value': ({ rwk }, octets) =>
+          wrapWithInitialValue(rwk, Buffer.from('a65959a700000020', 'hex'), octets),
         'wrapped under KCK': ({ kck }, octets) => wrapKwp(kck.subarray(0, 32), octets),
         'one bit changed': ({ rwk }, octets) => {
           const blob = wrapKwp(rwk, octets);
@@ -207,9 +224,14 @@ describe('an adversary who owns the source and sends what it wants', function ()
         const before = B.audit.records.length;
         await lab.network.deliver(B.name, transfer);
         const refusals = B.audit.records.slice(before).filter((record) => !record.code.startsWith('REPL_'));
-        expect(refusals.map((record) => record.code), `${length} octets`).to.have.lengthOf(1);
+        expect(
+          refusals.map((record) => record.code),
+          `${length} octets`,
+        ).to.have.lengthOf(1);
         // A blob of another length never reaches the token; a shorter key in a blob of the right length is found by what it cannot do.
-        expect(refusals[0]?.code, `${length} octets`).to.be.oneOf(length === 25 || length === 31 ? ['TYPE', 'UNWRAP'] : ['UNWRAP']);
+        expect(refusals[0]?.code, `${length} octets`).to.be.oneOf(
+          length === 25 || length === 31 ? ['TYPE', 'UNWRAP'] : ['UNWRAP'],
+        );
         seen.push(`${length}: ${refusals[0]?.code}`);
         expect(await B.token.hsm.ephemeralCount()).to.equal(0);
         expect(await useOf(lab, B, keyId)).to.equal('NotFoundException');
@@ -217,11 +239,19 @@ describe('an adversary who owns the source and sends what it wants', function ()
       }
       note(seen.join(', '));
       const declared = await transferOf(lab);
-      const asAes128 = await resigned(declared.transfer, lab.signer(A), (payload) => put(payload, 'keys.0.wrapped.0.len', 16));
+      const asAes128 = await resigned(declared.transfer, lab.signer(A), (payload) =>
+        put(payload, 'keys.0.wrapped.0.len', 16),
+      );
       await refusesTransfer(lab, declared.keyId, asAes128, 'TYPE');
       const generic = await transferOf(lab);
-      for (const [member, value] of [['keyType', 'CKK_GENERIC_SECRET'], ['keyType', 'CKK_RSA'], ['class', 'CKO_PRIVATE_KEY']] as const) {
-        const forged = await resigned(generic.transfer, lab.signer(A), (payload) => put(payload, `keys.0.wrapped.0.${member}`, value));
+      for (const [member, value] of [
+        ['keyType', 'CKK_GENERIC_SECRET'],
+        ['keyType', 'CKK_RSA'],
+        ['class', 'CKO_PRIVATE_KEY'],
+      ] as const) {
+        const forged = await resigned(generic.transfer, lab.signer(A), (payload) =>
+          put(payload, `keys.0.wrapped.0.${member}`, value),
+        );
         await expectRefusal(lab, B, 'SYNTAX', () => lab.network.deliver(B.name, forged));
       }
       await lab.network.deliver(B.name, generic.transfer);
@@ -252,7 +282,12 @@ describe('an adversary who owns the source and sends what it wants', function ()
         const forged = await resigned(transfer, lab.signer(lab.A), (payload) => put(payload, 'kcS', value));
         await expectRefusal(lab, lab.B, 'KC', () => lab.network.deliver(lab.B.name, forged), { field: 'kcS' });
       }
-      expect(unwrapKwp(hsm.revealed.at(-1)!.rwk, Buffer.from(String(get(partsOf(transfer).payload, 'keys.0.wrapped.0.blob')), 'base64url'))).to.not.equal(null);
+      expect(
+        unwrapKwp(
+          hsm.revealed.at(-1)!.rwk,
+          Buffer.from(String(get(partsOf(transfer).payload, 'keys.0.wrapped.0.blob')), 'base64url'),
+        ),
+      ).to.not.equal(null);
       await lab.network.deliver(lab.B.name, transfer);
       await lab.run();
       expect(await useOf(lab, lab.B, keyId)).to.equal('usable');
@@ -268,7 +303,8 @@ function tTest(one: readonly number[], two: readonly number[]): string {
     const middle = mean(values);
     return values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1);
   };
-  const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  const median = (values: readonly number[]): number =>
+    values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
   const t = (mean(one) - mean(two)) / Math.sqrt(variance(one) / one.length + variance(two) / two.length);
   return `Welch t = ${t.toFixed(2)}, medians ${median(one).toFixed(3)} and ${median(two).toFixed(3)} ms, n = ${one.length} and ${two.length}`;
 }

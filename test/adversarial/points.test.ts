@@ -1,8 +1,9 @@
 import { createECDH, createHash, createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { expectedKey } from '../../src/hsm/strategy/software_agreement.js';
-import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
-import { labTokens, type AttackLab, type LabRegion, type RegionPorts } from '../support/attack_lab.js';
+import { attacksOn, expectRefusal, useOf, standingOf } from '../support/attack.js';
+import type { AttackLab, LabRegion, RegionPorts } from '../support/attack_lab.js';
+import { labTokens } from '../support/lab_token.js';
 import { CompromisedHsm } from '../support/compromised_hsm.js';
 import { get, partsOf, put, resigned, tampered } from '../support/forgery.js';
 
@@ -42,7 +43,9 @@ function badPoints(): Readonly<Record<string, Uint8Array>> {
 }
 
 /** Private scalars whose points begin with 04 5F, the head of a DER OCTET STRING of the other 95 octets, and then 02, 04, 06 or 30. */
-const lookalikes = [57_793, 56_586, 24_423, 847].map((seed) => createHash('sha384').update(`keyferry point ${seed}`).digest());
+const lookalikes = [57_793, 56_586, 24_423, 847].map((seed) =>
+  createHash('sha384').update(`keyferry point ${seed}`).digest(),
+);
 
 describe('an adversary who chooses the points', function () {
   this.timeout(120_000);
@@ -92,44 +95,63 @@ describe('an adversary who chooses the points', function () {
     await lab.run();
   });
 
-  attack('A25 what is no uncompressed point of P-384 is refused in a signed offer before the token sees it', async (lab) => {
-    const { A, B } = lab;
-    for (const [name, point] of Object.entries(badPoints())) {
-      const { octets: offer } = await until(lab, 'M1');
-      const forged = await resigned(offer, lab.signer(B), (payload) => put(payload, 'rakb.pt', Buffer.from(point).toString('base64url')));
-      const steps = await stepsOf(A, () =>
-        expectRefusal(lab, A, 'POINT', () => lab.network.deliver(A.name, forged), { field: 'rakb.pt', ends: true }),
-      );
-      // The one step signs the answer that ends the session.
-      expect(steps, `token steps for a point that is ${name}`).to.deep.equal(['sign']);
-      await lab.run();
-    }
-    expect(await A.token.hsm.ephemeralCount()).to.equal(0);
-  });
+  attack(
+    'A25 what is no uncompressed point of P-384 is refused in a signed offer before the token sees it',
+    async (lab) => {
+      const { A, B } = lab;
+      for (const [name, point] of Object.entries(badPoints())) {
+        const { octets: offer } = await until(lab, 'M1');
+        const forged = await resigned(offer, lab.signer(B), (payload) =>
+          put(payload, 'rakb.pt', Buffer.from(point).toString('base64url')),
+        );
+        const steps = await stepsOf(A, () =>
+          expectRefusal(lab, A, 'POINT', () => lab.network.deliver(A.name, forged), { field: 'rakb.pt', ends: true }),
+        );
+        // The one step signs the answer that ends the session.
+        expect(steps, `token steps for a point that is ${name}`).to.deep.equal(['sign']);
+        await lab.run();
+      }
+      expect(await A.token.hsm.ephemeralCount()).to.equal(0);
+    },
+  );
 
-  attack('A25 what is no uncompressed point of P-384 is refused in a signed transfer before the token sees it', async (lab) => {
-    const { A, B } = lab;
-    for (const [name, point] of Object.entries(badPoints())) {
+  attack(
+    'A25 what is no uncompressed point of P-384 is refused in a signed transfer before the token sees it',
+    async (lab) => {
+      const { A, B } = lab;
+      for (const [name, point] of Object.entries(badPoints())) {
+        const { octets: transfer } = await until(lab, 'M2');
+        const forged = await resigned(transfer, lab.signer(A), (payload) =>
+          put(payload, 'raka.pt', Buffer.from(point).toString('base64url')),
+        );
+        const steps = await stepsOf(B, () =>
+          expectRefusal(lab, B, 'POINT', () => lab.network.deliver(B.name, forged), { field: 'raka.pt', ends: true }),
+        );
+        expect(steps, `token steps for a point that is ${name}`).to.deep.equal(['sign', 'release']);
+        await lab.run();
+      }
+    },
+  );
+
+  attack(
+    'A25 a point in another form than 97 octets in base64url, or of another curve by name, is refused',
+    async (lab) => {
+      const { B, A } = lab;
       const { octets: transfer } = await until(lab, 'M2');
-      const forged = await resigned(transfer, lab.signer(A), (payload) => put(payload, 'raka.pt', Buffer.from(point).toString('base64url')));
-      const steps = await stepsOf(B, () =>
-        expectRefusal(lab, B, 'POINT', () => lab.network.deliver(B.name, forged), { field: 'raka.pt', ends: true }),
-      );
-      expect(steps, `token steps for a point that is ${name}`).to.deep.equal(['sign', 'release']);
+      for (const [path, value] of [
+        ['raka.pt', null],
+        ['raka.pt', 7],
+        ['raka.pt', 'BA=='],
+        ['raka.crv', 'P-256'],
+        ['raka.crv', 'secp384r1'],
+      ] as const) {
+        const forged = await resigned(transfer, lab.signer(A), (payload) => put(payload, path, value));
+        await expectRefusal(lab, B, 'POINT', () => lab.network.deliver(B.name, forged), { field: path });
+      }
+      await lab.network.deliver(B.name, transfer);
       await lab.run();
-    }
-  });
-
-  attack('A25 a point in another form than 97 octets in base64url, or of another curve by name, is refused', async (lab) => {
-    const { B, A } = lab;
-    const { octets: transfer } = await until(lab, 'M2');
-    for (const [path, value] of [['raka.pt', null], ['raka.pt', 7], ['raka.pt', 'BA=='], ['raka.crv', 'P-256'], ['raka.crv', 'secp384r1']] as const) {
-      const forged = await resigned(transfer, lab.signer(A), (payload) => put(payload, path, value));
-      await expectRefusal(lab, B, 'POINT', () => lab.network.deliver(B.name, forged), { field: path });
-    }
-    await lab.network.deliver(B.name, transfer);
-    await lab.run();
-  });
+    },
+  );
 
   for (const side of ['A', 'B'] as const) {
     let hsm: CompromisedHsm;
@@ -141,12 +163,15 @@ describe('an adversary who chooses the points', function () {
           const keyId = side === 'A' ? await lab.createKnownKey(lab.A, hsm) : await lab.createKey(lab.A);
           await lab.replicate(lab.A, keyId, lab.B);
           const message = await lab.until(side === 'A' ? 'M2' : 'M1');
-          const point = Buffer.from(String(get(partsOf(message.octets).payload, side === 'A' ? 'raka.pt' : 'rakb.pt')), 'base64url');
+          const point = Buffer.from(
+            String(get(partsOf(message.octets).payload, side === 'A' ? 'raka.pt' : 'rakb.pt')),
+            'base64url',
+          );
           expect(point.subarray(0, 2).toString('hex')).to.equal('045f');
           lab.network.waiting.unshift(message);
           await lab.run();
           expect([...lab.A.audit.refusals(), ...lab.B.audit.refusals()]).to.deep.equal([]);
-          expect(lab.A.store.replica(keyId as never, lab.B.name)?.standing).to.equal('ACTIVE');
+          expect(standingOf(lab.A, keyId, lab.B)).to.equal('ACTIVE');
         }
       },
       () => {
@@ -165,7 +190,14 @@ describe('an adversary who chooses the points', function () {
       for (const suite of hsm.suites) {
         const fixedInfo = { rwk: randomBytes(100), kck: randomBytes(100) };
         const salt = randomBytes(48);
-        const keys = await hsm.agree({ key, peerPoint: ecdh.getPublicKey(), suite, fixedInfo, salt, direction: 'unwrap' });
+        const keys = await hsm.agree({
+          key,
+          peerPoint: ecdh.getPublicKey(),
+          suite,
+          fixedInfo,
+          salt,
+          direction: 'unwrap',
+        });
         const kck = expectedKey(suite, { z, salt, fixedInfo: fixedInfo.kck, octets: 48 });
         const confirmation = await hsm.confirm(keys, Buffer.from('both ends'));
         expect(Buffer.from(confirmation).toString('hex'), `${region.name} ${suite}`).to.equal(
@@ -191,7 +223,7 @@ describe('an adversary who chooses the points', function () {
       expect(source.revealed.at(-1)?.z[0]).to.equal(0);
       await lab.run();
       expect(await useOf(lab, lab.B, keyId)).to.equal('usable');
-      expect(lab.A.store.replica(keyId as never, lab.B.name)?.standing).to.equal('ACTIVE');
+      expect(standingOf(lab.A, keyId, lab.B)).to.equal('ACTIVE');
     },
     () => ({ ports: { A: { hsm: (real) => (source = new CompromisedHsm(real)) } } }),
   );

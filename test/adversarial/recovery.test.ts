@@ -5,9 +5,9 @@ import type { Journal } from '../../src/replication/journal.js';
 import { CKA_ID, CKA_LABEL } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
-import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
-import { labTokens, REGIONS, type AttackLab } from '../support/attack_lab.js';
-import { countObjects } from '../support/lab_token.js';
+import { attacksOn, expectRefusal, useOf, standingOf, materialsOf } from '../support/attack.js';
+import type { AttackLab } from '../support/attack_lab.js';
+import { labTokens, countObjects } from '../support/lab_token.js';
 
 /** What a commit throws at which the process ends. */
 class Crash extends Error {}
@@ -112,14 +112,17 @@ describe('an adversary who ends processes and restores copies', function () {
               await lab.pass(60_000);
             }
             const what = `after a crash ${when} ${at}`;
-            expect(lab.A.store.replica(keyId as never, REGIONS.B)?.standing, what).to.equal('ACTIVE');
+            expect(standingOf(lab.A, keyId, lab.B), what).to.equal('ACTIVE');
             expect(await lab.decrypt(lab.B, blob), what).to.equal(`${at} ${when}`);
-            expect(lab.B.store.materials(keyId as never), what).to.have.lengthOf(1);
+            expect(materialsOf(lab.B, keyId), what).to.have.lengthOf(1);
             expect([lab.A.agent.status().outgoing, lab.B.agent.status().incoming], what).to.deep.equal([[], []]);
             const held = [await lab.A.token.hsm.ephemeralCount(), await lab.B.token.hsm.ephemeralCount()];
             expect(held, what).to.deep.equal([0, 0]);
             const ports = crashing(letter)().ports;
-            await lab.open(letter, { ...('A' in ports ? ports.A : ports.B), database: lab.region(letter).databasePath });
+            await lab.open(letter, {
+              ...('A' in ports ? ports.A : ports.B),
+              database: lab.region(letter).databasePath,
+            });
             lab.network.drop();
           }
         }
@@ -180,23 +183,26 @@ describe('an adversary who ends processes and restores copies', function () {
     expect(await useOf(lab, B, keyId)).to.equal('usable');
   });
 
-  attack('A35 a destination that was restored to the state between its offer and the transfer installs nothing from it', async (lab) => {
-    const { A, B } = lab;
-    const keyId = await lab.createKey(A);
-    await lab.replicate(A, keyId, B);
-    const offer = await lab.until('M1');
-    const snapshot = `${B.databasePath}.snapshot`;
-    B.database.prepare('VACUUM INTO ?').run(snapshot);
-    await lab.network.deliver(A.name, offer.octets);
-    const transfer = await lab.until('M2');
-    const restored = await lab.open('B', { database: snapshot });
-    lab.network.drop();
-    await lab.network.deliver(B.name, transfer.octets);
-    expect(await useOf(lab, restored, keyId)).to.equal('NotFoundException');
-    expect(await restored.token.hsm.ephemeralCount()).to.equal(0);
-    const abort = lab.network.waiting.find(({ label }) => label === 'MX');
-    expect(abort, 'the source is told').to.not.equal(undefined);
-    await lab.run();
-    expect(await useOf(lab, restored, keyId), 'a new session brings the key').to.equal('usable');
-  });
+  attack(
+    'A35 a destination that was restored to the state between its offer and the transfer installs nothing from it',
+    async (lab) => {
+      const { A, B } = lab;
+      const keyId = await lab.createKey(A);
+      await lab.replicate(A, keyId, B);
+      const offer = await lab.until('M1');
+      const snapshot = `${B.databasePath}.snapshot`;
+      B.database.prepare('VACUUM INTO ?').run(snapshot);
+      await lab.network.deliver(A.name, offer.octets);
+      const transfer = await lab.until('M2');
+      const restored = await lab.open('B', { database: snapshot });
+      lab.network.drop();
+      await lab.network.deliver(B.name, transfer.octets);
+      expect(await useOf(lab, restored, keyId)).to.equal('NotFoundException');
+      expect(await restored.token.hsm.ephemeralCount()).to.equal(0);
+      const abort = lab.network.waiting.find(({ label }) => label === 'MX');
+      expect(abort, 'the source is told').to.not.equal(undefined);
+      await lab.run();
+      expect(await useOf(lab, restored, keyId), 'a new session brings the key').to.equal('usable');
+    },
+  );
 });

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { writeHeapSnapshot } from 'node:v8';
 import { expect } from 'chai';
 import type { TraceEvent } from '../../src/replication/trace.js';
-import { attacksOn, useOf } from '../support/attack.js';
-import { labTokens, type AttackLab, type LabRegion } from '../support/attack_lab.js';
+import { attacksOn, useOf, standingOf } from '../support/attack.js';
+import type { AttackLab, LabRegion } from '../support/attack_lab.js';
+import { labTokens } from '../support/lab_token.js';
 import { CompromisedHsm, type Revealed } from '../support/compromised_hsm.js';
 
 /** Every file of a region's database. */
@@ -39,7 +40,7 @@ describe('an adversary who has recorded everything and reads whatever a region k
         const keyId = side === 'A' ? await lab.createKnownKey(lab.A, hsm) : await lab.createKey(lab.A);
         await lab.replicate(lab.A, keyId, lab.B);
         await lab.run();
-        expect(lab.A.store.replica(keyId as never, lab.B.name)?.standing).to.equal('ACTIVE');
+        expect(standingOf(lab.A, keyId, lab.B)).to.equal('ACTIVE');
         if (side === 'A') expect(await useOf(lab, lab.B, keyId)).to.equal('usable');
         for (const stop of stops) stop();
         // Before anything here puts a secret into a text.
@@ -53,14 +54,19 @@ describe('an adversary who has recorded everything and reads whatever a region k
               .map((part) => ({ name: `${label}, decoded`, octets: Buffer.from(part, 'base64url') })),
           ),
           ...databaseFiles(lab.region(honest)),
-          ...lab.regions.map(({ name, audit }) => ({ name: `audit of ${name}`, octets: Buffer.from(JSON.stringify(audit.records)) })),
+          ...lab.regions.map(({ name, audit }) => ({
+            name: `audit of ${name}`,
+            octets: Buffer.from(JSON.stringify(audit.records)),
+          })),
           { name: 'trace', octets: Buffer.from(JSON.stringify(traced)) },
           { name: 'heap', octets: heap },
         ];
         const secrets = secretsOf(hsm);
         expect(secrets.size, 'secrets to look for').to.be.greaterThan(4);
         const hits = places.flatMap(({ name, octets }) =>
-          [...secrets].flatMap(([what, secret]) => formsOf(secret).flatMap((form) => (octets.includes(form) ? [`${what} in ${name}`] : []))),
+          [...secrets].flatMap(([what, secret]) =>
+            formsOf(secret).flatMap((form) => (octets.includes(form) ? [`${what} in ${name}`] : [])),
+          ),
         );
         expect(hits).to.deep.equal([]);
         const total = places.reduce((sum, { octets }) => sum + octets.length, 0);
@@ -68,7 +74,9 @@ describe('an adversary who has recorded everything and reads whatever a region k
         await provesItsSearch(lab, places);
       },
       () => {
-        const ports = { hsm: (real: ConstructorParameters<typeof CompromisedHsm>[0]) => (hsm = new CompromisedHsm(real)) };
+        const ports = {
+          hsm: (real: ConstructorParameters<typeof CompromisedHsm>[0]) => (hsm = new CompromisedHsm(real)),
+        };
         return { ports: side === 'A' ? { A: ports } : { B: ports } };
       },
     );
@@ -87,7 +95,8 @@ describe('an adversary who has recorded everything and reads whatever a region k
 function secretsOf(hsm: CompromisedHsm): ReadonlyMap<string, Buffer> {
   const secrets = new Map<string, Buffer>();
   const names: readonly (keyof Revealed)[] = ['privateKey', 'z', 'rwk', 'kck'];
-  for (const [at, revealed] of hsm.revealed.entries()) for (const name of names) secrets.set(`${name} of agreement ${at}`, revealed[name]);
+  for (const [at, revealed] of hsm.revealed.entries())
+    for (const name of names) secrets.set(`${name} of agreement ${at}`, revealed[name]);
   for (const [materialId, octets] of hsm.materials) secrets.set(`material ${materialId}`, octets);
   return secrets;
 }
@@ -105,8 +114,15 @@ function formsOf(secret: Buffer): readonly Buffer[] {
 }
 
 /** The same search finds what is public: the key's material id, which is in every one of these places. */
-async function provesItsSearch(lab: AttackLab, places: readonly { readonly name: string; readonly octets: Buffer }[]): Promise<void> {
-  const [materialId] = lab.A.store.keyIds({ after: '', limit: 10 }).flatMap((id) => lab.A.store.materials(id).map(({ material }) => material.binding.materialId));
-  const found = new Set(places.filter(({ octets }) => octets.includes(Buffer.from(materialId ?? 'none'))).map(({ name }) => name));
+async function provesItsSearch(
+  lab: AttackLab,
+  places: readonly { readonly name: string; readonly octets: Buffer }[],
+): Promise<void> {
+  const [materialId] = lab.A.store
+    .keyIds({ after: '', limit: 10 })
+    .flatMap((id) => lab.A.store.materials(id).map(({ material }) => material.binding.materialId));
+  const found = new Set(
+    places.filter(({ octets }) => octets.includes(Buffer.from(materialId ?? 'none'))).map(({ name }) => name),
+  );
   expect([...found]).to.include.members(['M2, decoded', 'heap', 'trace']);
 }

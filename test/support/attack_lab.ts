@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -30,17 +30,15 @@ import type { ReplicationSuite } from '../../src/wire/suite.js';
 import type { CompromisedHsm } from './compromised_hsm.js';
 import { softwareSigner, type Signer } from './forgery.js';
 import { HostileNetwork, type SentMessage } from './hostile_network.js';
-import { countObjects, openLabToken, type LabToken } from './lab_token.js';
+import { countObjects, REGIONS, type LabToken, type RegionLetter } from './lab_token.js';
 import { ManualClock, MemoryAudit } from './replication_partition.js';
-import type { SoftwareTokenKind } from './token_directory.js';
-
-/** Regions of every lab: A and B are honest until a test says otherwise, C is the adversary's. */
-export const REGIONS = { A: 'us-east-1', B: 'eu-west-1', C: 'ap-south-1' } as const;
-export type RegionLetter = keyof typeof REGIONS;
 
 export const PARTITION = 'aws-lab';
 const ACCOUNT = '111122223333';
 const SUITE_FLOOR: ReplicationSuite = 'CBCDERIVE-A256KWP';
+
+/** In memory where the system offers that: what a disk keeps after a power cut is not in question here, and its waits are long. */
+const scratchPlace = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** Ports of one region that a test replaces. */
 export interface RegionPorts {
@@ -84,7 +82,7 @@ export class AttackLab {
   readonly #tokens = new Map<RegionLetter, LabToken>();
   readonly #baseline = new Map<RegionLetter, { readonly token: number; readonly session: number }>();
   readonly #regions = new Map<RegionLetter, LabRegion>();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'keyferry-attack-'));
+  readonly #directory = mkdtempSync(join(scratchPlace, 'keyferry-attack-'));
   readonly #challenge = randomBytes(32);
   #floor: ReplicationSuite = SUITE_FLOOR;
   #begun = 0;
@@ -170,7 +168,11 @@ export class AttackLab {
   }
 
   /** Issues the roster after `previous` (the newest one if left out); regions learn of it when they are told. */
-  async issue(changes: readonly RosterChange[], previous: Roster | null = this.roster, signer = this.authority): Promise<Roster> {
+  async issue(
+    changes: readonly RosterChange[],
+    previous: Roster | null = this.roster,
+    signer = this.authority,
+  ): Promise<Roster> {
     return issueRoster({
       previous,
       partition: PARTITION,
@@ -254,7 +256,10 @@ export class AttackLab {
 
   /** Makes a key in a compromised region whose material the adversary knows. */
   async createKnownKey(region: LabRegion, hsm: CompromisedHsm, octets = randomBytes(32)): Promise<string> {
-    const { keyId, birthCertificate } = await region.agent.issueBirth({ keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT' });
+    const { keyId, birthCertificate } = await region.agent.issueBirth({
+      keySpec: 'SYMMETRIC_DEFAULT',
+      keyUsage: 'ENCRYPT_DECRYPT',
+    });
     if (!isKeyId(keyId)) throw new Error(`${keyId} is no key id`);
     const { home, store, clock } = region.call.region;
     const dataSuite = region.agent.commonDataSuite();
@@ -387,20 +392,4 @@ export class AttackLab {
     for (const token of this.#tokens.values()) await token.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
-}
-
-/** The kinds of token of A, B and C: SoftHSM2, NSS softoken, SoftHSM2, or what `KEYFERRY_ADVERSARY_TOKENS` lists. */
-export function labKinds(): Readonly<Record<RegionLetter, SoftwareTokenKind>> {
-  const wanted = (process.env['KEYFERRY_ADVERSARY_TOKENS'] || 'softhsm2,nss,softhsm2').split(',');
-  const [A, B, C = A] = wanted.map((kind): SoftwareTokenKind => {
-    if (kind === 'softhsm2' || kind === 'nss') return kind;
-    throw new Error(`KEYFERRY_ADVERSARY_TOKENS names ${kind}, which is no software token`);
-  });
-  if (A === undefined || B === undefined || C === undefined) throw new Error('KEYFERRY_ADVERSARY_TOKENS names fewer than two tokens');
-  return { A, B, C };
-}
-
-/** Tokens of the usual kinds for these regions. */
-export function labTokens(letters: readonly RegionLetter[]): Partial<Record<RegionLetter, () => Promise<LabToken>>> {
-  return Object.fromEntries(letters.map((letter) => [letter, () => openLabToken(labKinds()[letter])]));
 }

@@ -1,7 +1,12 @@
 import { createCipheriv, createDecipheriv, createECDH, createHmac, randomBytes } from 'node:crypto';
 import { expectedKey } from '../../src/hsm/strategy/software_agreement.js';
 import type { MaterialBinding, StoredMaterial, WrappedMaterial } from '../../src/hsm/material.js';
-import type { AgreementKey, AgreementRequest, ReplicationHsm, SessionKeys } from '../../src/replication/replication_hsm.js';
+import type {
+  AgreementKey,
+  AgreementRequest,
+  ReplicationHsm,
+  SessionKeys,
+} from '../../src/replication/replication_hsm.js';
 import { keyMaterialIdChallenge, keyMaterialIdOf } from '../../src/wire/key_material_id.js';
 import type { ReplicationSuite } from '../../src/wire/suite.js';
 
@@ -85,7 +90,12 @@ export class CompromisedHsm implements ReplicationHsm {
   know(octets: Buffer, binding: Omit<MaterialBinding, 'materialId'>): StoredMaterial {
     const materialId = materialIdOf(octets, binding.keyId);
     this.materials.set(materialId, octets);
-    return { binding: { ...binding, materialId }, exportedKeyToken: randomBytes(40), domainKeyId: '00', recordMac: randomBytes(32) };
+    return {
+      binding: { ...binding, materialId },
+      exportedKeyToken: randomBytes(40),
+      domainKeyId: '00',
+      recordMac: randomBytes(32),
+    };
   }
 
   random(octets: number): Promise<Uint8Array> {
@@ -135,7 +145,9 @@ export class CompromisedHsm implements ReplicationHsm {
 
   async confirm(keys: SessionKeys, octets: Uint8Array): Promise<Uint8Array> {
     const revealed = this.#session(keys);
-    return this.deviations.confirmation?.(revealed, octets) ?? createHmac('sha384', revealed.kck).update(octets).digest();
+    return (
+      this.deviations.confirmation?.(revealed, octets) ?? createHmac('sha384', revealed.kck).update(octets).digest()
+    );
   }
 
   async unwrap(keys: SessionKeys, wrapped: WrappedMaterial, binding: MaterialBinding): Promise<StoredMaterial> {
