@@ -25,6 +25,22 @@ describe('an adversary who sends too much', function () {
     },
   });
 
+  attack('A38 a thousand messages of one MiB take no memory', async (lab, note) => {
+    const { B } = lab;
+    const octets = Buffer.alloc(1_048_576, 'A');
+    await lab.network.deliver(B.name, octets);
+    const before = process.memoryUsage().rss;
+    let most = 0;
+    for (let at = 0; at < 1000; at += 1) {
+      await lab.network.deliver(B.name, octets);
+      most = Math.max(most, process.memoryUsage().rss - before);
+    }
+    note(`at most ${(most / 1_048_576).toFixed(1)} MiB more than before, over 1,000 MiB of messages`);
+    expect(most / 1_048_576).to.be.lessThan(64);
+    expect(B.audit.refusals()).to.have.lengthOf(1001);
+    expect(new Set(B.audit.refusals())).to.deep.equal(new Set(['LIMIT']));
+  });
+
   attack(
     'A38 messages above 64 KiB are refused before any signature is looked at',
     async (lab) => {
@@ -92,19 +108,6 @@ describe('an adversary who sends too much', function () {
     await expectRefusal(lab, B, 'LIMIT', () => lab.network.deliver(B.name, long));
     await lab.network.deliver(B.name, transfer.octets);
     await lab.run();
-  });
-
-  attack('A38 a thousand messages of one MiB leave no memory behind', async (lab, note) => {
-    const { B } = lab;
-    const octets = Buffer.alloc(1_048_576, 'A');
-    await lab.network.deliver(B.name, octets);
-    const before = process.memoryUsage().rss;
-    for (let at = 0; at < 1000; at += 1) await lab.network.deliver(B.name, Buffer.from(octets));
-    const grown = (process.memoryUsage().rss - before) / 1_048_576;
-    note(`RSS grew by ${grown.toFixed(1)} MiB over 1,000 MiB of messages`);
-    expect(grown).to.be.lessThan(128);
-    expect(B.audit.refusals()).to.have.lengthOf(1001);
-    expect(new Set(B.audit.refusals())).to.deep.equal(new Set(['LIMIT']));
   });
 
   attack(
