@@ -1,15 +1,15 @@
 import { utf8 } from '../bytes.js';
 import type { Clock } from '../clock.js';
 import {
+  checkSignature,
   messageIdOf,
   parseJws,
   parsePayload,
-  refusalOfSignature,
   signJws,
+  type SignatureCheck,
   type UnverifiedJws,
-  type VerifySignature,
 } from '../wire/jws.js';
-import { accepted, isReject, refuse, refusing, reject, type Reject } from '../wire/refusal.js';
+import { accepted, isReject, refuse, refusingLater, reject, type Reject } from '../wire/refusal.js';
 import type { JsonObject } from '../wire/strict_json.js';
 import { ReplicationError } from './errors.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
@@ -58,7 +58,7 @@ export interface ChannelParts {
   readonly clock: Clock;
   readonly audit: ReplicationAudit;
   readonly trace: Trace;
-  readonly verifySignature?: VerifySignature;
+  readonly verifySignature: SignatureCheck;
 }
 
 /** Signs what leaves and verifies what comes; knows who may speak, and nothing of sessions. */
@@ -137,11 +137,11 @@ export class Channel {
   }
 
   /** Reads a message as far as it can be trusted; every check that needs no session. */
-  open(octets: Uint8Array): OpenedMessage | RefusedMessage {
+  async open(octets: Uint8Array): Promise<OpenedMessage | RefusedMessage> {
     let jws: UnverifiedJws | null = null;
     let payload: JsonObject | null = null;
     let authentic = false;
-    const opened = refusing((): OpenedMessage => {
+    const opened = await refusingLater(async (): Promise<OpenedMessage> => {
       jws = accepted(parseJws(octets));
       const name = messageOfTyp(jws.typ) ?? refuse('TYP', 'typ', 'Not a message of this protocol.');
       const { book, verifySignature } = this.#args;
@@ -152,11 +152,12 @@ export class Channel {
         payload = isReject(unverified) ? null : unverified;
         return refuse('KID_STATE', 'kid', 'The signing key is unknown.');
       }
-      const refusal = refusalOfSignature(jws, known.key, verifySignature);
+      const refusal = await checkSignature(jws, known.key, verifySignature);
       if (refusal !== null) refuse(refusal.code, refusal.field, refusal.detail);
       payload = accepted(parsePayload(jws));
       authentic = true;
       const message = accepted(decodeMessage(name, payload));
+      // After the signature, because rosters may have come while it was verified.
       this.#checkParties(message, jws.kid, known.region);
       return { kind: 'opened', jws, message };
     });

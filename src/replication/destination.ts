@@ -57,7 +57,7 @@ export class DestinationSide {
         if (before.state === 'OFFERED' && !this.#offers.has(before.sid)) return this.#abort(before, 'RECOVERED');
         return this.#run(before, { kind: 'intent-again' });
       }
-      const lineages = checkIntent(this.#services, intent);
+      const lineages = await checkIntent(this.#services, intent);
       if (isReject(lineages)) {
         if (lineages.code !== 'EPOCH_STALE') await refuseIntent(this.#services, intent, id, lineages);
         return lineages;
