@@ -18,6 +18,8 @@ const program = z.strictObject({
   /** `running`, `starting`, `stopped` and why. */
   state: z.string(),
   restarts: z.int().nonnegative(),
+  /** Why it ended last time, and what to do about it; null where it never did. */
+  problem: z.strictObject({ message: z.string(), remedy: z.string().nullable() }).nullable().default(null),
 });
 const labState = z.strictObject({
   supervisor: processIdentity,
