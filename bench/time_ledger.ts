@@ -92,7 +92,7 @@ export class TimeLedger {
       }
     };
     const transaction = database.transaction.bind(database);
-    database.transaction = (work) => outermost(() => transaction(work));
+    database.transaction = (work, durability) => outermost(() => transaction(work, durability));
     const prepare = database.prepare.bind(database);
     database.prepare = (sql) => {
       const statement = prepare(sql);

@@ -351,7 +351,8 @@ export class DestinationSide {
     const { journal, channel } = this.#services;
     if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
     if (step.row !== undefined) {
-      journal.transaction(() => this.#commit(row, step, installation));
+      const durability = step.isOrderedOnly === true ? 'ordered' : 'durable';
+      journal.transaction(() => this.#commit(row, step, installation), durability);
       reportSession(this.#services, 'destination', step.row, row.source);
     }
     if (step.send !== undefined) channel.release(row.source, step.send);
