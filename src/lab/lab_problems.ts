@@ -7,6 +7,8 @@ export interface LabReport {
   readonly programs: Readonly<Record<string, ProgramState>>;
   readonly proxy: ProxyStatus | Unavailable;
   readonly regions: Readonly<Record<string, RegionStatus | Unavailable>>;
+  /** For each two regions whose tokens share no replication suite: why, with the mechanisms that are missing. */
+  readonly cannotReplicate: readonly string[];
 }
 
 /** Something that is not as it should be, and what to do about it. */
@@ -27,6 +29,11 @@ export function problemsOf(report: LabReport, logOf: (program: string) => string
     ),
     ...(isUnavailable(report.proxy) ? silence('proxy', report.proxy, report) : proxyProblems(report.proxy)),
     ...epochProblems(report.regions),
+    ...report.cannotReplicate.map((problem): LabProblem => ({
+      about: 'lab',
+      problem,
+      remedy: 'give one of them a token, or a version of its module, that has what the other has',
+    })),
     ...weakenings(report),
   ];
 }

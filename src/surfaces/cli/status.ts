@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { suiteGaps } from '../../lab/authority.js';
 import { problemsOf, type LabReport } from '../../lab/lab_problems.js';
 import { isRunning } from '../../lab/process_identity.js';
 import { proxyStatus, regionStatus } from '../../lab/region_status.js';
@@ -41,6 +42,7 @@ export function statusCommand(_context: CommandContext): Command {
       regions: Object.fromEntries(
         state.regions.map((name, index) => [name, regions[index] ?? { unavailable: 'it was not asked' }]),
       ),
+      cannotReplicate: suiteGaps(directory.authority),
     };
     const problems = problemsOf(report, (program) => directory.log(program));
     const { endpoint, partition, account } = state;

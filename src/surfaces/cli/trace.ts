@@ -12,6 +12,7 @@ interface TraceOptions extends CommonOptions {
   readonly follow?: boolean;
   readonly sid?: string;
   readonly keyId?: string;
+  readonly region?: string;
 }
 
 /** `keyferry trace`: the messages of replications, decoded and verified, with what the tokens did in between. */
@@ -23,7 +24,8 @@ export function traceCommand(_context: CommandContext): Command {
   )
     .option('--follow', 'go on with what happens from now on, until Ctrl-C')
     .option('--sid <sid>', 'one session only')
-    .option('--key-id <id>', 'one key only');
+    .option('--key-id <id>', 'one key only')
+    .option('--region <name>', 'what happened in one region only, and the messages that it sent or got');
   return act<TraceOptions>(target, async ({ output, options }) => {
     const directory = new StateDirectory(options.dir);
     const state = directory.readState();
@@ -32,15 +34,27 @@ export function traceCommand(_context: CommandContext): Command {
         remedy: 'start one with: keyferry up',
       });
     }
+    const { region } = options;
+    if (region !== undefined && !state.regions.includes(region)) {
+      throw new LabError('ERR_LAB_REQUEST', `The lab has no region ${region}`, {
+        remedy: `choose one of ${state.regions.join(', ')}`,
+      });
+    }
     const reader = new TraceReader(directory, state.regions);
     const filter = new TraceFilter({ sid: options.sid, keyId: options.keyId });
     const show = (entries: readonly TraceEntry[]): void => {
       filter.learn(entries);
-      for (const entry of entries) if (filter.matches(entry)) print(entry, output);
+      for (const entry of entries) if (filter.matches(entry) && isOf(entry, region)) print(entry, output);
     };
     show(await reader.read());
     if (options.follow === true) await followTrace(reader, { regions: state.regions, show, signal: stopSignal() });
   });
+}
+
+function isOf(entry: TraceEntry, region: string | undefined): boolean {
+  if (region === undefined) return true;
+  if (entry.where === 'region') return entry.region === region;
+  return entry.message?.issuer === region || entry.message?.destination === region;
 }
 
 /** Aborted by Ctrl-C. */

@@ -49,6 +49,8 @@ function lab(change: Partial<LabReport>): LabReport {
     programs: { proxy: running, 'region a': running, 'region b': running, 'front-door': running },
     proxy: { mode: 'honest', waiting: {} },
     regions: { a: region({}), b: region({}) },
+    cannotReplicate: [],
+    cannotReplicate: [],
     ...change,
   };
 }
