@@ -50,7 +50,6 @@ function lab(change: Partial<LabReport>): LabReport {
     proxy: { mode: 'honest', waiting: {} },
     regions: { a: region({}), b: region({}) },
     cannotReplicate: [],
-    cannotReplicate: [],
     ...change,
   };
 }
