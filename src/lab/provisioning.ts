@@ -5,6 +5,7 @@ import type { LabAddresses } from './addresses.js';
 import { readAuthority, readRosters } from './authority.js';
 import { labAccessKey } from './aws_files.js';
 import type { Lab } from './lab_file.js';
+import { LabError } from './errors.js';
 import { runKeyferry } from './one_shot.js';
 import { parseJsonFile, readRegionConfig, type RegionConfig } from './region_config.js';
 import { planRegion } from './region_plan.js';
@@ -109,11 +110,29 @@ async function enrol(
           '--challenge',
           challenges[name] ?? '',
         ];
-        requests[name] = provisionedForm.parse(await runKeyferry(args, { signal })).enrolment;
+        requests[name] = provisionedForm.parse(
+          await inRegion(directory, name, runKeyferry(args, { signal })),
+        ).enrolment;
       }),
     ),
   );
   await showStep(`enrolling ${regions.join(', ')}`, () =>
     runKeyferry(['authority', 'enrol', '--dir', directory.root], { input: JSON.stringify(requests), signal }),
   );
+}
+
+/** A failure of a region's token, with which region and which token that was. */
+async function inRegion<Value>(directory: StateDirectory, name: string, work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    const { module, label, slot } = readRegionConfig(directory.regionConfig(name)).token;
+    const which = slot === null ? `token ${label ?? ''}` : `slot ${slot}`;
+    throw new LabError(error.code, `region ${name}, ${which} of ${module}: ${error.message}`, {
+      details: { ...error.details, region: name, module },
+      cause: error,
+      remedy: error.remedy,
+    });
+  }
 }

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateKeyCommand,
@@ -124,6 +125,30 @@ describe('replication in a lab of programs', function () {
     );
     expect(steps).to.include.members(['us-east-1 wrap', 'eu-west-1 unwrap']);
     expect(JSON.stringify(lines)).to.not.contain(other);
+  });
+
+  it('can be traced for one region, and not for one that there is not', async () => {
+    const lines = await trace('--region', 'us-east-1');
+    expect(lines.some(({ region }) => region === 'us-east-1')).to.equal(true);
+    expect(lines.filter(({ region }) => region === 'eu-west-1')).to.deep.equal([]);
+    const { status, stderr } = await keyferry('trace', '--dir', lab.dir, '--region', 'us-east-2');
+    expect(status).to.equal(1);
+    expect(stderr)
+      .to.match(/no region us-east-2/u)
+      .and.to.match(/choose one of us-east-1, eu-west-1/u);
+  });
+
+  it('writes into the audit which suite and mechanisms carried a key', async () => {
+    await ferry('us-east-1', 'eu-west-1');
+    const strategies = (region: string, wanted: string): unknown[] =>
+      readFileSync(join(new StateDirectory(lab.dir).region(region), 'audit.jsonl'), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as { readonly code: string; readonly strategy: string | null })
+        .flatMap(({ code, strategy }) => (code === wanted ? [strategy] : []));
+    const derived = 'CBCDERIVE-A256KWP: CKM_ECDH1_DERIVE (CKD_NULL), then CKM_AES_CBC_ENCRYPT_DATA';
+    expect(strategies('us-east-1', 'REPL_SENT')).to.include(`${derived}; wrap: CKM_AES_KEY_WRAP_PAD (0x210A)`);
+    expect(strategies('eu-west-1', 'REPL_INSTALLED')).to.include(`${derived}; unwrap: CKM_AES_KEY_WRAP_KWP (0x210B)`);
   });
 
   it('can be followed while it happens', async () => {
