@@ -120,6 +120,18 @@ describe('a lab run by keyferry up', function () {
     visit(lab.dir);
   });
 
+  it('lets people see the tokens of a module, and which of them are ready', async () => {
+    process.env['SOFTHSM2_CONF'] = join(lab.dir, 'regions', 'us-east-1', 'token', 'softhsm2.conf');
+    const listing = keyferry('token', 'list', '--json');
+    delete process.env['SOFTHSM2_CONF'];
+    const { slots } = JSON.parse((await listing).stdout) as {
+      slots: readonly { token: { label: string; isUserPinSet: boolean; isInitialised: boolean } | null }[];
+    };
+    const own = slots.filter(({ token }) => token?.label === 'us-east-1');
+    expect(own.map(({ token }) => token?.isUserPinSet)).to.deep.equal([true]);
+    expect((await keyferry('token', 'list', '--module', 'nss')).stderr).to.contain('token profile --module nss');
+  });
+
   it('says so when it is running already, and changes nothing', async () => {
     const second = await keyferry('up', '--file', lab.file, '--dir', lab.dir, '--json');
     expect(second.status).to.equal(78);

@@ -48,6 +48,6 @@ function describeEvent(event: RegionEvent, colours: Output['colours']): string {
     case 'session':
       return `session ${shortId(event.sid)} with ${event.peer} is ${event.state}${event.code === null ? '' : ` ${colours.red(event.code)}`}`;
     case 'audit':
-      return `audit: ${event.code}${event.peer === null ? '' : ` ${event.peer}`}${event.detail === '' ? '' : ` ${colours.dim(event.detail)}`}`;
+      return `audit: ${event.code}${event.peer === null ? '' : ` ${event.peer}`}${event.strategy === null || event.strategy === undefined ? '' : `, ${event.strategy}`}${event.detail === '' ? '' : ` ${colours.dim(event.detail)}`}`;
   }
 }

@@ -13,6 +13,7 @@ const programs: Programs = {
   startProxy: unused,
   startFrontDoor: unused,
   openAuthority: unused,
+  listTokens: unused,
   probeToken: unused,
 };
 
