@@ -2,10 +2,11 @@ import { utf8 } from '../bytes.js';
 import type { Clock } from '../clock.js';
 import {
   checkSignature,
+  encodeSigningInput,
   messageIdOf,
   parseJws,
   parsePayload,
-  signJws,
+  signSigningInput,
   type SignatureCheck,
   type UnverifiedJws,
 } from '../wire/jws.js';
@@ -36,12 +37,26 @@ export interface RefusedMessage extends Reject {
   readonly authentic: boolean;
 }
 
-/** A message of our own, signed. */
-export interface SealedMessage {
-  readonly compact: string;
+/** A message of our own before it is signed. */
+export interface UnsignedMessage {
   readonly kid: string;
   readonly signingInput: string;
   readonly messageId: string;
+}
+
+/** A message of our own, signed. */
+export interface SealedMessage extends UnsignedMessage {
+  readonly compact: string;
+}
+
+/** Where a message goes, and what it belongs to. */
+export interface Address {
+  readonly destination: string;
+  readonly role: 'S' | 'D';
+  readonly sid: string | null;
+  readonly prev: string | null;
+  /** The newest roster's where it is left out. */
+  readonly epoch?: bigint;
 }
 
 function textMember(payload: JsonObject | null, name: string): string | null {
@@ -78,16 +93,25 @@ export class Channel {
    */
   async seal<Name extends MessageName>(
     name: Name,
-    envelope: {
-      readonly destination: string;
-      readonly role: 'S' | 'D';
-      readonly sid: string | null;
-      readonly prev: string | null;
-      readonly epoch?: bigint;
-    },
+    envelope: Address,
     body: Bodies[Name],
     hsm: ReplicationHsm,
   ): Promise<SealedMessage> {
+    return this.sign(this.compose(name, envelope, body), hsm);
+  }
+
+  /** Signs what {@link compose} has made. */
+  async sign(message: UnsignedMessage, hsm: ReplicationHsm): Promise<SealedMessage> {
+    const compact = await signSigningInput(message.kid, message.signingInput, (kid, octets) => hsm.sign(kid, octets));
+    return { ...message, compact };
+  }
+
+  /**
+   * Makes the octets of a message that the region's newest RSK at the session's epoch is to sign.
+   *
+   * @throws {@link ReplicationError} `ERR_REPL_NO_ROSTER`, `ERR_REPL_NO_ACTIVE_RSK`
+   */
+  compose<Name extends MessageName>(name: Name, envelope: Address, body: Bodies[Name]): UnsignedMessage {
     const { book, region, partition, clock } = this.#args;
     const epoch = envelope.epoch ?? book.current?.epoch;
     const roster = epoch === undefined ? undefined : book.at(epoch);
@@ -111,11 +135,8 @@ export class Channel {
       },
       body,
     } as Message;
-    const compact = await signJws({ kid, typ: typOf(name) }, encodeMessage(message), (key, octets) =>
-      hsm.sign(key, octets),
-    );
-    const signingInput = compact.slice(0, compact.lastIndexOf('.'));
-    return { compact, kid, signingInput, messageId: messageIdOf(signingInput) };
+    const signingInput = encodeSigningInput({ kid, typ: typOf(name) }, encodeMessage(message));
+    return { kid, signingInput, messageId: messageIdOf(signingInput) };
   }
 
   /** The RSK of this region that signs in sessions of an epoch: the one that became active last. */

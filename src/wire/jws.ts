@@ -148,6 +148,14 @@ export async function signJws(
   payload: JsonInput,
   sign: (kid: string, octets: Uint8Array) => Promise<Uint8Array>,
 ): Promise<string> {
-  const signingInput = encodeSigningInput(header, payload);
-  return `${signingInput}.${toBase64Url(await sign(header.kid, utf8(signingInput)))}`;
+  return signSigningInput(header.kid, encodeSigningInput(header, payload), sign);
+}
+
+/** {@link signJws} of a signing input that was made before. */
+export async function signSigningInput(
+  kid: string,
+  signingInput: string,
+  sign: (kid: string, octets: Uint8Array) => Promise<Uint8Array>,
+): Promise<string> {
+  return `${signingInput}.${toBase64Url(await sign(kid, utf8(signingInput)))}`;
 }
