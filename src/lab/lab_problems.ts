@@ -25,9 +25,9 @@ export function problemsOf(report: LabReport, logOf: (program: string) => string
   return [
     ...Object.entries(report.programs).flatMap(([name, program]) => programProblems(name, program, logOf)),
     ...Object.entries(report.regions).flatMap(([name, status]) =>
-      isUnavailable(status) ? silence(`region ${name}`, status, report) : regionProblems(name, status),
+      isUnavailable(status) ? silence(`region ${name}`, status, { report, logOf }) : regionProblems(name, status),
     ),
-    ...(isUnavailable(report.proxy) ? silence('proxy', report.proxy, report) : proxyProblems(report.proxy)),
+    ...(isUnavailable(report.proxy) ? silence('proxy', report.proxy, { report, logOf }) : proxyProblems(report.proxy)),
     ...epochProblems(report.regions),
     ...report.cannotReplicate.map((problem): LabProblem => ({
       about: 'lab',
@@ -64,9 +64,14 @@ function programProblems(
 }
 
 /** A program that runs and does not answer; one that does not run has been told of already. */
-function silence(name: string, status: Unavailable, { programs }: LabReport): LabProblem[] {
-  if (programs[name]?.state !== 'running') return [];
-  return [{ about: name, problem: `runs, and does not say how it is: ${status.unavailable}`, remedy: null }];
+function silence(
+  name: string,
+  status: Unavailable,
+  lab: { readonly report: LabReport; readonly logOf: (program: string) => string },
+): LabProblem[] {
+  if (lab.report.programs[name]?.state !== 'running') return [];
+  const problem = `runs, and does not say how it is: ${status.unavailable}`;
+  return [{ about: name, problem, remedy: `read ${lab.logOf(name)}` }];
 }
 
 function regionProblems(name: string, { hsm, replication }: RegionStatus): LabProblem[] {

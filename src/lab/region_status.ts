@@ -66,11 +66,11 @@ export function isUnavailable(status: object): status is Unavailable {
 }
 
 async function statusOf<Value>(socket: string, form: z.ZodType<Value>): Promise<Value | Unavailable> {
+  const late = AbortSignal.timeout(ANSWER_MS_MAX);
   try {
-    return form.parse(
-      await askAdmin(socket, { method: 'GET', path: '/status', signal: AbortSignal.timeout(ANSWER_MS_MAX) }),
-    );
+    return form.parse(await askAdmin(socket, { method: 'GET', path: '/status', signal: late }));
   } catch (error) {
+    if (late.aborted) return { unavailable: `no answer in ${ANSWER_MS_MAX / 1000} seconds` };
     return { unavailable: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import {
 import { expect } from 'chai';
 import { askAdmin } from '../../src/lab/admin_client.js';
 import { StateDirectory } from '../../src/lab/state_directory.js';
-import { keyferry, labDirectory, startKeyferry } from '../support/keyferry_command.js';
+import { keyferry, labDirectory, startKeyferry, type StartedCommand } from '../support/keyferry_command.js';
 
 const anyPort = '127.0.0.1:0';
 const lab = labDirectory({
@@ -235,7 +235,22 @@ describe('replication in a lab of programs', function () {
 
 describe('keyferry demo', function () {
   this.timeout(120_000);
-  const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('keyferry-demo-'));
+  /** Starts a demonstration whose lab is in a directory for temporary files of its own. */
+  const startDemo = (...args: readonly string[]): { readonly demo: StartedCommand; readonly labs: () => string[] } => {
+    const ownTmp = mkdtempSync(join(tmpdir(), 'kf-'));
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = ownTmp;
+    const demo = startKeyferry(['demo', ...args]);
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    temporary.push(ownTmp);
+    return { demo, labs: () => readdirSync(ownTmp).map((name) => join(ownTmp, name)) };
+  };
+  const temporary: string[] = [];
+
+  after(() => {
+    for (const path of temporary) rmSync(path, { recursive: true, force: true });
+  });
 
   it('tells a whole replication from SoftHSM2 to NSS, with what ran in which token, and ends with status 0', async () => {
     const { status, stdout, stderr } = await keyferry('demo', '--tokens', 'softhsm2,nss', '--json');
@@ -259,16 +274,27 @@ describe('keyferry demo', function () {
   });
 
   it('leaves nothing behind when it is told to stop in the middle', async () => {
-    const before = leftovers();
-    const demo = startKeyferry(['demo', '--json']);
+    const { demo, labs } = startDemo('--json');
     await sleep(2_500);
-    const own = leftovers().filter((name) => !before.includes(name));
     demo.child.kill('SIGINT');
     const { status, stdout, stderr } = await demo.ended;
     expect(status, stderr).to.equal(130);
     expect(stdout).to.equal('');
     expect((JSON.parse(stderr) as { error: { code: string } }).error.code).to.equal('ERR_LAB_INTERRUPTED');
-    expect(leftovers().filter((name) => own.includes(name))).to.deep.equal([]);
+    expect(labs()).to.deep.equal([]);
+  });
+
+  it('ends with what failed where a region dies in the middle, and leaves nothing behind', async () => {
+    const { demo, labs } = startDemo();
+    await demo.firstLine;
+    const state = new StateDirectory(labs()[0] ?? '').readState();
+    process.kill(state?.programs['region eu-west-1']?.process?.pid ?? Number.NaN, 'SIGKILL');
+    const { status, stderr } = await demo.ended;
+    expect(status).to.equal(1);
+    expect(stderr)
+      .to.match(/ERR_LAB_STEP The demonstration failed: .*eu-west-1/u)
+      .and.to.contain('--keep');
+    expect(labs()).to.deep.equal([]);
   });
 
   it('refuses tokens that it could not make, before it starts anything', async () => {

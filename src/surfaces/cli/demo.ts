@@ -81,9 +81,21 @@ async function demonstrateIn(
       signal,
     });
     return parts;
+  } catch (error) {
+    throw asFailureOfDemo(error);
   } finally {
     await running.stop();
   }
+}
+
+/** A failure in the middle: its lab is gone when people read of it, so what they can do is to keep the next one. */
+function asFailureOfDemo(error: unknown): unknown {
+  if (!(error instanceof LabError) || error.code === 'ERR_LAB_INTERRUPTED') return error;
+  return new LabError('ERR_LAB_STEP', `The demonstration failed: ${error.message}`, {
+    details: error.details,
+    cause: error,
+    remedy: 'keyferry demo --keep leaves the directory of its lab, with the log of every program',
+  });
 }
 
 /** Prints what is told at once, and keeps it for `--json`. */
