@@ -23,9 +23,9 @@ export interface ReplicationCost {
   readonly rest: number;
   /** Processor time of the token threads. */
   readonly tokenCpu: number;
-  /** Processor time of the JavaScript thread. */
-  readonly mainCpu: number;
-  /** Of that, verification: their number by what one takes. */
+  /** Processor time of the JavaScript thread, without the verifications that it did itself. */
+  readonly ownCpu: number;
+  /** Of verification, on whatever thread: their number by what one takes. */
   readonly verificationCpu: number;
 }
 
@@ -36,7 +36,7 @@ const COST_PARTS = [
   'database',
   'rest',
   'tokenCpu',
-  'mainCpu',
+  'ownCpu',
   'verificationCpu',
 ] as const satisfies readonly (keyof ReplicationCost)[];
 
@@ -140,6 +140,7 @@ async function replicateMany(
   const token = each(spent.map(({ tokenMicroseconds }) => tokenMicroseconds / 1000));
   const verification = each([ledgerAfter.verification.milliseconds - ledgerBefore.verification.milliseconds]);
   const verifications = each([ledgerAfter.verification.count - ledgerBefore.verification.count]);
+  const inline = ledgerAfter.inlineVerifications - ledgerBefore.inlineVerifications;
   const database = each([ledgerAfter.database.milliseconds - ledgerBefore.database.milliseconds]);
   const names = new Set(after.flatMap(({ byName }) => [...byName.keys()]));
   const byName = [...names].map((name) => {
@@ -163,7 +164,7 @@ async function replicateMany(
         database,
         rest: wallMs - token - verification - database,
         tokenCpu: each([(cpu.token - cpuBefore.token) / 1000]),
-        mainCpu: each([(cpu.main - cpuBefore.main) / 1000]),
+        ownCpu: each([(cpu.main - cpuBefore.main) / 1000 - inline * verificationMs]),
         verificationCpu: verifications * verificationMs,
       },
     },
