@@ -25,6 +25,8 @@ import { isReplicationSuite } from './wire/suite.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
 
 const PRIVATE_FILE = 0o600;
+/** More than a region makes, so that the numbers of a later process are larger. */
+const EVENTS_PER_MS = 1_000;
 /** Nobody in a laboratory waits a day for a message to be sent again. */
 const LAB_RESEND_CAP_MS = 60_000;
 
@@ -158,7 +160,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const time = new LabClock(config);
   const { clock } = time;
 
-  const events = new EventBuffer();
+  const events = new EventBuffer(Date.now() * EVENTS_PER_MS);
   const audit = new AuditFile(join(config.directory, 'audit.jsonl'));
   closers.add(() => audit.close());
   const strategies = new SessionStrategies((step, suite) =>

@@ -47,7 +47,9 @@ export function traceCommand(_context: CommandContext): Command {
       for (const entry of entries) if (filter.matches(entry) && isOf(entry, region)) print(entry, output);
     };
     show(await reader.read());
-    if (options.follow === true) await followTrace(reader, { regions: state.regions, show, signal: stopSignal() });
+    if (options.follow === true) {
+      await followTrace(reader, { regions: state.regions, show, signal: stopSignal(), isPatient: true });
+    }
   });
 }
 
