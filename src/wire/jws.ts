@@ -87,10 +87,10 @@ export type SignatureCheck = (key: KeyObject, octets: Uint8Array, signature: Uin
 
 /** {@link verifyEs384} on the thread pool: it takes a millisecond, in which the event loop does something else. */
 export function verifyEs384OnThreadPool(key: KeyObject, octets: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve, fail) => {
     verify('sha384', octets, { key, dsaEncoding: 'ieee-p1363' }, signature, (error, isGood) => {
       if (error === null) resolve(isGood);
-      else reject(error);
+      else fail(error);
     });
   });
 }
