@@ -18,7 +18,7 @@ export interface MaterialBinding {
   readonly multiRegion: boolean;
   /** How message keys are made from this material, in every region that holds it. */
   readonly dataSuite: DataSuite;
-  /** Key material id, 64 lower-case hex digits (design section 6). */
+  /** Key material id, 64 lower-case hex digits (docs/CIPHERTEXT.md). */
   readonly materialId: string;
 }
 

@@ -88,7 +88,7 @@ export interface Exported {
  * Nothing has left and nothing is recorded when this returns.
  *
  * @throws `HsmError`; a refusal `CONTEXT` as a value
- * @source mission R9–R12; docs/PROTOCOL.md section 5
+ * @source docs/PROTOCOL.md section 5
  */
 export async function exportKeys(
   services: Services,

@@ -21,7 +21,7 @@ export interface Imported {
  * makes M3. No token object stays; nothing is recorded when this returns.
  *
  * @throws `HsmError`; a refusal `KC` as a value
- * @source mission R13, R14; docs/PROTOCOL.md section 5
+ * @source docs/PROTOCOL.md section 5
  */
 export async function importKeys(
   services: Services,
