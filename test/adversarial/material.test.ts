@@ -143,7 +143,14 @@ describe('an adversary who owns the source and sends what it wants', function ()
       const { materialId } = known.binding;
       const attempt = async (blob: Uint8Array): Promise<{ code: string; text: string; ms: number }> => {
         const begun = performance.now();
-        const wrapped = { materialId, class: 'CKO_SECRET_KEY', keyType: 'CKK_AES', lengthOctets: 32, blob } as const;
+        const wrapped = {
+          materialId,
+          class: 'CKO_SECRET_KEY',
+          keyType: 'CKK_AES',
+          lengthOctets: 32,
+          publicKey: null,
+          blob,
+        } as const;
         const outcome: unknown = await real.unwrap(keys, wrapped, known.binding).catch((error: unknown) => error);
         const ms = performance.now() - begun;
         return outcome instanceof HsmError
