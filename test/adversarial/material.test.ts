@@ -250,9 +250,13 @@ describe('an adversary who owns the source and sends what it wants', function ()
         put(payload, 'keys.0.wrapped.0.len', 16),
       );
       await refusesTransfer(lab, declared.keyId, asAes128, 'TYPE');
+      const secret = await transferOf(lab);
+      const asSecret = await resigned(secret.transfer, lab.signer(A), (payload) =>
+        put(payload, 'keys.0.wrapped.0.keyType', 'CKK_GENERIC_SECRET'),
+      );
+      await refusesTransfer(lab, secret.keyId, asSecret, 'TYPE');
       const generic = await transferOf(lab);
       for (const [member, value] of [
-        ['keyType', 'CKK_GENERIC_SECRET'],
         ['keyType', 'CKK_RSA'],
         ['class', 'CKO_PRIVATE_KEY'],
       ] as const) {
