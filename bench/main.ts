@@ -112,7 +112,7 @@ function replicationSection(replications: readonly ReplicationMeasurement[], key
     '',
     replicationTable(replications),
     '',
-    'Processor time of one replication; "own" is the JavaScript thread without signature verification',
+    'Processor time of one replication; verification is on the thread pool, "own" is the JavaScript thread without it',
     '',
     replicationCpuTable(replications),
     '',
@@ -138,13 +138,18 @@ async function main(args: readonly string[]): Promise<void> {
   const jobs: JobMeasurement[] = [];
   if (settings.jobs.length > 0) {
     for (const token of settings.tokens) {
-      jobs.push(...(await measureJobs(token, settings.jobs, settings.effort, progress)));
+      const measured = await measureJobs(token, settings.jobs, settings.effort, progress);
+      progress(`\n${jobTable(measured)}`);
+      jobs.push(...measured);
     }
   }
   const replications: ReplicationMeasurement[] = [];
   if (settings.replication !== null) {
     for (const pair of pairsOf(settings.tokens)) {
-      replications.push(...(await measureReplication(pair, REPLICATIONS_IN_FLIGHT, settings.replication, progress)));
+      const measured = await measureReplication(pair, REPLICATIONS_IN_FLIGHT, settings.replication, progress);
+      // What a run that is cut off had found out by then.
+      progress(`\n${replicationTable(measured)}\n${replicationCpuTable(measured)}`);
+      replications.push(...measured);
     }
   }
   endProgress();

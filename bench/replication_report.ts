@@ -60,14 +60,14 @@ export function replicationCpuTable(measurements: readonly ReplicationMeasuremen
   return textTable(
     columns,
     measurements.map(({ pair, inFlight, cost }) => {
-      const all = cost.tokenCpu + cost.mainCpu;
+      const all = cost.tokenCpu + cost.verificationCpu + cost.ownCpu;
       const share = (part: number): readonly [string, string] => [number(part), percent(part / all)];
       return [
         pair.join(', '),
         String(inFlight),
         ...share(cost.tokenCpu),
         ...share(cost.verificationCpu),
-        ...share(cost.mainCpu - cost.verificationCpu),
+        ...share(cost.ownCpu),
       ];
     }),
   );

@@ -13,6 +13,8 @@ export interface Entry {
 export interface LedgerTotals {
   /** Signatures verified in software: of messages, of certificates, and of each signature that the token has just made. */
   readonly verification: Entry;
+  /** Of those, the ones that the event loop did itself; the others were done on the thread pool. */
+  readonly inlineVerifications: number;
   /** Outermost transactions, durable when they end, and reads outside of them. */
   readonly database: Entry;
 }
@@ -31,24 +33,43 @@ class Account {
     }
   }
 
+  add(milliseconds: number): void {
+    this.milliseconds += milliseconds;
+    this.count += 1;
+  }
+
   entry(): Entry {
     return { milliseconds: this.milliseconds, count: this.count };
   }
 }
 
-/** Counts the time of what the program under measurement does synchronously, without any change to it. */
+type VerifyCallback = (error: Error | null, isGood: boolean) => void;
+
+/** Counts the time of what the program under measurement does besides token calls, without any change to it. */
 export class TimeLedger {
   readonly #verification = new Account();
   readonly #database = new Account();
   readonly #verify = crypto.verify;
+  #inlineVerifications = 0;
 
   /** From here on every `verify` of `node:crypto` is counted, until {@link close}. */
   open(): void {
     const original = this.#verify;
     const account = this.#verification;
-    // With a callback it would return at once and work elsewhere: nothing in Keyferry's protocol does that.
-    crypto.verify = ((...args: Parameters<typeof original>) =>
-      account.measure(() => original(...args))) as typeof original;
+    const counted = (...args: readonly unknown[]): unknown => {
+      const callback = args.at(-1);
+      if (typeof callback !== 'function') {
+        this.#inlineVerifications += 1;
+        return account.measure(() => Reflect.apply(original, crypto, args) as unknown);
+      }
+      const startMs = performance.now();
+      const done: VerifyCallback = (error, isGood) => {
+        account.add(performance.now() - startMs);
+        (callback as VerifyCallback)(error, isGood);
+      };
+      return Reflect.apply(original, crypto, [...args.slice(0, -1), done]) as unknown;
+    };
+    crypto.verify = counted as typeof original;
     syncBuiltinESMExports();
   }
 
@@ -71,7 +92,7 @@ export class TimeLedger {
       }
     };
     const transaction = database.transaction.bind(database);
-    database.transaction = (work) => outermost(() => transaction(work));
+    database.transaction = (work, durability) => outermost(() => transaction(work, durability));
     const prepare = database.prepare.bind(database);
     database.prepare = (sql) => {
       const statement = prepare(sql);
@@ -86,6 +107,7 @@ export class TimeLedger {
   totals(): LedgerTotals {
     return {
       verification: this.#verification.entry(),
+      inlineVerifications: this.#inlineVerifications,
       database: this.#database.entry(),
     };
   }

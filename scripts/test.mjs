@@ -42,7 +42,11 @@ const units = testFiles('unit');
 const groups = [
   ...order.flatMap((folder) => testFiles(folder).map((file) => ({ name: relative(compiled, file), files: [file] }))),
   ...(units.length > 0 ? [{ name: 'unit', files: units }] : []),
-].filter(({ name, files }) => options.only.length === 0 || options.only.some((text) => name.includes(text) || files.some((f) => f.includes(text))));
+].filter(
+  ({ name, files }) =>
+    options.only.length === 0 ||
+    options.only.some((text) => name.includes(text) || files.some((f) => f.includes(text))),
+);
 
 const started = Date.now();
 const results = [];
@@ -79,13 +83,19 @@ function run(group, index) {
         outcome = { passed: [], failed: [], skipped: [], died: true };
       }
       if (outcome.died === true || (status !== 0 && outcome.failed.length === 0)) {
-        outcome.failed.push({ title: `${group.name} ended with ${signal ?? `status ${status}`}`, error: text.slice(-4000) });
+        outcome.failed.push({
+          title: `${group.name} ended with ${signal ?? `status ${status}`}`,
+          error: text.slice(-4000),
+        });
       }
       results.push({ name: group.name, seconds, ...outcome });
       const counts = `${outcome.passed.length} passed, ${outcome.failed.length} failed${outcome.skipped.length > 0 ? `, ${outcome.skipped.length} skipped` : ''}`;
-      process.stdout.write(`${outcome.failed.length > 0 ? 'FAIL' : ' ok '} ${group.name}: ${counts} (${seconds.toFixed(1)} s)\n`);
+      process.stdout.write(
+        `${outcome.failed.length > 0 ? 'FAIL' : ' ok '} ${group.name}: ${counts} (${seconds.toFixed(1)} s)\n`,
+      );
       for (const line of outcome.notes ?? []) process.stdout.write(`       ${line}\n`);
-      for (const failure of outcome.failed) process.stdout.write(`\n     ${failure.title}\n${failure.error.replace(/^/gm, '       ')}\n\n`);
+      for (const failure of outcome.failed)
+        process.stdout.write(`\n     ${failure.title}\n${failure.error.replace(/^/gm, '       ')}\n\n`);
       resolve();
     });
   });
@@ -105,7 +115,8 @@ for (const { skipped: list } of results) {
   for (const { title, reason } of list) skipped.set(reason, [...(skipped.get(reason) ?? []), title]);
 }
 if (skipped.size > 0) process.stdout.write('\nSkipped:\n');
-for (const [reason, titles] of skipped) process.stdout.write(`  ${reason}: ${titles.length}\n${titles.map((t) => `    ${t}\n`).join('')}`);
+for (const [reason, titles] of skipped)
+  process.stdout.write(`  ${reason}: ${titles.length}\n${titles.map((t) => `    ${t}\n`).join('')}`);
 if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2));
 
 const [passed, failed, skips] = [total('passed'), total('failed'), total('skipped')];

@@ -18,18 +18,23 @@ import { EXPIRATION_METRIC, secondsUntilExpiration } from './kms/expiration_metr
 import { Deadlines } from './kms/deadlines.js';
 import type { KmsRegion } from './kms/region.js';
 import { ReplicaImportWatch } from './kms/multi_region_sync.js';
+import { explainStep } from './hsm/step_explanation.js';
 import { StoredReplicatedKeys } from './kms/replicated_keys.js';
 import type { RegionConfig, RunningRegion } from './lab/region_config.js';
 import { formatListenAddress } from './listen.js';
 import { ReplicationAgent } from './replication/agent.js';
 import { requestEnrolment } from './replication/enrolment.js';
 import { openRosterBook } from './replication/roster_book.js';
+import { SessionStrategies } from './replication/session_strategy.js';
 import { EventBuffer, type RegionAdmin } from './surfaces/admin/region_admin.js';
 import { serveAdmin } from './surfaces/admin/server.js';
 import { serveAws, type RequestOutcome } from './surfaces/aws/server.js';
 import { missingSuites } from './token/strategy_choice.js';
+import { isReplicationSuite } from './wire/suite.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
 
+/** More than a region makes, so that the numbers of a later process are larger. */
+const EVENTS_PER_MS = 1_000;
 /** Nobody in a laboratory waits a day for a message to be sent again. */
 const LAB_RESEND_CAP_MS = 60_000;
 
@@ -142,12 +147,15 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const time = new LabClock(join(config.directory, 'clock.json'), { isLab: config.lab });
   const { clock } = time;
 
-  const events = new EventBuffer();
+  const events = new EventBuffer(Date.now() * EVENTS_PER_MS);
   const audit = new AuditFile(join(config.directory, 'audit.jsonl'));
   closers.add(() => audit.close());
   const trailFile = await TrailFile.open(join(config.directory, 'trail.jsonl'));
   closers.add(() => trailFile.close());
   const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
+  const strategies = new SessionStrategies((step, suite) =>
+    explainStep(opened.profile, step, suite !== null && isReplicationSuite(suite) ? suite : undefined),
+  );
   const transport = new HttpTransport({ proxyUrl: config.proxyUrl, region });
   const agent = new ReplicationAgent({
     region,
@@ -162,14 +170,19 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     profile: config.profile,
     ...(config.lab && { times: { resendCapMs: LAB_RESEND_CAP_MS } }),
     audit: {
-      record: (event) => {
+      record: (recorded) => {
         const atMs = clock.nowMs();
+        const strategy = recorded.strategy ?? strategies.strategyOf(recorded.code, recorded.sid);
+        const event = { ...recorded, strategy };
         audit.append({ at: new Date(atMs).toISOString(), clockOffsetMs: clock.offsetMs, region, ...event });
         events.add({ kind: 'audit', atMs, ...event });
       },
     },
   });
-  agent.observe((event) => events.add(event));
+  agent.observe((event) => {
+    strategies.observe(event);
+    events.add(event);
+  });
   agent.applyRosters(rostersIn(config.rosterFile));
   closers.add(() => agent.stop());
   // Closed before the agent stops: what it takes from the network, somebody must still handle.

@@ -5,11 +5,21 @@ import { capabilitiesOf, type HsmCapabilities, type TokenPurpose } from './hsm/c
 import { accessTo } from './hsm/token_access.js';
 import { provisionAuthority, provisionRegion, type ProvisionReport } from './hsm/provision.js';
 import type { TokenConfig } from './lab/region_config.js';
+import type { ListedSlot } from './surfaces/cli/programs.js';
 import { TokenModule, type TokenSelector } from './token/module.js';
+import { TokenError } from './token/errors.js';
 import { generatePinFile, type PinSource } from './token/native.js';
 import { OpenToken } from './token/open_token.js';
 import { probeToken, tokenIdentity } from './token/probe/probe.js';
-import { encodeProfile, identityChanges, isEarlierProfile, parseProfile, withFact, type TokenProfile } from './token/profile.js';
+import {
+  encodeProfile,
+  identityChanges,
+  isEarlierProfile,
+  parseProfile,
+  withFact,
+  type TokenProfile,
+} from './token/profile.js';
+import type { Slot, TokenInfo } from './token/slot.js';
 import { prepareTokenDirectory } from './token/token_directory.js';
 import { initialiseToken } from './token/token_initialisation.js';
 
@@ -119,6 +129,37 @@ export async function probeConfiguredToken(config: TokenConfig): Promise<TokenPr
     return await withOpenToken(module, config, probe);
   } finally {
     module.close();
+  }
+}
+
+/**
+ * The slots of a module and the tokens in them; nothing is made and nobody logs in.
+ *
+ * @param module - `softhsm2`, `nss`, or the path of a PKCS#11 library
+ */
+export function listTokens(module: string): Promise<readonly ListedSlot[]> {
+  const loaded = loadConfiguredModule({
+    module,
+    managed: null,
+    label: null,
+    slot: null,
+    pin: { kind: 'empty' },
+    soPin: null,
+  });
+  try {
+    return Promise.resolve(loaded.slots().map((slot) => ({ slotId: slot.slotId, token: tokenOf(slot) })));
+  } finally {
+    loaded.close();
+  }
+}
+
+function tokenOf(slot: Slot): TokenInfo | null {
+  try {
+    return slot.token();
+  } catch (error) {
+    // A reader without a card has a slot and no token.
+    if (error instanceof TokenError && error.code === 'ERR_TOKEN_NOT_PRESENT') return null;
+    throw error;
   }
 }
 

@@ -8,6 +8,7 @@ const programs: Programs = {
   startProxy: async (config) => (await import('./compose_proxy.js')).startProxy(config),
   startFrontDoor: async (config) => (await import('./compose_front_door.js')).startFrontDoor(config),
   openAuthority: async (token, profile) => (await import('./compose_authority.js')).openAuthority(token, profile),
+  listTokens: async (module) => (await import('./compose_token.js')).listTokens(module),
   probeToken: async (token) => (await import('./compose_token.js')).probeConfiguredToken(token),
 };
 

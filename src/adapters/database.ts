@@ -14,6 +14,12 @@ export interface SqlStatement {
 }
 
 /**
+ * When a transaction survives a power cut: `durable`, before it returns; `ordered`, with the next durable one, so that a power cut may undo
+ * it but nothing that came before it. The end of the process undoes neither.
+ */
+export type Durability = 'durable' | 'ordered';
+
+/**
  * A region's database: one SQLite file, one connection, synchronous.
  *
  * WAL with `synchronous=FULL`: a transaction that has returned survives a power cut.
@@ -81,11 +87,22 @@ export class Database {
   }
 
   /**
-   * Runs `work` in a transaction that is durable when this returns; a call inside another transaction joins it.
+   * Runs `work` in a transaction that is durable when this returns, or ordered; a call inside another transaction joins it.
    * Whatever `work` throws rolls everything back and is thrown again.
    */
-  transaction<Result>(work: () => Result): Result {
+  transaction<Result>(work: () => Result, durability: Durability = 'durable'): Result {
     if (this.#depth > 0) return this.#nested(work);
+    if (durability === 'durable') return this.#outermost(work);
+    // In WAL mode NORMAL leaves out the wait for the disk at the end of a transaction, and nothing else.
+    this.#connection.exec('PRAGMA synchronous = NORMAL');
+    try {
+      return this.#outermost(work);
+    } finally {
+      this.#connection.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
+  #outermost<Result>(work: () => Result): Result {
     this.#connection.exec('BEGIN IMMEDIATE');
     this.#doomed = false;
     try {

@@ -7,7 +7,8 @@ import type {
   SessionKeyEntry,
   SourceSession,
 } from '../replication/journal.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import type { Database, Durability, SqlRow, SqlStatement } from './database.js';
+import { RememberedRows } from './remembered_rows.js';
 
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE replication_source_sessions (
@@ -123,14 +124,16 @@ function toTask(row: SqlRow): ReplicationTask {
   };
 }
 
-/** {@link Journal} in a region's database. */
+/** {@link Journal} in a region's database. Sessions that are under way are answered from memory: one process at a time may change the database. */
 export class SqliteJournal implements Journal {
   readonly #database: Database;
   readonly #statements = new Map<string, SqlStatement>();
+  readonly #rows = new RememberedRows();
 
   constructor(database: Database) {
     database.migrate('replication', MIGRATIONS);
     this.#database = database;
+    database.onRollback(() => this.#rows.forget());
   }
 
   #sql(sql: string): SqlStatement {
@@ -142,16 +145,20 @@ export class SqliteJournal implements Journal {
     return statement;
   }
 
-  transaction<Result>(work: () => Result): Result {
-    return this.#database.transaction(work);
+  transaction<Result>(work: () => Result, durability?: Durability): Result {
+    return this.#database.transaction(work, durability);
   }
 
   sourceSession(intent: string): SourceSession | undefined {
+    const remembered = this.#rows.source(intent);
+    if (remembered !== undefined) return remembered;
     const row = this.#sql('SELECT * FROM replication_source_sessions WHERE intent = ?').get(intent);
     return row === undefined ? undefined : toSource(row);
   }
 
   sourceSessionBySid(sid: string): SourceSession | undefined {
+    const remembered = this.#rows.sourceBySid(sid);
+    if (remembered !== undefined) return remembered;
     const row = this.#sql('SELECT * FROM replication_source_sessions WHERE sid = ?').get(sid);
     return row === undefined ? undefined : toSource(row);
   }
@@ -177,6 +184,7 @@ export class SqliteJournal implements Journal {
       session.code,
       session.createdMs,
     );
+    this.#rows.putSource(session);
   }
 
   openSourceSessions(): readonly SourceSession[] {
@@ -188,6 +196,8 @@ export class SqliteJournal implements Journal {
   }
 
   destinationSession(sid: string): DestinationSession | undefined {
+    const remembered = this.#rows.destination(sid);
+    if (remembered !== undefined) return remembered;
     const row = this.#sql('SELECT * FROM replication_destination_sessions WHERE sid = ?').get(sid);
     return row === undefined ? undefined : toDestination(row);
   }
@@ -220,6 +230,7 @@ export class SqliteJournal implements Journal {
       session.closed ? 1 : 0,
       session.createdMs,
     );
+    this.#rows.putDestination(session);
   }
 
   openDestinationSessions(): readonly DestinationSession[] {
@@ -253,12 +264,12 @@ export class SqliteJournal implements Journal {
       task.attempts,
       task.failure,
     );
+    this.#rows.forgetOpenTasks();
   }
 
   openTasks(): readonly ReplicationTask[] {
-    return this.#sql('SELECT * FROM replication_tasks WHERE wanted = 1 OR intent IS NOT NULL ORDER BY rowid')
-      .all()
-      .map(toTask);
+    const sql = 'SELECT * FROM replication_tasks WHERE wanted = 1 OR intent IS NOT NULL ORDER BY rowid';
+    return this.#rows.openTasks(() => this.#sql(sql).all().map(toTask));
   }
 
   highWater(keyId: string, source: string): bigint {
@@ -314,6 +325,7 @@ export class SqliteJournal implements Journal {
   }
 
   prune(beforeMs: number): void {
+    this.#rows.forget();
     this.transaction(() => {
       this.#sql(`DELETE FROM replication_source_sessions WHERE state IN ('DONE', 'ABORTED') AND created_ms < ?`).run(
         beforeMs,

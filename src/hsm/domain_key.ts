@@ -1,4 +1,10 @@
-import { CKA_SENSITIVE, CKA_UNWRAP_TEMPLATE, CKA_WRAP_WITH_TRUSTED, CKK_AES, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import {
+  CKA_SENSITIVE,
+  CKA_UNWRAP_TEMPLATE,
+  CKA_WRAP_WITH_TRUSTED,
+  CKK_AES,
+  CKO_SECRET_KEY,
+} from '../token/cryptoki.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template, type Template } from '../token/template.js';
 import type { HsmCapabilities } from './capability.js';

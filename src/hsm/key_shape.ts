@@ -1,4 +1,4 @@
-import { toHex, utf8 } from '../bytes.js';
+import { equalOctets, utf8 } from '../bytes.js';
 import {
   CKA_ALLOWED_MECHANISMS,
   CKA_CLASS,
@@ -85,7 +85,18 @@ function secretAttributes(keyType: number): readonly number[] {
   return keyType === CKK_RSA ? [CKA_PRIVATE_EXPONENT, CKA_PRIME_1] : [CKA_VALUE];
 }
 
+/** Of shapes that are in use: each is asked for when an object is made, when it is read back, and when it is compared. */
+const expectationsOfShape = new WeakMap<KeyShape, readonly [HsmCapabilities, readonly TemplateAttribute[]]>();
+
 function expectations(shape: KeyShape, capabilities: HsmCapabilities): readonly TemplateAttribute[] {
+  const made = expectationsOfShape.get(shape);
+  if (made?.[0] === capabilities) return made[1];
+  const attributes = makeExpectations(shape, capabilities);
+  expectationsOfShape.set(shape, [capabilities, attributes]);
+  return attributes;
+}
+
+function makeExpectations(shape: KeyShape, capabilities: HsmCapabilities): readonly TemplateAttribute[] {
   const isPrivateKey = isPrivateKeyShape(shape);
   const attributes: [number, TemplateValue][] = [
     [CKA_CLASS, isPrivateKey ? CKO_PRIVATE_KEY : CKO_SECRET_KEY],
@@ -145,14 +156,18 @@ export function readBack(
 /** `CK_ULONG`s as a token of this machine writes them. */
 function ulongs(octets: Uint8Array): readonly number[] {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
-  return Array.from({ length: Math.floor(octets.length / 8) }, (_, at) => Number(view.getBigUint64(at * 8, true)));
+  const values: number[] = [];
+  for (let at = 0; at + 8 <= octets.length; at += 8) {
+    values.push(view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32);
+  }
+  return values;
 }
 
 function isAsAsked(answer: AttributeValue, asked: TemplateValue): boolean {
   if (answer.state !== 'value') return false;
   if (typeof asked === 'boolean') return answer.octets.length === 1 && (answer.octets[0] !== 0) === asked;
   if (typeof asked === 'number') return answer.octets.length === 8 && ulongs(answer.octets)[0] === asked;
-  if (asked instanceof Uint8Array) return toHex(answer.octets) === toHex(asked);
+  if (asked instanceof Uint8Array) return equalOctets(answer.octets, asked);
   if (!('template' in asked)) {
     return ulongs(answer.octets).toSorted().join() === asked.toSorted().join();
   }

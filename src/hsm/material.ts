@@ -34,7 +34,7 @@ export interface MaterialBinding {
   readonly multiRegion: boolean;
   /** How message keys are made from this material, in every region that holds it; null for all specs but SYMMETRIC_DEFAULT. */
   readonly dataSuite: DataSuite | null;
-  /** Key material id, 64 lower-case hex digits (design section 6). */
+  /** Key material id, 64 lower-case hex digits (docs/CIPHERTEXT.md). */
   readonly materialId: string;
 }
 

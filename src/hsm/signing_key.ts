@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { toBase64Url, utf8 } from '../bytes.js';
 import {
   CKA_CLASS,
@@ -19,6 +19,7 @@ import {
 import { Job } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
+import { verifyEs384OnThreadPool } from '../wire/jws.js';
 import type { HsmCapabilities } from './capability.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
@@ -202,8 +203,7 @@ export class SigningKeys {
     const job = new Job('sign', 'ES384');
     const output = job.sign({ type: signMechanism, parameter: { kind: 'none' } }, handle, data);
     const signature = (await this.#jobs.run(job)).bytes(output);
-    const isGood =
-      signature.length === 96 && verify('sha384', octets, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+    const isGood = signature.length === 96 && (await verifyEs384OnThreadPool(publicKey, octets, signature));
     if (!isGood)
       throw this.#jobs.health.stop('the token made a signature that does not verify', { label: this.#label });
     return signature;

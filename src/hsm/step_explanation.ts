@@ -27,13 +27,13 @@ export function explainStep(
   suite?: ReplicationSuite,
 ): StepExplanation | undefined {
   const { chosen } = chooseStrategies(profile);
-  const keyWrapPad = mechanismName(profile.rules.aesKeyWrapPadMechanism ?? 0);
+  const keyWrapPad = numbered(profile.rules.aesKeyWrapPadMechanism ?? 0);
   switch (step) {
     case 'generateAgreementKey':
       return { strategy: 'ec-key-pair-p384', mechanism: 'CKM_EC_KEY_PAIR_GEN' };
     case 'agree': {
       const strategy = strategies.find((each) => each.job === 'deriveRwk' && each.suite === suite);
-      return strategy === undefined ? undefined : { strategy: strategy.id, mechanism: strategy.mechanisms.join(' + ') };
+      return strategy === undefined ? undefined : { strategy: strategy.id, mechanism: inOrder(strategy.mechanisms) };
     }
     case 'wrap':
       return chosen.wrap === undefined ? undefined : { strategy: chosen.wrap.id, mechanism: keyWrapPad };
@@ -42,10 +42,24 @@ export function explainStep(
     case 'sign':
       return chosen.sign === undefined
         ? undefined
-        : { strategy: chosen.sign.id, mechanism: chosen.sign.mechanisms.join(' + ') };
+        : { strategy: chosen.sign.id, mechanism: inOrder(chosen.sign.mechanisms) };
     case 'confirm':
       return chosen.mac === undefined
         ? undefined
-        : { strategy: chosen.mac.id, mechanism: chosen.mac.mechanisms.join(' + ') };
+        : { strategy: chosen.mac.id, mechanism: inOrder(chosen.mac.mechanisms) };
   }
+}
+
+/** `CKM_ECDH1_DERIVE (CKD_NULL), then CKM_HKDF_DERIVE`: mechanisms as they run, each with the KDF that is its parameter. */
+function inOrder(mechanisms: readonly string[]): string {
+  return mechanisms.reduce((text, name) => {
+    if (text === '') return name;
+    return name.startsWith('CKD_') ? `${text} (${name})` : `${text}, then ${name}`;
+  }, '');
+}
+
+/** A mechanism whose number differs between tokens, with the number: `CKM_AES_KEY_WRAP_PAD (0x210A)`. */
+function numbered(type: number): string {
+  const name = mechanismName(type);
+  return name.startsWith('CKM_0x') ? name : `${name} (0x${type.toString(16).toUpperCase()})`;
 }

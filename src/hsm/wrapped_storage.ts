@@ -50,7 +50,7 @@ interface MaterialSource {
 /**
  * Key storage "wrapped": a backing key rests in the database as an exported key token, and is a session object while it is used.
  *
- * @source design section 4
+ * @source docs/CIPHERTEXT.md, storage
  */
 export class WrappedStorage implements KeyStorage {
   readonly #parts: WrappedStorageParts;

@@ -9,6 +9,7 @@ import { parseRoster, type Roster } from '../replication/roster.js';
 import { isName } from '../wire/names.js';
 import type { PublicJwk } from '../wire/p384.js';
 import { isReject } from '../wire/refusal.js';
+import { pairsWithoutSuite } from '../replication/compatibility.js';
 import { REPLICATION_SUITES, type ReplicationSuite } from '../wire/suite.js';
 import { parseJsonFile, tokenConfigForm, type TokenConfig } from './region_config.js';
 import { ROSTERS_FILE } from './region_plan.js';
@@ -232,4 +233,11 @@ export function readAuthority(directory: string): { readonly partition: string; 
   if (!existsSync(file)) return undefined;
   const { partition, kid } = parseJsonFile(file, settingsForm);
   return { partition, kid };
+}
+
+/** For each two regions of the newest roster whose tokens share no replication suite: why, with the mechanisms that are missing. */
+export function suiteGaps(directory: string): readonly string[] {
+  const authority = readAuthority(directory);
+  const newest = authority === undefined ? undefined : readRosters(directory, authority).at(-1);
+  return newest === undefined ? [] : pairsWithoutSuite(newest);
 }

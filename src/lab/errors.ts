@@ -6,6 +6,7 @@ export type LabErrorCode =
   | 'ERR_LAB_TIMEOUT' // a program was not ready, or not gone, in time
   | 'ERR_LAB_NOT_RUNNING' // no lab runs in the directory
   | 'ERR_LAB_REQUEST' // a running program refused a request, or does not answer
+  | 'ERR_LAB_INTERRUPTED' // told to stop before it was done
   | 'ERR_LAB_STEP'; // a step of the demonstration did not do what it should
 
 /** A failure of a lab, with what to do about it. */

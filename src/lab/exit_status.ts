@@ -9,6 +9,8 @@ export const EXIT_STATUS = {
   pinRefused: 77,
   /** The configuration is wrong: starting again cannot help. @source sysexits(3), EX_CONFIG */
   configuration: 78,
+  /** Ctrl-C or SIGTERM came before it was done. @source POSIX shells, 128 + SIGINT */
+  interrupted: 130,
 } as const;
 
 /** Statuses after which the same program is not started again. */

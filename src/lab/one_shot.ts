@@ -11,17 +11,18 @@ const COMMAND_MS_MAX = 300_000;
  * Runs one `keyferry` command in a process of its own, because a process loads one PKCS#11 module only.
  *
  * @param args - command and options; `--json` is added
- * @param options - `input`: what it reads from its standard input; `directory`: its current directory
+ * @param options - `input`: what it reads from its standard input; `signal`: ends it early
  * @returns the JSON value that it printed
  * @throws {@link LabError} `ERR_LAB_PROGRAM` with the command's own code, message and remedy
  */
 export async function runKeyferry(
   args: readonly string[],
-  options: { readonly input?: string } = {},
+  options: { readonly input?: string; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
   const child = spawn(process.execPath, [KEYFERRY_BIN, ...args, '--json'], {
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: COMMAND_MS_MAX,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
@@ -33,9 +34,13 @@ export async function runKeyferry(
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   const status = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
+    child.on('error', (error) => {
+      // Ended early it still writes; it is over when it is closed.
+      if (options.signal?.aborted !== true) reject(error);
+    });
     child.once('close', resolve);
   });
+  options.signal?.throwIfAborted();
   if (status === 0) return JSON.parse(output.stdout) as unknown;
   const what = args.slice(0, 2).join(' ');
   const told = errorDocument(output.stderr);

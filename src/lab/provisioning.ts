@@ -5,6 +5,7 @@ import type { LabAddresses } from './addresses.js';
 import { readAuthority, readRosters } from './authority.js';
 import { labAccessKey } from './aws_files.js';
 import type { Lab } from './lab_file.js';
+import { LabError } from './errors.js';
 import { runKeyferry } from './one_shot.js';
 import { parseJsonFile, readRegionConfig, type RegionConfig } from './region_config.js';
 import { planRegion } from './region_plan.js';
@@ -43,13 +44,13 @@ export function assertSameLab(directory: StateDirectory, lab: Lab): void {
 export async function provisionLab(
   directory: StateDirectory,
   lab: Lab,
-  options: { readonly addresses: LabAddresses; readonly showStep: ShowStep },
+  options: { readonly addresses: LabAddresses; readonly showStep: ShowStep; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const { showStep, addresses } = options;
+  const { showStep, addresses, signal } = options;
   const accessKeys = [labAccessKey(directory, lab), ...lab.credentials];
   if (readAuthority(directory.authority) === undefined) {
     await showStep('making the partition authority', () =>
-      runKeyferry(['authority', 'init', '--dir', directory.root, '--partition', lab.partition]),
+      runKeyferry(['authority', 'init', '--dir', directory.root, '--partition', lab.partition], { signal }),
     );
   }
   const authority = readAuthority(directory.authority);
@@ -65,7 +66,7 @@ export async function provisionLab(
     writePrivateFile(directory.regionConfig(name), `${JSON.stringify(config, undefined, 2)}\n`);
   }
   const newcomers = Object.keys(lab.regions).filter((name) => !listed.includes(name));
-  if (newcomers.length > 0) await enrol(directory, newcomers, showStep);
+  if (newcomers.length > 0) await enrol(directory, newcomers, { showStep, signal });
 }
 
 /**
@@ -89,9 +90,13 @@ function assertSameToken(directory: StateDirectory, name: string, planned: Regio
 const challengesForm = z.record(z.string(), z.string());
 const provisionedForm = z.looseObject({ enrolment: z.string() });
 
-async function enrol(directory: StateDirectory, regions: readonly string[], showStep: ShowStep): Promise<void> {
+async function enrol(
+  directory: StateDirectory,
+  regions: readonly string[],
+  { showStep, signal }: { readonly showStep: ShowStep; readonly signal: AbortSignal | undefined },
+): Promise<void> {
   const challenges = challengesForm.parse(
-    await runKeyferry(['authority', 'challenge', ...regions, '--dir', directory.root]),
+    await runKeyferry(['authority', 'challenge', ...regions, '--dir', directory.root], { signal }),
   );
   const requests: Record<string, string> = {};
   await showStep(`making the tokens and keys of ${regions.join(', ')}`, () =>
@@ -105,11 +110,29 @@ async function enrol(directory: StateDirectory, regions: readonly string[], show
           '--challenge',
           challenges[name] ?? '',
         ];
-        requests[name] = provisionedForm.parse(await runKeyferry(args)).enrolment;
+        requests[name] = provisionedForm.parse(
+          await inRegion(directory, name, runKeyferry(args, { signal })),
+        ).enrolment;
       }),
     ),
   );
   await showStep(`enrolling ${regions.join(', ')}`, () =>
-    runKeyferry(['authority', 'enrol', '--dir', directory.root], { input: JSON.stringify(requests) }),
+    runKeyferry(['authority', 'enrol', '--dir', directory.root], { input: JSON.stringify(requests), signal }),
   );
+}
+
+/** A failure of a region's token, with which region and which token that was. */
+async function inRegion<Value>(directory: StateDirectory, name: string, work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    const { module, label, slot } = readRegionConfig(directory.regionConfig(name)).token;
+    const which = slot === null ? `token ${label ?? ''}` : `slot ${slot}`;
+    throw new LabError(error.code, `region ${name}, ${which} of ${module}: ${error.message}`, {
+      details: { ...error.details, region: name, module },
+      cause: error,
+      remedy: error.remedy,
+    });
+  }
 }

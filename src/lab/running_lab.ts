@@ -32,7 +32,12 @@ export interface RunningLab {
 export async function runLab(
   directory: StateDirectory,
   lab: Lab,
-  options: { readonly showStep: ShowStep; readonly times?: Partial<SupervisorTimes> },
+  options: {
+    readonly showStep: ShowStep;
+    readonly times?: Partial<SupervisorTimes>;
+    /** Ends the start early: its reason is thrown, and nothing is left running. */
+    readonly signal?: AbortSignal;
+  },
 ): Promise<RunningLab> {
   const names = Object.keys(lab.regions);
   directory.make(names);
@@ -40,7 +45,8 @@ export async function runLab(
   try {
     const addresses = await claimAddresses(lab);
     assertSameLab(directory, lab);
-    await provisionLab(directory, lab, { addresses, showStep: options.showStep });
+    await provisionLab(directory, lab, { addresses, showStep: options.showStep, signal: options.signal });
+    options.signal?.throwIfAborted();
 
     const endpoint = `http://${formatListenAddress(addresses.endpoint)}`;
     const startedMs = Date.now();
@@ -76,6 +82,7 @@ export async function runLab(
           }),
         ]),
       );
+      options.signal?.throwIfAborted();
     } catch (error) {
       await stop();
       throw error;

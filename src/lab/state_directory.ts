@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { linkSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
@@ -18,6 +18,8 @@ const program = z.strictObject({
   /** `running`, `starting`, `stopped` and why. */
   state: z.string(),
   restarts: z.int().nonnegative(),
+  /** Why it ended last time, and what to do about it; null where it never did. */
+  problem: z.strictObject({ message: z.string(), remedy: z.string().nullable() }).nullable().default(null),
 });
 const labState = z.strictObject({
   supervisor: processIdentity,
@@ -139,14 +141,17 @@ export class StateDirectory {
    * @throws {@link ConfigError} `ERR_CONFIG_STATE` where a running process has it
    */
   lock(): () => void {
+    const own = `${this.lockFile}.${process.pid}`;
     for (let attempt = 0; attempt < 3; attempt += 1) {
       try {
-        const file = openSync(this.lockFile, 'wx', PRIVATE_FILE);
-        writeSync(file, JSON.stringify(identityOf(process.pid)));
-        closeSync(file);
+        // Whole or not at all: whoever found half of it would take it for nobody's.
+        writePrivateFile(own, JSON.stringify(identityOf(process.pid)));
+        linkSync(own, this.lockFile);
         return () => rmSync(this.lockFile, { force: true });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      } finally {
+        rmSync(own, { force: true });
       }
       const holder = this.lockHolder();
       if (holder !== undefined) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { programFailure, startChild, type ChildProgram, type ProgramSpec } from './child_program.js';
 import { LabError } from './errors.js';
 import { isFinal } from './exit_status.js';
+import type { ProgramMessage } from './program_message.js';
 import type { ProgramState, StateDirectory } from './state_directory.js';
 
 /** How patiently programs are started, restarted and stopped, milliseconds. */
@@ -31,6 +32,7 @@ interface Supervised {
   url: string;
   state: string;
   restarts: number;
+  problem: ProgramState['problem'];
 }
 
 /** Runs the programs of a lab and starts those again that die. */
@@ -66,6 +68,7 @@ export class Supervisor {
       url: '',
       state: 'starting',
       restarts: 0,
+      problem: null,
     };
     this.#programs.set(spec.name, program);
     this.#onChange();
@@ -82,22 +85,25 @@ export class Supervisor {
   /** Every program by name. */
   states(): Readonly<Record<string, ProgramState>> {
     return Object.fromEntries(
-      [...this.#programs].map(([name, { url, state, restarts, child }]) => [
+      [...this.#programs].map(([name, { url, state, restarts, problem, child }]) => [
         name,
-        { url, state, restarts, process: state === 'running' || state === 'starting' ? child.identity : null },
+        { url, state, restarts, problem, process: state === 'running' || state === 'starting' ? child.identity : null },
       ]),
     );
   }
 
-  /** Stops all programs, the last started first, and waits until they are gone. */
+  /** Stops all programs, and waits until they are gone. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    for (const program of [...this.#programs.values()].toReversed()) {
-      program.child.kill('SIGTERM');
-      const timer = setTimeout(() => program.child.kill('SIGKILL'), this.#times.stopMsMax);
-      await program.child.ended;
-      clearTimeout(timer);
-    }
+    const programs = [...this.#programs.values()];
+    await Promise.all(
+      programs.map(async ({ child }) => {
+        child.kill('SIGTERM');
+        const timer = setTimeout(() => child.kill('SIGKILL'), this.#times.stopMsMax);
+        await child.ended;
+        clearTimeout(timer);
+      }),
+    );
     await Promise.all([...this.#watches]);
     this.#onChange();
   }
@@ -135,9 +141,12 @@ export class Supervisor {
       const startedMs = performance.now();
       const { status, signal } = await program.child.ended;
       if (this.#stop.signal.aborted) return this.#change(program, 'stopped');
-      if (isFinal(status)) return this.#change(program, `stopped: ${await this.#why(program)}`);
+      const how = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
+      const message = await program.child.firstMessage;
+      program.problem = this.#problem(program, message, how);
+      if (isFinal(status)) return this.#change(program, `stopped: ${program.problem.message}`);
       if (performance.now() - startedMs > this.#times.stableMs) attempt = 0;
-      this.#change(program, `ended with ${signal ?? `status ${status}`}, starts again`);
+      this.#change(program, `${how}, starts again`);
       const pauseMs = Math.min(this.#times.restartMs * 2 ** Math.min(attempt, 16), this.#times.restartMsMax);
       await sleep(pauseMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (this.#stop.signal.aborted) return this.#change(program, 'stopped');
@@ -148,9 +157,9 @@ export class Supervisor {
     }
   }
 
-  async #why(program: Supervised): Promise<string> {
-    const message = await program.child.firstMessage;
-    return message?.kind === 'failed' ? message.message : `read ${this.#directory.log(program.spec.name)}`;
+  #problem({ spec }: Supervised, said: ProgramMessage | undefined, how: string): NonNullable<ProgramState['problem']> {
+    if (said?.kind === 'failed') return { message: said.message, remedy: said.remedy };
+    return { message: how, remedy: `read ${this.#directory.log(spec.name)}` };
   }
 
   #change(program: Supervised, state: string): void {

@@ -34,6 +34,8 @@ export type RegionEvent =
       readonly peer: string | null;
       readonly keyId: string | null;
       readonly detail: string;
+      /** Suite and mechanisms that carried the session’s material, on the lines that tell of it. */
+      readonly strategy?: string | null;
     };
 
 const logForm = z.object({

@@ -1,6 +1,6 @@
 import { KeyferryError } from '../errors.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
-import { messageIdOf, verifyEs384 } from '../wire/jws.js';
+import { messageIdOf, verifyEs384OnThreadPool } from '../wire/jws.js';
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { JsonObject } from '../wire/strict_json.js';
 import type { ReplicationAgentParts } from './agent_parts.js';
@@ -45,6 +45,7 @@ export class ReplicationAgent {
   constructor(parts: ReplicationAgentParts) {
     this.#parts = parts;
     const { clock } = parts;
+    const verifySignature = parts.verifySignature ?? verifyEs384OnThreadPool;
     const channel = new Channel({
       region: parts.region,
       partition: parts.partition,
@@ -53,7 +54,7 @@ export class ReplicationAgent {
       clock,
       audit: parts.audit,
       trace: this.#trace,
-      ...(parts.verifySignature === undefined ? {} : { verifySignature: parts.verifySignature }),
+      verifySignature,
     });
     this.#services = {
       region: parts.region,
@@ -66,7 +67,7 @@ export class ReplicationAgent {
       clock,
       audit: parts.audit,
       trace: this.#trace,
-      verifySignature: parts.verifySignature ?? verifyEs384,
+      verifySignature,
       times: {
         resendBaseMs: parts.times?.resendBaseMs ?? LIMITS.resendBaseMs,
         resendCapMs: parts.times?.resendCapMs ?? LIMITS.resendCapMs,
@@ -187,10 +188,10 @@ export class ReplicationAgent {
 
   async #handle(octets: Uint8Array): Promise<void> {
     const { channel } = this.#services;
-    let opened = channel.open(octets);
+    let opened = await channel.open(octets);
     if (opened.kind === 'reject') {
       // A roster proves itself: it may teach this region the very key that signed the message.
-      if (this.#applyAttached(opened.payload)) opened = channel.open(octets);
+      if (this.#applyAttached(opened.payload)) opened = await channel.open(octets);
       if (opened.kind === 'reject') return this.#refused(octets, opened);
     }
     const { message, jws } = opened;

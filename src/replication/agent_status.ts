@@ -1,6 +1,6 @@
 import type { Journal } from './journal.js';
 
-/** `full`: the whole protocol. `seed`: a lab switch that runs the mission's five steps alone, so that people see the attacks succeed. */
+/** `full`: the whole protocol. `seed`: a lab switch that runs the five steps alone, so that people see the attacks succeed. */
 export type ReplicationProfile = 'full' | 'seed';
 
 /** What `keyferry status` shows of an agent. */

@@ -1,15 +1,16 @@
 import { utf8 } from '../bytes.js';
 import type { Clock } from '../clock.js';
 import {
+  checkSignature,
+  encodeSigningInput,
   messageIdOf,
   parseJws,
   parsePayload,
-  refusalOfSignature,
-  signJws,
+  signSigningInput,
+  type SignatureCheck,
   type UnverifiedJws,
-  type VerifySignature,
 } from '../wire/jws.js';
-import { accepted, isReject, refuse, refusing, reject, type Reject } from '../wire/refusal.js';
+import { accepted, isReject, refuse, refusingLater, reject, type Reject } from '../wire/refusal.js';
 import type { JsonObject } from '../wire/strict_json.js';
 import { ReplicationError } from './errors.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
@@ -36,12 +37,26 @@ export interface RefusedMessage extends Reject {
   readonly authentic: boolean;
 }
 
-/** A message of our own, signed. */
-export interface SealedMessage {
-  readonly compact: string;
+/** A message of our own before it is signed. */
+export interface UnsignedMessage {
   readonly kid: string;
   readonly signingInput: string;
   readonly messageId: string;
+}
+
+/** A message of our own, signed. */
+export interface SealedMessage extends UnsignedMessage {
+  readonly compact: string;
+}
+
+/** Where a message goes, and what it belongs to. */
+export interface Address {
+  readonly destination: string;
+  readonly role: 'S' | 'D';
+  readonly sid: string | null;
+  readonly prev: string | null;
+  /** The newest roster's where it is left out. */
+  readonly epoch?: bigint;
 }
 
 function textMember(payload: JsonObject | null, name: string): string | null {
@@ -58,7 +73,7 @@ export interface ChannelParts {
   readonly clock: Clock;
   readonly audit: ReplicationAudit;
   readonly trace: Trace;
-  readonly verifySignature?: VerifySignature;
+  readonly verifySignature: SignatureCheck;
 }
 
 /** Signs what leaves and verifies what comes; knows who may speak, and nothing of sessions. */
@@ -78,16 +93,25 @@ export class Channel {
    */
   async seal<Name extends MessageName>(
     name: Name,
-    envelope: {
-      readonly destination: string;
-      readonly role: 'S' | 'D';
-      readonly sid: string | null;
-      readonly prev: string | null;
-      readonly epoch?: bigint;
-    },
+    envelope: Address,
     body: Bodies[Name],
     hsm: ReplicationHsm,
   ): Promise<SealedMessage> {
+    return this.sign(this.compose(name, envelope, body), hsm);
+  }
+
+  /** Signs what {@link compose} has made. */
+  async sign(message: UnsignedMessage, hsm: ReplicationHsm): Promise<SealedMessage> {
+    const compact = await signSigningInput(message.kid, message.signingInput, (kid, octets) => hsm.sign(kid, octets));
+    return { ...message, compact };
+  }
+
+  /**
+   * Makes the octets of a message that the region's newest RSK at the session's epoch is to sign.
+   *
+   * @throws {@link ReplicationError} `ERR_REPL_NO_ROSTER`, `ERR_REPL_NO_ACTIVE_RSK`
+   */
+  compose<Name extends MessageName>(name: Name, envelope: Address, body: Bodies[Name]): UnsignedMessage {
     const { book, region, partition, clock } = this.#args;
     const epoch = envelope.epoch ?? book.current?.epoch;
     const roster = epoch === undefined ? undefined : book.at(epoch);
@@ -111,11 +135,8 @@ export class Channel {
       },
       body,
     } as Message;
-    const compact = await signJws({ kid, typ: typOf(name) }, encodeMessage(message), (key, octets) =>
-      hsm.sign(key, octets),
-    );
-    const signingInput = compact.slice(0, compact.lastIndexOf('.'));
-    return { compact, kid, signingInput, messageId: messageIdOf(signingInput) };
+    const signingInput = encodeSigningInput({ kid, typ: typOf(name) }, encodeMessage(message));
+    return { kid, signingInput, messageId: messageIdOf(signingInput) };
   }
 
   /** The RSK of this region that signs in sessions of an epoch: the one that became active last. */
@@ -137,11 +158,11 @@ export class Channel {
   }
 
   /** Reads a message as far as it can be trusted; every check that needs no session. */
-  open(octets: Uint8Array): OpenedMessage | RefusedMessage {
+  async open(octets: Uint8Array): Promise<OpenedMessage | RefusedMessage> {
     let jws: UnverifiedJws | null = null;
     let payload: JsonObject | null = null;
     let authentic = false;
-    const opened = refusing((): OpenedMessage => {
+    const opened = await refusingLater(async (): Promise<OpenedMessage> => {
       jws = accepted(parseJws(octets));
       const name = messageOfTyp(jws.typ) ?? refuse('TYP', 'typ', 'Not a message of this protocol.');
       const { book, verifySignature } = this.#args;
@@ -152,11 +173,12 @@ export class Channel {
         payload = isReject(unverified) ? null : unverified;
         return refuse('KID_STATE', 'kid', 'The signing key is unknown.');
       }
-      const refusal = refusalOfSignature(jws, known.key, verifySignature);
+      const refusal = await checkSignature(jws, known.key, verifySignature);
       if (refusal !== null) refuse(refusal.code, refusal.field, refusal.detail);
       payload = accepted(parsePayload(jws));
       authentic = true;
       const message = accepted(decodeMessage(name, payload));
+      // After the signature, because rosters may have come while it was verified.
       this.#checkParties(message, jws.kid, known.region);
       return { kind: 'opened', jws, message };
     });

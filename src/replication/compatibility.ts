@@ -31,9 +31,23 @@ export function refusalOfDestination(
   }
   const floor = stricterFloor(from.suiteFloor, to.suiteFloor);
   if (isReject(chooseSuite(from.suites, to.suites, floor))) {
-    return `the tokens of ${source} and ${destination} share no replication suite at or above ${floor}: ${missingMechanisms(from)}. ${missingMechanisms(to)}.`;
+    return noCommonSuite(from, to, floor);
   }
   return undefined;
+}
+
+/** For each two regions of a roster that share no suite: why no key can travel between them, in a sentence that names the mechanisms. */
+export function pairsWithoutSuite(roster: Roster): readonly string[] {
+  return roster.regions.flatMap((from, at) =>
+    roster.regions.slice(at + 1).flatMap((to) => {
+      const floor = stricterFloor(from.suiteFloor, to.suiteFloor);
+      return isReject(chooseSuite(from.suites, to.suites, floor)) ? [noCommonSuite(from, to, floor)] : [];
+    }),
+  );
+}
+
+function noCommonSuite(from: RosterRegion, to: RosterRegion, floor: string): string {
+  return `the tokens of ${from.region} and ${to.region} share no replication suite at or above ${floor}: ${missingMechanisms(from)}. ${missingMechanisms(to)}.`;
 }
 
 /** The data suite that every region of the partition can do, the preferred first. */

@@ -57,7 +57,7 @@ export class DestinationSide {
         if (before.state === 'OFFERED' && !this.#offers.has(before.sid)) return this.#abort(before, 'RECOVERED');
         return this.#run(before, { kind: 'intent-again' });
       }
-      const lineages = checkIntent(this.#services, intent);
+      const lineages = await checkIntent(this.#services, intent);
       if (isReject(lineages)) {
         if (lineages.code !== 'EPOCH_STALE') await refuseIntent(this.#services, intent, id, lineages);
         return lineages;
@@ -352,7 +352,8 @@ export class DestinationSide {
     const { journal, channel } = this.#services;
     if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
     if (step.row !== undefined) {
-      journal.transaction(() => this.#commit(row, step, installation));
+      const durability = step.isOrderedOnly === true ? 'ordered' : 'durable';
+      journal.transaction(() => this.#commit(row, step, installation), durability);
       reportSession(this.#services, 'destination', step.row, row.source);
     }
     if (step.send !== undefined) channel.release(row.source, step.send);

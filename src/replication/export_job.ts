@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { toBase64Url } from '../bytes.js';
 import type { StoredMaterial } from '../hsm/material.js';
 import { parseJws, type UnverifiedJws } from '../wire/jws.js';
@@ -14,7 +14,7 @@ import type { AgreementKey, SessionKeys } from './replication_hsm.js';
 import type { RosterBook } from './roster_book.js';
 import type { Services } from './services.js';
 
-/** Octets of the random label by which RAKA is found again in the token. */
+/** Octets of the random label by which RAKA is found again in the token: a name, which no other object has, and no secret. */
 const LABEL_OCTETS = 32;
 
 /** The weakest suite that two regions may use with one another: the stricter of their floors. */
@@ -89,11 +89,11 @@ export interface Exported {
 }
 
 /**
- * Steps 2 and 3: makes RAKA, derives RWK and KCK, wraps every material, signs M2, and destroys what was ephemeral.
+ * Steps 2 and 3: makes RAKA, derives RWK and KCK, wraps every material, destroys what was ephemeral, and signs M2.
  * Nothing has left and nothing is recorded when this returns.
  *
  * @throws `HsmError`; a refusal `CONTEXT` as a value
- * @source mission R9–R12; docs/PROTOCOL.md section 5
+ * @source docs/PROTOCOL.md section 5
  */
 export async function exportKeys(
   services: Services,
@@ -111,8 +111,10 @@ export async function exportKeys(
   }
   let raka: AgreementKey | undefined;
   let keys: SessionKeys | undefined;
+  let signing: Promise<SealedMessage>;
+  let exported: Omit<Exported, 'sealed'>;
   try {
-    raka = await hsm.generateAgreementKey(await hsm.random(LABEL_OCTETS));
+    raka = await hsm.generateAgreementKey(randomBytes(LABEL_OCTETS));
     const kid = services.channel.signingKid(row.epoch);
     const context = agreementContext({
       suite,
@@ -133,20 +135,24 @@ export async function exportKeys(
       entries.push({ keyId: key.keyId, generation: key.generation, context: key.context, wrapped });
     }
     const confirmation = await hsm.confirm(keys, sourceConfirmationInput(context, transferBlobsHash(entries)));
-    const sealed = await services.channel.seal(
+    const unsigned = services.channel.compose(
       'transfer',
       { destination: row.destination, role: 'S', sid, prev: offerJws.messageId, epoch: row.epoch },
       { suite, point: raka.point, keys: entries, confirmation },
-      hsm,
     );
-    const transcript2 = transcriptHash2(intent.signingInput, offerJws.signingInput, sealed.signingInput);
+    const transcript2 = transcriptHash2(intent.signingInput, offerJws.signingInput, unsigned.signingInput);
+    // KCK cannot be kept over a crash, so that its only later use is made here.
     const expected = await hsm.confirm(keys, destinationConfirmationInput(context, transcript2));
-    return { sealed, confirmationHash: confirmationHashOf(expected), point: toBase64Url(raka.point) };
+    exported = { confirmationHash: confirmationHashOf(expected), point: toBase64Url(raka.point) };
+    signing = services.channel.sign(unsigned, hsm);
+    // It fails below, after the keys are gone.
+    signing.catch(() => undefined);
   } finally {
-    // KCK cannot be kept over a crash, so that its only later use was made above.
+    // Their last use was above: they are destroyed while M2 is signed.
     const made = [raka, keys].filter((object) => object !== undefined);
     if (made.length > 0) await hsm.release(...made);
   }
+  return { sealed: await signing, ...exported };
 }
 
 /** What is kept of a key confirmation: base64url of its SHA-384. */

@@ -1,7 +1,7 @@
 import { toBase64Url } from '../bytes.js';
 import { metadataHash } from '../wire/fixed_info.js';
 import { refusalOfPoint } from '../wire/p384.js';
-import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
+import { accepted, refuse, refusing, refusingLater, type Reject } from '../wire/refusal.js';
 import { chooseSuite, type ReplicationSuite } from '../wire/suite.js';
 import { decodeContext } from './context_codec.js';
 import { sessionFloor } from './export_job.js';
@@ -16,19 +16,15 @@ function extendsHistory(announced: readonly string[], held: readonly string[]): 
   return held.length <= announced.length && held.every((id, index) => id === announced[index]);
 }
 
-function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKey): Lineage {
-  const { book, journal, keys, partition } = services;
+async function certifiedLineage(services: Services, key: IntentKey): Promise<Lineage> {
+  const { book, partition, verifySignature } = services;
+  const { keyId, birthCertificate, handovers } = key;
+  return accepted(await verifyLineage({ partition, keyId, birthCertificate, handovers, keys: book, verifySignature }));
+}
+
+function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKey, lineage: Lineage): void {
+  const { journal, keys } = services;
   const source = intent.envelope.issuer;
-  const lineage = accepted(
-    verifyLineage({
-      partition,
-      keyId: key.keyId,
-      birthCertificate: key.birthCertificate,
-      handovers: key.handovers,
-      keys: book,
-      verifySignature: services.verifySignature,
-    }),
-  );
   if (lineage.primaryRegion !== source)
     refuse('ORIGIN', 'keys.keyId', `The key is ${lineage.primaryRegion}'s to send.`);
   const known = journal.primary(key.keyId);
@@ -51,7 +47,11 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
   if (!extendsHistory(key.materialIds, standing.materialIds)) {
     refuse('GEN', 'keys.materialIds', 'The announced materials are older than those that are here.');
   }
-  return lineage;
+}
+
+function checkEpoch(services: Services, intent: MessageOf<'intent'>): void {
+  if (intent.envelope.epoch !== services.book.current?.epoch)
+    refuse('EPOCH_STALE', 'epoch', 'A new session needs the newest roster.');
 }
 
 /**
@@ -59,17 +59,24 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
  *
  * @returns the lineage of each key, or a refusal `EPOCH_STALE`, `FLOOR`, `ORIGIN`, `GEN`, `CONFLICT`, `FORK` or one of a certificate
  */
-export function checkIntent(services: Services, intent: MessageOf<'intent'>): readonly Lineage[] | Reject {
-  return refusing(() => {
+export function checkIntent(services: Services, intent: MessageOf<'intent'>): Promise<readonly Lineage[] | Reject> {
+  return refusingLater(async () => {
     const { book, region } = services;
     const { body, envelope } = intent;
-    if (envelope.epoch !== book.current?.epoch)
-      refuse('EPOCH_STALE', 'epoch', 'A new session needs the newest roster.');
+    checkEpoch(services, intent);
     const floor = sessionFloor(book, envelope.epoch, envelope.issuer, region);
     if (floor === undefined || body.floor !== floor)
       refuse('FLOOR', 'policyFloor', 'Not the floor that the roster says.');
     accepted(chooseSuite(body.suites, services.hsm(null).suites, floor));
-    return body.keys.map((key) => checkKey(services, intent, key));
+    const lineages: Lineage[] = [];
+    for (const key of body.keys) {
+      const lineage = await certifiedLineage(services, key);
+      checkKey(services, intent, key, lineage);
+      lineages.push(lineage);
+    }
+    // A roster may have come while certificates were verified, and a signing key may be revoked in it.
+    checkEpoch(services, intent);
+    return lineages;
   });
 }
 

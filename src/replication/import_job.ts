@@ -18,11 +18,11 @@ export interface Imported {
 }
 
 /**
- * Steps 4 and 5: derives RWK and KCK, checks the source's key confirmation, unwraps every material, makes M3, and destroys what was
- * ephemeral. No token object stays; nothing is recorded when this returns.
+ * Steps 4 and 5: derives RWK and KCK, checks the source's key confirmation, unwraps every material, destroys what was ephemeral, and
+ * makes M3. No token object stays; nothing is recorded when this returns.
  *
  * @throws `HsmError`; a refusal `KC` as a value
- * @source mission R13, R14; docs/PROTOCOL.md section 5
+ * @source docs/PROTOCOL.md section 5
  */
 export async function importKeys(
   services: Services,
@@ -35,6 +35,8 @@ export async function importKeys(
   const sid = envelope.sid ?? '';
   const hsm = services.hsm(sid);
   let keys: SessionKeys | undefined;
+  let signing: Promise<SealedMessage>;
+  const materials: StoredMaterial[][] = [];
   try {
     const context = agreementContext({
       suite: checked.suite,
@@ -51,7 +53,6 @@ export async function importKeys(
     const expected = await hsm.confirm(keys, sourceConfirmationInput(context, transferBlobsHash(body.keys)));
     if (!equalOctets(expected, body.confirmation))
       return reject('KC', 'kcS', 'The source has not derived the same keys.');
-    const materials: StoredMaterial[][] = [];
     for (const [index, key] of body.keys.entries()) {
       const metadata = checked.contexts[index];
       const unwrapped: StoredMaterial[] = [];
@@ -72,7 +73,7 @@ export async function importKeys(
     }
     const transcript2 = transcriptHash2(offer.intentInput, offer.offerInput, transferJws.signingInput);
     const confirmation = await hsm.confirm(keys, destinationConfirmationInput(context, transcript2));
-    const sealed = await services.channel.seal(
+    const unsigned = services.channel.compose(
       'confirm',
       { destination: envelope.issuer, role: 'D', sid, prev: transferJws.messageId, epoch: envelope.epoch },
       {
@@ -84,12 +85,15 @@ export async function importKeys(
         })),
         confirmation,
       },
-      hsm,
     );
-    return { sealed, materials };
+    signing = services.channel.sign(unsigned, hsm);
+    // It fails below, after the keys are gone.
+    signing.catch(() => undefined);
   } finally {
+    // Their last use was above: they are destroyed while M3 is signed.
     await hsm.release(offer.rakb, ...(keys === undefined ? [] : [keys]));
   }
+  return { sealed: await signing, materials };
 }
 
 /** The materials that the replica has then; of imported material its identities, and the one that waits if it is here. */

@@ -74,8 +74,13 @@ export interface ReplicationTask {
 
 /** The journal of one region, over the same database as its keys. Synchronous; durable when a transaction returns. */
 export interface Journal {
-  /** Runs `work` in one durable transaction; a call inside another joins it. */
-  transaction<Result>(work: () => Result): Result;
+  /**
+   * Runs `work` in one transaction; a call inside another joins it.
+   *
+   * @param durability - `durable` where it is left out. `ordered` is for steps after which nothing leaves the region and which a power cut may
+   * undo, because the state before them is recovered from in the same way; they become durable with the next durable one
+   */
+  transaction<Result>(work: () => Result, durability?: 'durable' | 'ordered'): Result;
 
   sourceSession(intent: string): SourceSession | undefined;
   sourceSessionBySid(sid: string): SourceSession | undefined;

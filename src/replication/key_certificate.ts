@@ -1,15 +1,15 @@
 import { toBase64Url } from '../bytes.js';
 import {
+  checkSignature,
   parsePayload,
   parseJws,
-  refusalOfSignature,
   signJws,
+  type SignatureCheck,
   type UnverifiedJws,
-  type VerifySignature,
 } from '../wire/jws.js';
 import { Members } from '../wire/members.js';
 import { BIRTH_NONCE_OCTETS, multiRegionKeyId } from '../wire/names.js';
-import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
+import { accepted, refuse, refusing, refusingLater, type Reject } from '../wire/refusal.js';
 import type { CertificateKeys } from './roster.js';
 
 /** Type of a birth certificate. */
@@ -148,17 +148,17 @@ export function verifyLineage(args: {
   readonly birthCertificate: string;
   readonly handovers: readonly string[];
   readonly keys: CertificateKeys;
-  readonly verifySignature?: VerifySignature;
-}): Lineage | Reject {
-  return refusing(() => {
-    const verify = (jws: UnverifiedJws, region: string, epoch: bigint, field: string): void => {
+  readonly verifySignature?: SignatureCheck;
+}): Promise<Lineage | Reject> {
+  return refusingLater(async () => {
+    const verify = async (jws: UnverifiedJws, region: string, epoch: bigint, field: string): Promise<void> => {
       const key = accepted(args.keys.certificateKey(jws.kid, region, epoch, field));
-      const refusal = refusalOfSignature(jws, key, args.verifySignature);
+      const refusal = await checkSignature(jws, key, args.verifySignature);
       if (refusal !== null) refuse(refusal.code, field, refusal.detail);
     };
     const jws = openCertificate(args.birthCertificate, BIRTH_TYP, 'birthCert');
     const birth = readBirth(jws);
-    verify(jws, birth.originRegion, birth.createdEpoch, 'birthCert');
+    await verify(jws, birth.originRegion, birth.createdEpoch, 'birthCert');
     if (birth.partition !== args.partition)
       refuse('PARTITION', 'birthCert.part', 'The key was born in another partition.');
     if (birth.keyId !== args.keyId) refuse('ORIGIN', 'birthCert.keyId', 'The certificate is of another key.');
@@ -174,7 +174,7 @@ export function verifyLineage(args: {
       }
       if (handover.primaryGeneration !== primaryGeneration + 1n)
         refuse('ORIGIN', 'handovers', 'A hand-over is missing.');
-      verify(handoverJws, handover.from, handover.epoch, 'handovers');
+      await verify(handoverJws, handover.from, handover.epoch, 'handovers');
       primaryRegion = handover.to;
       primaryGeneration = handover.primaryGeneration;
     }

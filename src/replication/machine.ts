@@ -150,6 +150,11 @@ export function stepSource(row: SourceSession, event: SourceEvent): SourceStep {
 /** What follows from an event at the destination. */
 export interface DestinationStep {
   readonly row?: DestinationSession;
+  /**
+   * The row need not wait for the disk: nothing is sent for it, and what a restart does is the same with the row before it. True for
+   * `UNWRAPPING` (as `OFFERED`, it ends in `RECOVERED`) and for the note that the source knows (M3 is sent once more, and M4 answers it).
+   */
+  readonly isOrderedOnly?: boolean;
   /** Committed with the row: replicas are announced, installed, or withdrawn where they never got material. */
   readonly commit?: 'announce' | 'install' | 'withdraw';
   readonly send?: string;
@@ -172,7 +177,7 @@ function stepTransfer(row: DestinationSession, event: DestinationEvent & { kind:
   switch (row.state) {
     case 'OFFERED':
       if (row.offer !== event.prev) return refusal('PREV', 'prev', 'Not an answer to the offer of this session.');
-      return { row: { ...row, state: 'UNWRAPPING', transfer: event.messageId }, work: 'unwrap' };
+      return { row: { ...row, state: 'UNWRAPPING', transfer: event.messageId }, isOrderedOnly: true, work: 'unwrap' };
     case 'UNWRAPPING':
     case 'INSTALLED':
       if (row.transfer !== event.messageId)
@@ -215,6 +220,6 @@ export function stepDestination(row: DestinationSession, event: DestinationEvent
       if (row.state !== 'INSTALLED') return refusal('SID', 'sid', 'Nothing was installed in that session.');
       if (event.prev !== event.confirm)
         return refusal('PREV', 'prev', 'Not an answer to the confirmation that was sent.');
-      return row.closed ? {} : { row: { ...row, closed: true } };
+      return row.closed ? {} : { row: { ...row, closed: true }, isOrderedOnly: true };
   }
 }

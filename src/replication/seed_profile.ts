@@ -19,7 +19,7 @@ const OFFER_TYP = 'mrkr1-seed-offer+jws';
 const TRANSFER_TYP = 'mrkr1-seed-transfer+jws';
 
 /**
- * What goes around the signed messages in profile `seed`: the proxy's routing, which nobody signs. In the five steps of the mission the
+ * What goes around the signed messages in profile `seed`: the proxy's routing, which nobody signs. In the five steps the
  * key id, the regions and the metadata are not part of any signed message.
  */
 interface Routing {
@@ -59,10 +59,10 @@ function readPoint(members: Members, name: string): Uint8Array {
 }
 
 /**
- * The mission's five steps and nothing else: M1 carries RAKB, M2 carries RAKA and the wrapped material, both are signed. What this lacks
+ * The five steps and nothing else: M1 carries RAKB, M2 carries RAKA and the wrapped material, both are signed. What this lacks
  * (identities, transcript, key id, origin, confirmation, recovery) is what the full protocol is for; a lab switch, never the default.
  *
- * @source mission R8–R14; docs/PROTOCOL.md section 10
+ * @source docs/PROTOCOL.md section 10
  */
 export class SeedExchange {
   readonly #services: Services;

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { VerifySignature } from '../wire/jws.js';
+import type { SignatureCheck } from '../wire/jws.js';
 import type { Channel } from './channel.js';
 import type { Journal } from './journal.js';
 import type { ReplicatedKeys, ReplicationAudit } from './ports.js';
@@ -29,7 +29,7 @@ export interface Services {
   readonly audit: ReplicationAudit;
   readonly trace: Trace;
   readonly times: ReplicationTimes;
-  readonly verifySignature: VerifySignature;
+  readonly verifySignature: SignatureCheck;
   /** The HSM with each step traced under a session id. */
   hsm(sid: string | null): ReplicationHsm;
   /** Ends all work: a token has answered wrongly. */

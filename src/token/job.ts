@@ -50,7 +50,7 @@ export interface JobResult {
  * A step that fails ends the job: every object that the job made and did not `keep` is destroyed, also on success.
  * `name` and `strategy` go into errors and metrics.
  *
- * @source design section 3; PKCS#11 v2.40 section 5
+ * @source docs/decisions/002-jobs-as-programs.md; PKCS#11 v2.40 section 5
  */
 export class Job {
   readonly name: string;

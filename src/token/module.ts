@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
-import { Module as GrapheneModule } from 'graphene-pk11';
-import { PKCS11 } from 'pkcs11js';
+import type * as Graphene from 'graphene-pk11';
+import type * as Pkcs11Js from 'pkcs11js';
 import { CKF_OS_LOCKING_OK } from './cryptoki.js';
 import { TokenError } from './errors.js';
 import { callModule } from './module_call.js';
@@ -8,6 +9,11 @@ import { findModule } from './module_path.js';
 import { loadModule, type NativeModule } from './native.js';
 import { CKR } from './return_value.js';
 import { Slot, versionText, type TokenInfo } from './slot.js';
+
+// Both are CommonJS. Required instead of imported they load in half the time: an import first reads each of their files for its exports.
+const require = createRequire(import.meta.url);
+const graphene = require('graphene-pk11') as typeof Graphene;
+const pkcs11js = require('pkcs11js') as typeof Pkcs11Js;
 
 /** What a module needs to be told before it can be initialised. */
 export interface ModuleSettings {
@@ -61,8 +67,8 @@ export class TokenModule {
   readonly path: string;
   /** The calls of the addon on this module: those that carry a PIN, and the executor's. */
   readonly native: NativeModule;
-  readonly #library: PKCS11;
-  readonly #graphene: GrapheneModule;
+  readonly #library: Pkcs11Js.PKCS11;
+  readonly #graphene: Graphene.Module;
   #settings: ModuleSettings = {};
   #isInitialised = false;
   #isClosed = false;
@@ -73,9 +79,9 @@ export class TokenModule {
     this.path = path;
     // The addon opens the library first, with deep binding; otherwise the Node binary's OpenSSL takes the place of the token's own.
     this.native = loadModule(path);
-    this.#library = new PKCS11();
+    this.#library = new pkcs11js.PKCS11();
     callModule('C_GetFunctionList', () => this.#library.load(path));
-    this.#graphene = new GrapheneModule(this.#library);
+    this.#graphene = new graphene.Module(this.#library);
   }
 
   /**

@@ -50,7 +50,7 @@ const needsOfEverySuite: readonly FactName[] = [
 /**
  * Every strategy, by job; within a job the preferred first. The order is what a region's choice goes by, and nothing else.
  *
- * @source design sections 3, 6 and 7; docs/PROTOCOL.md, key establishment
+ * @source docs/PROTOCOL.md, key establishment; docs/CIPHERTEXT.md, message keys
  */
 export const strategies: readonly Strategy[] = [
   {

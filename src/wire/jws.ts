@@ -82,6 +82,19 @@ export type VerifySignature = (key: KeyObject, octets: Uint8Array, signature: Ui
 export const verifyEs384: VerifySignature = (key, octets, signature) =>
   verify('sha384', octets, { key, dsaEncoding: 'ieee-p1363' }, signature);
 
+/** A verification that may be done elsewhere than on the event loop. */
+export type SignatureCheck = (key: KeyObject, octets: Uint8Array, signature: Uint8Array) => boolean | Promise<boolean>;
+
+/** {@link verifyEs384} on the thread pool: it takes a millisecond, in which the event loop does something else. */
+export function verifyEs384OnThreadPool(key: KeyObject, octets: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  return new Promise((resolve, fail) => {
+    verify('sha384', octets, { key, dsaEncoding: 'ieee-p1363' }, signature, (error, isGood) => {
+      if (error === null) resolve(isGood);
+      else fail(error);
+    });
+  });
+}
+
 /**
  * Verifies the signature in software; the range of r and s is checked first.
  *
@@ -93,12 +106,22 @@ export function refusalOfSignature(
   key: KeyObject,
   verifySignature: VerifySignature = verifyEs384,
 ): Reject | null {
-  if (!isSignatureInRange(jws.signature)) return reject('SIG_INVALID', 'signature', 'r or s is out of range.');
-  if (!verifySignature(key, utf8(jws.signingInput), jws.signature)) {
-    return reject('SIG_INVALID', 'signature', 'The signature does not verify.');
-  }
-  return null;
+  if (!isSignatureInRange(jws.signature)) return OUT_OF_RANGE;
+  return verifySignature(key, utf8(jws.signingInput), jws.signature) ? null : DOES_NOT_VERIFY;
 }
+
+/** {@link refusalOfSignature} without keeping the event loop: what may change in the meantime is checked after it. */
+export async function checkSignature(
+  jws: UnverifiedJws,
+  key: KeyObject,
+  check: SignatureCheck = verifyEs384OnThreadPool,
+): Promise<Reject | null> {
+  if (!isSignatureInRange(jws.signature)) return OUT_OF_RANGE;
+  return (await check(key, utf8(jws.signingInput), jws.signature)) ? null : DOES_NOT_VERIFY;
+}
+
+const OUT_OF_RANGE = reject('SIG_INVALID', 'signature', 'r or s is out of range.');
+const DOES_NOT_VERIFY = reject('SIG_INVALID', 'signature', 'The signature does not verify.');
 
 /** The payload of a JWS as an object, or a refusal; call after the signature was verified. */
 export function parsePayload(jws: UnverifiedJws): JsonObject | Reject {
@@ -125,6 +148,14 @@ export async function signJws(
   payload: JsonInput,
   sign: (kid: string, octets: Uint8Array) => Promise<Uint8Array>,
 ): Promise<string> {
-  const signingInput = encodeSigningInput(header, payload);
-  return `${signingInput}.${toBase64Url(await sign(header.kid, utf8(signingInput)))}`;
+  return signSigningInput(header.kid, encodeSigningInput(header, payload), sign);
+}
+
+/** {@link signJws} of a signing input that was made before. */
+export async function signSigningInput(
+  kid: string,
+  signingInput: string,
+  sign: (kid: string, octets: Uint8Array) => Promise<Uint8Array>,
+): Promise<string> {
+  return `${signingInput}.${toBase64Url(await sign(kid, utf8(signingInput)))}`;
 }

@@ -89,6 +89,16 @@ export function accepted<T>(value: T | Reject): T {
   return value;
 }
 
+/** {@link refusing} for readers that wait for something. */
+export async function refusingLater<T>(read: () => Promise<T>): Promise<T | Reject> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof RefusalSignal) return error.refusal;
+    throw error;
+  }
+}
+
 /** Runs readers that call {@link refuse}; their refusal becomes the result. Anything else that is thrown is a bug and passes. */
 export function refusing<T>(read: () => T): T | Reject {
   try {

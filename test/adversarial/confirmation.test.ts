@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { attacksOn, expectRefusal } from '../support/attack.js';
+import { attacksOn, expectRefusal, standingOf } from '../support/attack.js';
 import type { AttackLab } from '../support/attack_lab.js';
-import { labTokens } from '../support/lab_regions.js';
+import { labTokens } from '../support/lab_token.js';
 import { CompromisedHsm, type Revealed } from '../support/compromised_hsm.js';
 import { put, resigned } from '../support/forgery.js';
 
@@ -73,9 +73,9 @@ describe('an adversary who owns the destination and confirms what is not so', fu
         A.agent.status().outgoing.map(({ state }) => state),
         'the source stays in doubt',
       ).to.deep.equal(['SENT']);
-      expect(A.store.replica(keyId as never, B.name)?.standing).to.equal('REPLICATING');
+      expect(standingOf(A, keyId, B)).to.equal('REPLICATING');
       await lab.network.deliver(A.name, confirm);
-      expect(A.store.replica(keyId as never, B.name)?.standing).to.equal('ACTIVE');
+      expect(standingOf(A, keyId, B)).to.equal('ACTIVE');
     },
     compromised,
   );

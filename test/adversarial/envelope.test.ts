@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
 import type { AttackLab, LabRegion } from '../support/attack_lab.js';
-import { labTokens } from '../support/lab_regions.js';
+import { labTokens } from '../support/lab_token.js';
 import {
   compactOf,
   CURVE_ORDER,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { attacksOn, expectRefusal, rowsOf, useOf } from '../support/attack.js';
 import { PARTITION } from '../support/attack_lab.js';
-import { labTokens, REGIONS } from '../support/lab_regions.js';
+import { labTokens, REGIONS } from '../support/lab_token.js';
 import { compactOf, partsOf, put, resigned, signTexts, softwareSigner } from '../support/forgery.js';
 import { issueBirthCertificate } from '../../src/replication/key_certificate.js';
 

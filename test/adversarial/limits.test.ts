@@ -5,9 +5,8 @@ import { REPLICATION_LIMITS } from '../../src/replication/limits.js';
 import { verifyEs384 } from '../../src/wire/jws.js';
 import { attacksOn, expectRefusal, rowsOf } from '../support/attack.js';
 import type { AttackLab } from '../support/attack_lab.js';
-import { labTokens } from '../support/lab_regions.js';
+import { labTokens, countObjects } from '../support/lab_token.js';
 import { compactOf, get, partsOf, put, resigned, signTexts, tampered, withBitFlipped } from '../support/forgery.js';
-import { countObjects } from '../support/lab_token.js';
 
 const MESSAGE_OCTETS_MAX = 65_536;
 
@@ -24,6 +23,22 @@ describe('an adversary who sends too much', function () {
         },
       },
     },
+  });
+
+  attack('A38 a thousand messages of one MiB take no memory', async (lab, note) => {
+    const { B } = lab;
+    const octets = Buffer.alloc(1_048_576, 'A');
+    await lab.network.deliver(B.name, octets);
+    const before = process.memoryUsage().rss;
+    let most = 0;
+    for (let at = 0; at < 1000; at += 1) {
+      await lab.network.deliver(B.name, octets);
+      most = Math.max(most, process.memoryUsage().rss - before);
+    }
+    note(`at most ${(most / 1_048_576).toFixed(1)} MiB more than before, over 1,000 MiB of messages`);
+    expect(most / 1_048_576).to.be.lessThan(64);
+    expect(B.audit.refusals()).to.have.lengthOf(1001);
+    expect(new Set(B.audit.refusals())).to.deep.equal(new Set(['LIMIT']));
   });
 
   attack(
@@ -95,19 +110,6 @@ describe('an adversary who sends too much', function () {
     await lab.run();
   });
 
-  attack('A38 a thousand messages of one MiB leave no memory behind', async (lab, note) => {
-    const { B } = lab;
-    const octets = Buffer.alloc(1_048_576, 'A');
-    await lab.network.deliver(B.name, octets);
-    const before = process.memoryUsage().rss;
-    for (let at = 0; at < 1000; at += 1) await lab.network.deliver(B.name, Buffer.from(octets));
-    const grown = (process.memoryUsage().rss - before) / 1_048_576;
-    note(`RSS grew by ${grown.toFixed(1)} MiB over 1,000 MiB of messages`);
-    expect(grown).to.be.lessThan(128);
-    expect(B.audit.refusals()).to.have.lengthOf(1001);
-    expect(new Set(B.audit.refusals())).to.deep.equal(new Set(['LIMIT']));
-  });
-
   attack(
     'A39 ten thousand messages that nobody asked for make no agreement key, no session object and no row',
     async (lab, note) => {
@@ -151,10 +153,14 @@ describe('an adversary who sends too much', function () {
         );
       }
       const forged: Buffer[] = [];
-      for (let at = 0; at < 2250; at += 1)
-        forged.push(withBitFlipped(own.octets, 'payload', at * 5), withBitFlipped(ownOffer.octets, 'signature', at));
-      for (let at = 0; at < 2500; at += 1) {
-        forged.push(tampered(own.octets, (payload) => put(payload, 'iat', at)));
+      for (let at = 0; at < 1000; at += 1) {
+        forged.push(
+          withBitFlipped(own.octets, 'payload', at * 11),
+          withBitFlipped(ownOffer.octets, 'signature', at),
+          tampered(own.octets, (payload) => put(payload, 'iat', at)),
+        );
+      }
+      for (let at = 0; at < 6500; at += 1) {
         const [, payload = '', signature = ''] = Buffer.from(toC.octets).toString().split('.');
         const header = text(
           JSON.stringify({ alg: 'ES384', kid: randomBytes(48).toString('base64url'), typ: 'mrkr1-offer+jws' }),

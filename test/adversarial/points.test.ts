@@ -1,9 +1,9 @@
 import { createECDH, createHash, createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { expectedKey } from '../../src/hsm/strategy/software_agreement.js';
-import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
+import { attacksOn, expectRefusal, useOf, standingOf } from '../support/attack.js';
 import type { AttackLab, LabRegion, RegionPorts } from '../support/attack_lab.js';
-import { labTokens } from '../support/lab_regions.js';
+import { labTokens } from '../support/lab_token.js';
 import { CompromisedHsm } from '../support/compromised_hsm.js';
 import { get, partsOf, put, resigned, tampered } from '../support/forgery.js';
 
@@ -171,7 +171,7 @@ describe('an adversary who chooses the points', function () {
           lab.network.waiting.unshift(message);
           await lab.run();
           expect([...lab.A.audit.refusals(), ...lab.B.audit.refusals()]).to.deep.equal([]);
-          expect(lab.A.store.replica(keyId as never, lab.B.name)?.standing).to.equal('ACTIVE');
+          expect(standingOf(lab.A, keyId, lab.B)).to.equal('ACTIVE');
         }
       },
       () => {
@@ -223,7 +223,7 @@ describe('an adversary who chooses the points', function () {
       expect(source.revealed.at(-1)?.z[0]).to.equal(0);
       await lab.run();
       expect(await useOf(lab, lab.B, keyId)).to.equal('usable');
-      expect(lab.A.store.replica(keyId as never, lab.B.name)?.standing).to.equal('ACTIVE');
+      expect(standingOf(lab.A, keyId, lab.B)).to.equal('ACTIVE');
     },
     () => ({ ports: { A: { hsm: (real) => (source = new CompromisedHsm(real)) } } }),
   );

@@ -5,10 +5,9 @@ import type { Journal } from '../../src/replication/journal.js';
 import { CKA_ID, CKA_LABEL } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
-import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
+import { attacksOn, expectRefusal, useOf, standingOf, materialsOf } from '../support/attack.js';
 import type { AttackLab } from '../support/attack_lab.js';
-import { labTokens, REGIONS } from '../support/lab_regions.js';
-import { countObjects } from '../support/lab_token.js';
+import { labTokens, countObjects } from '../support/lab_token.js';
 
 /** What a commit throws at which the process ends. */
 class Crash extends Error {}
@@ -113,9 +112,9 @@ describe('an adversary who ends processes and restores copies', function () {
               await lab.pass(60_000);
             }
             const what = `after a crash ${when} ${at}`;
-            expect(lab.A.store.replica(keyId as never, REGIONS.B)?.standing, what).to.equal('ACTIVE');
+            expect(standingOf(lab.A, keyId, lab.B), what).to.equal('ACTIVE');
             expect(await lab.decrypt(lab.B, blob), what).to.equal(`${at} ${when}`);
-            expect(lab.B.store.materials(keyId as never), what).to.have.lengthOf(1);
+            expect(materialsOf(lab.B, keyId), what).to.have.lengthOf(1);
             expect([lab.A.agent.status().outgoing, lab.B.agent.status().incoming], what).to.deep.equal([[], []]);
             const held = [await lab.A.token.hsm.ephemeralCount(), await lab.B.token.hsm.ephemeralCount()];
             expect(held, what).to.deep.equal([0, 0]);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { attacksOn, expectRefusal, rowsOf, usableKeys, useOf } from '../support/attack.js';
+import { attacksOn, expectRefusal, rowsOf, usableKeys, useOf, standingOf, materialsOf } from '../support/attack.js';
 import type { AttackLab } from '../support/attack_lab.js';
-import { labTokens } from '../support/lab_regions.js';
+import { labTokens } from '../support/lab_token.js';
 import { partsOf, put, resigned } from '../support/forgery.js';
 
 const text = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
@@ -149,7 +149,7 @@ describe('an adversary who replays, reorders and withholds', function () {
       .map((message) => text(message.octets));
     expect(new Set(confirms).size, 'different confirmations').to.equal(1);
     await lab.run();
-    expect(B.store.materials(keyId as never)).to.have.lengthOf(1);
+    expect(materialsOf(B, keyId)).to.have.lengthOf(1);
     expect(await useOf(lab, B, keyId)).to.equal('usable');
   });
 
@@ -171,10 +171,10 @@ describe('an adversary who replays, reorders and withholds', function () {
       expect(A.agent.status().outgoing.map(({ state, keyIds }) => ({ state, keyIds }))).to.deep.equal([
         { state: 'SENT', keyIds: [keyId] },
       ]);
-      expect(A.store.replica(keyId as never, B.name)?.standing).to.equal('REPLICATING');
+      expect(standingOf(A, keyId, B)).to.equal('REPLICATING');
       await lab.network.deliver(A.name, confirm.octets);
       expect(A.agent.status().outgoing).to.deep.equal([]);
-      expect(A.store.replica(keyId as never, B.name)?.standing).to.equal('ACTIVE');
+      expect(standingOf(A, keyId, B)).to.equal('ACTIVE');
       await lab.run();
       expect(B.audit.refusals()).to.deep.equal([]);
     },

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
+import { attacksOn, expectRefusal, useOf, standingOf } from '../support/attack.js';
 import type { AttackLab, LabRegion } from '../support/attack_lab.js';
-import { labTokens } from '../support/lab_regions.js';
+import { labTokens } from '../support/lab_token.js';
 import { partsOf, put, resigned, signTexts, softwareSigner } from '../support/forgery.js';
 import type { RefusalCode } from '../../src/wire/refusal.js';
 
@@ -156,7 +156,7 @@ describe('an adversary who brings rosters, or keeps them back', function () {
         const rotated = await lab.until('M3');
         const byOther = await resigned(rotated.octets, lab.signer(B));
         await lab.network.deliver(A.name, byOther);
-        expect(A.store.replica(keyId as never, B.name)?.standing).to.equal('ACTIVE');
+        expect(standingOf(A, keyId, B)).to.equal('ACTIVE');
         lab.network.drop();
         const retired = await lab.issue([{ change: 'retire-rsk', region: B.name, kid: made.kid }], active);
         for (const region of lab.regions) region.agent.applyRosters([retired.compact]);

@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { writeHeapSnapshot } from 'node:v8';
 import { expect } from 'chai';
 import type { TraceEvent } from '../../src/replication/trace.js';
-import { attacksOn, useOf } from '../support/attack.js';
+import { attacksOn, useOf, standingOf } from '../support/attack.js';
 import type { AttackLab, LabRegion } from '../support/attack_lab.js';
-import { labTokens } from '../support/lab_regions.js';
+import { labTokens } from '../support/lab_token.js';
 import { CompromisedHsm, type Revealed } from '../support/compromised_hsm.js';
 
 /** Every file of a region's database. */
@@ -40,7 +40,7 @@ describe('an adversary who has recorded everything and reads whatever a region k
         const keyId = side === 'A' ? await lab.createKnownKey(lab.A, hsm) : await lab.createKey(lab.A);
         await lab.replicate(lab.A, keyId, lab.B);
         await lab.run();
-        expect(lab.A.store.replica(keyId as never, lab.B.name)?.standing).to.equal('ACTIVE');
+        expect(standingOf(lab.A, keyId, lab.B)).to.equal('ACTIVE');
         if (side === 'A') expect(await useOf(lab, lab.B, keyId)).to.equal('usable');
         for (const stop of stops) stop();
         // Before anything here puts a secret into a text.

@@ -79,7 +79,10 @@ describe('an adversary who wants a weaker suite', function () {
         if (event.kind === 'token') steps.push(event.step);
       });
       const weaker = await resigned(transfer.octets, lab.signer(A), (payload) => put(payload, 'suite', suite));
-      await expectRefusal(lab, B, 'SUITE_CHOICE', () => lab.network.deliver(B.name, weaker), { field: 'suite', ends: true });
+      await expectRefusal(lab, B, 'SUITE_CHOICE', () => lab.network.deliver(B.name, weaker), {
+        field: 'suite',
+        ends: true,
+      });
       stop();
       expect(steps, 'token steps').to.deep.equal(['sign', 'release']);
       expect(await useOf(lab, B, keyId)).to.equal('NotFoundException');

@@ -6,10 +6,9 @@ import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
 import type { AttackLab, LabRegion } from '../support/attack_lab.js';
-import { labKinds, labTokens } from '../support/lab_regions.js';
+import { labKinds, labTokens, openLabToken } from '../support/lab_token.js';
 import { CompromisedHsm } from '../support/compromised_hsm.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
-import { openLabToken } from '../support/lab_token.js';
 
 const CBC_ENCRYPT_DATA = '1105';
 

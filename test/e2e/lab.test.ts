@@ -24,6 +24,7 @@ interface Summary {
 
 interface Status {
   readonly running: boolean;
+  readonly problems: readonly { readonly about: string; readonly problem: string; readonly remedy: string | null }[];
   readonly programs: Readonly<
     Record<
       string,
@@ -119,6 +120,18 @@ describe('a lab run by keyferry up', function () {
     visit(lab.dir);
   });
 
+  it('lets people see the tokens of a module, and which of them are ready', async () => {
+    process.env['SOFTHSM2_CONF'] = join(lab.dir, 'regions', 'us-east-1', 'token', 'softhsm2.conf');
+    const listing = keyferry('token', 'list', '--json');
+    delete process.env['SOFTHSM2_CONF'];
+    const { slots } = JSON.parse((await listing).stdout) as {
+      slots: readonly { token: { label: string; isUserPinSet: boolean; isInitialised: boolean } | null }[];
+    };
+    const own = slots.filter(({ token }) => token?.label === 'us-east-1');
+    expect(own.map(({ token }) => token?.isUserPinSet)).to.deep.equal([true]);
+    expect((await keyferry('token', 'list', '--module', 'nss')).stderr).to.contain('token profile --module nss');
+  });
+
   it('says so when it is running already, and changes nothing', async () => {
     const second = await keyferry('up', '--file', lab.file, '--dir', lab.dir, '--json');
     expect(second.status).to.equal(78);
@@ -142,6 +155,17 @@ describe('a lab run by keyferry up', function () {
     other.remove();
   });
 
+  it('is shown to people without problems and in a few lines for each region', async () => {
+    const { status: code, stdout } = await keyferry('status', '--dir', lab.dir);
+    expect(code).to.equal(0);
+    expect(stdout)
+      .to.match(/^us-east-1 {2}running/mu)
+      .and.to.match(/^ {2}roster +epoch 1, RSK [\w-]{10}…$/mu);
+    expect(stdout).to.not.match(/^!/mu);
+    expect(stdout.split('\n').length).to.be.lessThan(30);
+    expect((await status()).problems).to.deep.equal([]);
+  });
+
   it('starts a program again that dies', async () => {
     for (const name of ['region us-east-1', 'proxy', 'front-door']) {
       const before = (await status()).programs[name];
@@ -163,7 +187,15 @@ describe('a lab run by keyferry up', function () {
     const after = await until(({ programs }) => programs['region eu-west-1']?.state.startsWith('stopped: ') === true);
     expect(after.programs['region eu-west-1']?.state).to.match(/CKR_PIN_INCORRECT/u);
     await sleep(1_500);
-    expect((await status()).programs['region eu-west-1']?.restarts).to.equal(1);
+    const { programs, problems } = await status();
+    expect(programs['region eu-west-1']?.restarts).to.equal(1);
+    const problem = problems.find(({ about }) => about === 'region eu-west-1');
+    expect(problem?.problem).to.match(/^stopped, and is not started again: C_Login returned CKR_PIN_INCORRECT/u);
+    expect(problem?.remedy).to.contain('keyferry up');
+    const { stdout } = await keyferry('status', '--dir', lab.dir);
+    expect(stdout)
+      .to.match(/^! region eu-west-1 stopped/mu)
+      .and.to.match(/^eu-west-1 {2}not running/mu);
     writeFileSync(pinFile, pin);
   });
 
@@ -178,6 +210,21 @@ describe('a lab run by keyferry up', function () {
     expect(await status()).to.include({ running: false });
     expect(JSON.parse((await keyferry('down', '--dir', lab.dir, '--json')).stdout)).to.deep.equal({ stopped: false });
 
+    await start();
+    expect(await decrypt()).to.equal('still there');
+  });
+
+  it('is started once where two are told to start it at the same time', async () => {
+    const down = await keyferry('down', '--dir', lab.dir, '--json');
+    expect(JSON.parse(down.stdout)).to.deep.equal({ stopped: true });
+    await up.ended;
+    const args = ['up', '--file', lab.file, '--dir', lab.dir, '--detach', '--json'];
+    const both = await Promise.all([keyferry(...args), keyferry(...args)]);
+    const [started, refused] = both.toSorted((one, other) => Number(one.status) - Number(other.status));
+    expect([started?.status, refused?.status]).to.deep.equal([0, 78]);
+    expect(refused?.stderr).to.match(/A lab is running in|ERR_CONFIG_PORT_BUSY/u);
+    expect(await status()).to.include({ running: true });
+    await keyferry('down', '--dir', lab.dir);
     await start();
     expect(await decrypt()).to.equal('still there');
   });

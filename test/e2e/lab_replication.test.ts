@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateKeyCommand,
@@ -10,7 +13,7 @@ import {
 import { expect } from 'chai';
 import { askAdmin } from '../../src/lab/admin_client.js';
 import { StateDirectory } from '../../src/lab/state_directory.js';
-import { keyferry, labDirectory, startKeyferry } from '../support/keyferry_command.js';
+import { keyferry, labDirectory, startKeyferry, type StartedCommand } from '../support/keyferry_command.js';
 
 const anyPort = '127.0.0.1:0';
 const lab = labDirectory({
@@ -34,6 +37,14 @@ interface RosterReport {
     readonly rsk: readonly { readonly kid: string; readonly state: string }[];
   }[];
   readonly deliveries?: readonly { readonly region: string; readonly epoch: string | null }[];
+}
+
+interface DemoReport {
+  readonly ok: boolean;
+  readonly steps: readonly {
+    readonly title: string;
+    readonly facts: readonly { readonly data?: Readonly<Record<string, unknown>> }[];
+  }[];
 }
 
 describe('replication in a lab of programs', function () {
@@ -114,6 +125,30 @@ describe('replication in a lab of programs', function () {
     );
     expect(steps).to.include.members(['us-east-1 wrap', 'eu-west-1 unwrap']);
     expect(JSON.stringify(lines)).to.not.contain(other);
+  });
+
+  it('can be traced for one region, and not for one that there is not', async () => {
+    const lines = await trace('--region', 'us-east-1');
+    expect(lines.some(({ region }) => region === 'us-east-1')).to.equal(true);
+    expect(lines.filter(({ region }) => region === 'eu-west-1')).to.deep.equal([]);
+    const { status, stderr } = await keyferry('trace', '--dir', lab.dir, '--region', 'us-east-2');
+    expect(status).to.equal(1);
+    expect(stderr)
+      .to.match(/no region us-east-2/u)
+      .and.to.match(/choose one of us-east-1, eu-west-1/u);
+  });
+
+  it('writes into the audit which suite and mechanisms carried a key', async () => {
+    await ferry('us-east-1', 'eu-west-1');
+    const strategies = (region: string, wanted: string): unknown[] =>
+      readFileSync(join(new StateDirectory(lab.dir).region(region), 'audit.jsonl'), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as { readonly code: string; readonly strategy: string | null })
+        .flatMap(({ code, strategy }) => (code === wanted ? [strategy] : []));
+    const derived = 'CBCDERIVE-A256KWP: CKM_ECDH1_DERIVE (CKD_NULL), then CKM_AES_CBC_ENCRYPT_DATA';
+    expect(strategies('us-east-1', 'REPL_SENT')).to.include(`${derived}; wrap: CKM_AES_KEY_WRAP_PAD (0x210A)`);
+    expect(strategies('eu-west-1', 'REPL_INSTALLED')).to.include(`${derived}; unwrap: CKM_AES_KEY_WRAP_KWP (0x210B)`);
   });
 
   it('can be followed while it happens', async () => {
@@ -209,23 +244,72 @@ describe('replication in a lab of programs', function () {
 
 describe('keyferry demo', function () {
   this.timeout(120_000);
+  /** Starts a demonstration whose lab is in a directory for temporary files of its own. */
+  const startDemo = (...args: readonly string[]): { readonly demo: StartedCommand; readonly labs: () => string[] } => {
+    const ownTmp = mkdtempSync(join(tmpdir(), 'kf-'));
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = ownTmp;
+    const demo = startKeyferry(['demo', ...args]);
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    temporary.push(ownTmp);
+    return { demo, labs: () => readdirSync(ownTmp).map((name) => join(ownTmp, name)) };
+  };
+  const temporary: string[] = [];
 
-  it('tells a whole replication from SoftHSM2 to NSS and ends with status 0', async () => {
-    const { status, stdout, stderr } = await keyferry('demo', '--destination', 'nss', '--json');
-    expect(status, stderr).to.equal(0);
-    const { ok, steps } = JSON.parse(stdout) as { ok: boolean; steps: readonly { title: string }[] };
-    expect(ok).to.equal(true);
-    for (const step of ['Step 1', 'Step 2', 'Step 3', 'Step 4', 'Step 5']) {
-      expect(steps.filter(({ title }) => title.startsWith(step))).to.have.length(1);
-    }
+  after(() => {
+    for (const path of temporary) rmSync(path, { recursive: true, force: true });
   });
 
-  it('ends with a clear message and another status where a token is not there', async () => {
-    const { status, stdout, stderr } = await keyferry('demo', '--source', '/nowhere/p11.so', '--json');
-    expect(status).to.equal(78);
+  it('tells a whole replication from SoftHSM2 to NSS, with what ran in which token, and ends with status 0', async () => {
+    const { status, stdout, stderr } = await keyferry('demo', '--tokens', 'softhsm2,nss', '--json');
+    expect(status, stderr).to.equal(0);
+    const { ok, steps } = JSON.parse(stdout) as DemoReport;
+    expect(ok).to.equal(true);
+    const parts = steps.map(({ title }) => title);
+    for (const step of ['Step 1', 'Step 2', 'Step 3', 'Step 4', 'Step 5']) {
+      expect(parts.filter((title) => title.startsWith(step))).to.have.length(1);
+    }
+    const mechanisms = (part: string): unknown[] =>
+      (steps.find(({ title }) => title.startsWith(part))?.facts ?? []).flatMap(({ data }) => data?.['mechanism'] ?? []);
+    expect(mechanisms('Step 2')).to.deep.equal([
+      'CKM_EC_KEY_PAIR_GEN',
+      'CKM_ECDH1_DERIVE (CKD_NULL), then CKM_AES_CBC_ENCRYPT_DATA',
+      'CKM_AES_KEY_WRAP_PAD (0x210A)',
+    ]);
+    expect(mechanisms('Step 5')).to.deep.equal(['CKM_AES_KEY_WRAP_KWP (0x210B)']);
+    const crossed = steps.find(({ title }) => title.startsWith('What crossed'))?.facts ?? [];
+    expect(crossed.map(({ data }) => String(data?.['kid']).length)).to.deep.equal([64, 64, 64, 64, 64]);
+  });
+
+  it('leaves nothing behind when it is told to stop in the middle', async () => {
+    const { demo, labs } = startDemo('--json');
+    await sleep(2_500);
+    demo.child.kill('SIGINT');
+    const { status, stdout, stderr } = await demo.ended;
+    expect(status, stderr).to.equal(130);
     expect(stdout).to.equal('');
-    expect((JSON.parse(stderr) as { error: { message: string } }).error.message).to.match(
-      /needs its label or its slot/u,
-    );
+    expect((JSON.parse(stderr) as { error: { code: string } }).error.code).to.equal('ERR_LAB_INTERRUPTED');
+    expect(labs()).to.deep.equal([]);
+  });
+
+  it('ends with what failed where a region dies in the middle, and leaves nothing behind', async () => {
+    const { demo, labs } = startDemo();
+    await demo.firstLine;
+    const state = new StateDirectory(labs()[0] ?? '').readState();
+    process.kill(state?.programs['region eu-west-1']?.process?.pid ?? Number.NaN, 'SIGKILL');
+    const { status, stderr } = await demo.ended;
+    expect(status).to.equal(1);
+    expect(stderr)
+      .to.match(/ERR_LAB_STEP The demonstration failed: .*eu-west-1/u)
+      .and.to.contain('--keep');
+    expect(labs()).to.deep.equal([]);
+  });
+
+  it('refuses tokens that it could not make, before it starts anything', async () => {
+    const { status, stdout, stderr } = await keyferry('demo', '--tokens', 'softhsm2,/nowhere/p11.so');
+    expect(status).to.equal(2);
+    expect(stdout).to.equal('');
+    expect(stderr).to.match(/Two of softhsm2 and nss/u);
   });
 });

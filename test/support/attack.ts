@@ -1,8 +1,9 @@
 import { expect } from 'chai';
+import { isKeyId, type KeyId } from '../../src/kms/key_id.js';
+import type { KeyRecord, MaterialRecord } from '../../src/kms/key_record.js';
 import type { RefusalCode } from '../../src/wire/refusal.js';
 import { AttackLab, type BeginOptions, type LabRegion } from './attack_lab.js';
-import type { RegionLetter } from './lab_regions.js';
-import type { LabToken } from './lab_token.js';
+import type { RegionLetter, LabToken } from './lab_token.js';
 
 /** The attack itself, and what it may leave as its note. */
 export type AttackBody = (lab: AttackLab, note: (text: string) => void) => Promise<void>;
@@ -130,4 +131,24 @@ export async function useOf(lab: AttackLab, region: LabRegion, keyId: string): P
     () => 'usable',
     (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
   );
+}
+
+function requireKeyId(text: string): KeyId {
+  if (!isKeyId(text)) throw new Error(`${text} is no key id`);
+  return text;
+}
+
+/** How a primary's region sees one replica. */
+export function standingOf(source: LabRegion, keyId: string, destination: LabRegion): string | undefined {
+  return source.store.replica(requireKeyId(keyId), destination.name)?.standing;
+}
+
+/** What a region has recorded of a key. */
+export function recordOf(region: LabRegion, keyId: string): KeyRecord | undefined {
+  return region.store.key(requireKeyId(keyId));
+}
+
+/** All versions of a key's material in a region. */
+export function materialsOf(region: LabRegion, keyId: string): readonly MaterialRecord[] {
+  return region.store.materials(requireKeyId(keyId));
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -32,13 +32,15 @@ import type { CompromisedHsm } from './compromised_hsm.js';
 import { softwareSigner, type Signer } from './forgery.js';
 import { HostileNetwork, type SentMessage } from './hostile_network.js';
 import { makeKmsRegion } from './kms_region.js';
-import { REGIONS, type RegionLetter } from './lab_regions.js';
-import { countObjects, type LabToken } from './lab_token.js';
+import { countObjects, REGIONS, type LabToken, type RegionLetter } from './lab_token.js';
 import { ManualClock, MemoryAudit } from './replication_partition.js';
 
 export const PARTITION = 'aws-lab';
 const ACCOUNT = '111122223333';
 const SUITE_FLOOR: ReplicationSuite = 'CBCDERIVE-A256KWP';
+
+/** In memory where the system offers that: what a disk keeps after a power cut is not in question here, and its waits are long. */
+const scratchPlace = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** Ports of one region that a test replaces. */
 export interface RegionPorts {
@@ -82,7 +84,7 @@ export class AttackLab {
   readonly #tokens = new Map<RegionLetter, LabToken>();
   readonly #baseline = new Map<RegionLetter, { readonly token: number; readonly session: number }>();
   readonly #regions = new Map<RegionLetter, LabRegion>();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'keyferry-attack-'));
+  readonly #directory = mkdtempSync(join(scratchPlace, 'keyferry-attack-'));
   readonly #challenge = randomBytes(32);
   #floor: ReplicationSuite = SUITE_FLOOR;
   #begun = 0;

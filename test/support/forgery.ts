@@ -132,5 +132,7 @@ export function softwareSigner(): SoftwareSigner {
 
 /** SubjectPublicKeyInfo of a JWK in PEM: what an algorithm confusion takes for an HMAC secret. */
 export function publicPem(jwk: PublicJwk): string {
-  return createPublicKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString();
+  return createPublicKey({ key: { ...jwk }, format: 'jwk' })
+    .export({ type: 'spki', format: 'pem' })
+    .toString();
 }

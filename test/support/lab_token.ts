@@ -8,6 +8,10 @@ import { template } from '../../src/token/template.js';
 import { accessToScratch, openScratch, profileOf } from './region_token.js';
 import { makeScratchToken, type ScratchToken, type SoftwareTokenKind } from './token_directory.js';
 
+/** Regions of every lab: A and B are honest until a test says otherwise, C is the adversary's. */
+export const REGIONS = { A: 'us-east-1', B: 'eu-west-1', C: 'ap-south-1' } as const;
+export type RegionLetter = keyof typeof REGIONS;
+
 /** A provisioned scratch token with the HSM on it. */
 export interface LabToken {
   readonly kind: SoftwareTokenKind;
@@ -50,4 +54,21 @@ export async function countObjects(token: LabToken): Promise<{ readonly token: n
     return (await token.executor.run(job)).handles(found).length;
   };
   return { token: await count(true), session: await count(false) };
+}
+
+/** The kinds of token of A, B and C: SoftHSM2, NSS softoken, SoftHSM2, or what `KEYFERRY_ADVERSARY_TOKENS` lists. */
+export function labKinds(): Readonly<Record<RegionLetter, SoftwareTokenKind>> {
+  const wanted = (process.env['KEYFERRY_ADVERSARY_TOKENS'] || 'softhsm2,nss,softhsm2').split(',');
+  const [A, B, C = A] = wanted.map((kind): SoftwareTokenKind => {
+    if (kind === 'softhsm2' || kind === 'nss') return kind;
+    throw new Error(`KEYFERRY_ADVERSARY_TOKENS names ${kind}, which is no software token`);
+  });
+  if (A === undefined || B === undefined || C === undefined)
+    throw new Error('KEYFERRY_ADVERSARY_TOKENS names fewer than two tokens');
+  return { A, B, C };
+}
+
+/** Tokens of the usual kinds for these regions. */
+export function labTokens(letters: readonly RegionLetter[]): Partial<Record<RegionLetter, () => Promise<LabToken>>> {
+  return Object.fromEntries(letters.map((letter) => [letter, () => openLabToken(labKinds()[letter])]));
 }

@@ -2,7 +2,7 @@ import type { LabTime } from '../../clock.js';
 
 /** An event of a region's trace with its place in the order of events of this process. */
 export interface NumberedEvent {
-  /** From 1; starts anew with the process. */
+  /** Grows by one; begins anew with the process, beyond all numbers that an earlier process can have given. */
   readonly number: number;
   readonly event: unknown;
 }
@@ -59,7 +59,12 @@ const READERS_MAX = 16;
 export class EventBuffer implements EventSource {
   readonly #events: NumberedEvent[] = [];
   readonly #waiting = new Set<() => void>();
-  #last = 0;
+  #last: number;
+
+  /** @param before - number before the first; a later process gives a larger one, so that a reader goes on where it was */
+  constructor(before = 0) {
+    this.#last = before;
+  }
 
   /** Takes an event; the oldest one makes room. */
   add(event: unknown): void {
@@ -89,7 +94,7 @@ export class EventBuffer implements EventSource {
         if (options.signal.aborted) resume();
       });
     }
-    const first = this.#events[0]?.number ?? 1;
+    const first = this.#events[0]?.number ?? this.#last + 1;
     const start = Math.max(0, options.after + 1 - first);
     return this.#events.slice(start, start + options.max);
   }

@@ -6,6 +6,7 @@ import { PartitionAuthority, readAuthority, readRosters } from '../../lab/author
 import { planToken } from '../../lab/region_plan.js';
 import { deliverRosters, type RosterDelivery } from '../../lab/roster_delivery.js';
 import { StateDirectory } from '../../lab/state_directory.js';
+import { pairsWithoutSuite } from '../../replication/compatibility.js';
 import type { RosterChange } from '../../replication/authority.js';
 import type { Roster } from '../../replication/roster.js';
 import { REPLICATION_SUITES, type ReplicationSuite } from '../../wire/suite.js';
@@ -239,11 +240,13 @@ function listed(authority: PartitionAuthority, region: string): Roster['regions'
 }
 
 function report(output: Output, roster: Roster, deliveries: readonly RosterDelivery[]): void {
-  output.result({ ...rosterJson(roster), deliveries }, (colours) =>
+  const cannotReplicate = pairsWithoutSuite(roster);
+  output.result({ ...rosterJson(roster), deliveries, cannotReplicate }, (colours) =>
     [
       describeRoster(roster, colours),
       '',
       ...deliveries.map(({ region, epoch, note }) => `${region}: ${epoch === null ? note : `epoch ${epoch}`}`),
+      ...cannotReplicate.map((reason) => colours.yellow(`no replication: ${reason}`)),
     ].join('\n'),
   );
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { ConfigError, KeyferryError } from '../../errors.js';
+import { KeyferryError } from '../../errors.js';
+import { LabError } from '../../lab/errors.js';
 import { EXIT_STATUS } from '../../lab/exit_status.js';
 import type { CommandContext } from './command_context.js';
 import { Output } from './output.js';
@@ -69,12 +70,23 @@ function strict(target: Command): void {
   for (const each of target.commands) strict(each);
 }
 
-/** The exit status by which a supervisor learns whether starting again can help. */
+/** The exit status by which a supervisor, or a script, learns whether starting again can help. */
 export function exitStatusOf(error: unknown): number {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof KeyferryError && PIN_CODES.includes(cause.code)) return EXIT_STATUS.pinRefused;
-  }
-  return error instanceof ConfigError ? EXIT_STATUS.configuration : EXIT_STATUS.failed;
+  const codes = codesOf(error);
+  if (codes.some((code) => PIN_CODES.includes(code))) return EXIT_STATUS.pinRefused;
+  if (codes.includes('ERR_LAB_INTERRUPTED')) return EXIT_STATUS.interrupted;
+  return codes.some((code) => code.startsWith('ERR_CONFIG_')) ? EXIT_STATUS.configuration : EXIT_STATUS.failed;
 }
 
 const PIN_CODES = ['ERR_TOKEN_PIN_REFUSED', 'ERR_TOKEN_PIN_LOCKED', 'ERR_TOKEN_PIN_NOT_SET', 'ERR_CONFIG_PIN'];
+
+/** The codes of an error and of what caused it, also where that was in another program, which named its code. */
+function codesOf(error: unknown): readonly string[] {
+  const codes: string[] = [];
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (!(cause instanceof KeyferryError)) continue;
+    codes.push(cause.code);
+    if (cause instanceof LabError && typeof cause.details['code'] === 'string') codes.push(cause.details['code']);
+  }
+  return codes;
+}

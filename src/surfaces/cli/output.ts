@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { KeyferryError } from '../../errors.js';
+import { KeyferryError, type ErrorDetails } from '../../errors.js';
 
 /** Work that takes longer than this is announced, milliseconds. */
 const PATIENCE_MS = 1_000;
@@ -70,7 +70,7 @@ export function errorDocument(error: unknown): {
   readonly code: string;
   readonly message: string;
   readonly remedy: string | null;
-  readonly details: unknown;
+  readonly details: ErrorDetails;
 } {
   if (error instanceof KeyferryError) {
     const remedy = 'remedy' in error && typeof error.remedy === 'string' ? error.remedy : null;

@@ -3,6 +3,7 @@ import type { ProxyConfig } from '../../compose_proxy.js';
 import type { OpenAuthoritySigner } from '../../lab/authority.js';
 import type { RegionConfig, RunningRegion, TokenConfig } from '../../lab/region_config.js';
 import type { TokenProfile } from '../../token/profile.js';
+import type { TokenInfo } from '../../token/slot.js';
 
 /** A program that runs until it is told to stop. */
 export interface RunningProgram {
@@ -20,6 +21,13 @@ export interface ProvisionedRegion {
   readonly made: readonly string[];
 }
 
+/** One slot of a PKCS#11 module, and the token in it. */
+export interface ListedSlot {
+  readonly slotId: number;
+  /** Null where there is none. */
+  readonly token: TokenInfo | null;
+}
+
 /**
  * The programs behind the command line, each loaded only when it is needed: a command that touches no token loads no PKCS#11 module,
  * and a lab starts quickly.
@@ -31,5 +39,6 @@ export interface Programs {
   readonly startProxy: (config: ProxyConfig) => Promise<RunningProgram>;
   readonly startFrontDoor: (config: FrontDoorConfig) => Promise<RunningProgram>;
   readonly openAuthority: OpenAuthoritySigner;
+  readonly listTokens: (module: string) => Promise<readonly ListedSlot[]>;
   readonly probeToken: (token: TokenConfig) => Promise<TokenProfile>;
 }

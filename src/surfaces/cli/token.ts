@@ -11,7 +11,7 @@ import { parseProfile, type TokenProfile } from '../../token/profile.js';
 import { describeProfile, type ProfileRow } from '../../token/strategy_choice.js';
 import { act, command, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import { table, type Output } from './output.js';
-import type { Programs } from './programs.js';
+import type { ListedSlot, Programs } from './programs.js';
 import { addTokenOptions, labTokenOf, type TokenOptions } from './token_options.js';
 
 interface ProfileOptions extends CommonOptions, TokenOptions {
@@ -22,8 +22,41 @@ interface ProfileOptions extends CommonOptions, TokenOptions {
 /** `keyferry token …`: what a PKCS#11 token can do. */
 export function tokenCommand(context: CommandContext): Command {
   const target = command('token', 'what a PKCS#11 token can do', 'keyferry token profile --module softhsm2');
+  target.addCommand(listCommand(context));
   target.addCommand(profileCommand(context));
   return target;
+}
+
+function listCommand({ programs }: CommandContext): Command {
+  const target = command(
+    'list',
+    'show the slots of a PKCS#11 module and the tokens in them: what --slot and --label can name',
+    'keyferry token list --module /opt/hsm/lib/p11.so',
+  ).option('--module <name|path>', 'softhsm2, nss, or the path of a PKCS#11 library', 'softhsm2');
+  return act<CommonOptions & { readonly module: string }>(target, async ({ output, options }) => {
+    if (options.module === 'nss') {
+      throw new LabError('ERR_LAB_REQUEST', 'A token of NSS is a directory of its own: there is nothing to list', {
+        remedy: 'see what such a token can do with: keyferry token profile --module nss',
+      });
+    }
+    const slots = await programs.listTokens(options.module);
+    output.result({ module: options.module, slots }, () =>
+      table([['SLOT', 'LABEL', 'STATE', 'TOKEN', 'SERIAL'], ...slots.map(slotRow)]),
+    );
+  });
+}
+
+function slotRow({ slotId, token }: ListedSlot): readonly string[] {
+  if (token === null) return [String(slotId), '-', 'no token', '-', '-'];
+  const state = !token.isInitialised
+    ? 'not initialised'
+    : token.isUserPinLocked
+      ? 'user PIN locked'
+      : token.isUserPinSet || !token.isLoginRequired
+        ? 'ready'
+        : 'no user PIN yet';
+  const model = `${token.manufacturer.trim()} ${token.model.trim()}`;
+  return [String(slotId), token.isInitialised ? token.label : '-', state, model, token.serial];
 }
 
 function profileCommand({ programs }: CommandContext): Command {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { LabError } from '../../lab/errors.js';
 import { StateDirectory } from '../../lab/state_directory.js';
+import { followTrace } from '../../lab/trace_follow.js';
 import { TraceFilter, TraceReader, type TraceEntry } from '../../lab/trace_reader.js';
 import { act, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import type { Output } from './output.js';
@@ -11,10 +12,8 @@ interface TraceOptions extends CommonOptions {
   readonly follow?: boolean;
   readonly sid?: string;
   readonly keyId?: string;
+  readonly region?: string;
 }
-
-/** How long one question waits for news, milliseconds. */
-const WAIT_MS = 20_000;
 
 /** `keyferry trace`: the messages of replications, decoded and verified, with what the tokens did in between. */
 export function traceCommand(_context: CommandContext): Command {
@@ -25,7 +24,8 @@ export function traceCommand(_context: CommandContext): Command {
   )
     .option('--follow', 'go on with what happens from now on, until Ctrl-C')
     .option('--sid <sid>', 'one session only')
-    .option('--key-id <id>', 'one key only');
+    .option('--key-id <id>', 'one key only')
+    .option('--region <name>', 'what happened in one region only, and the messages that it sent or got');
   return act<TraceOptions>(target, async ({ output, options }) => {
     const directory = new StateDirectory(options.dir);
     const state = directory.readState();
@@ -34,40 +34,36 @@ export function traceCommand(_context: CommandContext): Command {
         remedy: 'start one with: keyferry up',
       });
     }
+    const { region } = options;
+    if (region !== undefined && !state.regions.includes(region)) {
+      throw new LabError('ERR_LAB_REQUEST', `The lab has no region ${region}`, {
+        remedy: `choose one of ${state.regions.join(', ')}`,
+      });
+    }
     const reader = new TraceReader(directory, state.regions);
     const filter = new TraceFilter({ sid: options.sid, keyId: options.keyId });
     const show = (entries: readonly TraceEntry[]): void => {
       filter.learn(entries);
-      for (const entry of entries) if (filter.matches(entry)) print(entry, output);
+      for (const entry of entries) if (filter.matches(entry) && isOf(entry, region)) print(entry, output);
     };
     show(await reader.read());
-    if (options.follow === true) await follow(reader, { regions: state.regions, show });
+    if (options.follow === true) {
+      await followTrace(reader, { regions: state.regions, show, signal: stopSignal(), isPatient: true });
+    }
   });
 }
 
-async function follow(
-  reader: TraceReader,
-  what: { readonly regions: readonly string[]; readonly show: (entries: readonly TraceEntry[]) => void },
-): Promise<void> {
+function isOf(entry: TraceEntry, region: string | undefined): boolean {
+  if (region === undefined) return true;
+  if (entry.where === 'region') return entry.region === region;
+  return entry.message?.issuer === region || entry.message?.destination === region;
+}
+
+/** Aborted by Ctrl-C. */
+function stopSignal(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  const watch = async (read: () => Promise<readonly TraceEntry[]>): Promise<void> => {
-    while (!stop.signal.aborted) {
-      try {
-        what.show(await read());
-      } catch (error) {
-        if (!stop.signal.aborted) throw error;
-      }
-    }
-  };
-  try {
-    await Promise.all([
-      watch(() => reader.readProxy(WAIT_MS, stop.signal)),
-      ...what.regions.map((region) => watch(() => reader.readRegion(region, WAIT_MS, stop.signal))),
-    ]);
-  } finally {
-    stop.abort();
-  }
+  return stop.signal;
 }
 
 /** One line: JSON, or a text for people. */

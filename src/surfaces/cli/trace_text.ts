@@ -1,3 +1,4 @@
+import { shortId } from '../../lab/demo_script.js';
 import type { ObservedMessage } from '../../lab/observed_message.js';
 import type { RegionEvent, TraceEntry } from '../../lab/trace_reader.js';
 import type { Output } from './output.js';
@@ -14,11 +15,6 @@ const NAMES: Readonly<Record<string, string>> = {
   MS: 'status',
 };
 
-/** The beginning of an id or hash, enough to tell it from others. */
-export function short(id: string | null): string {
-  return id === null ? '-' : id.length <= 12 ? id : `${id.slice(0, 10)}…`;
-}
-
 /** One line of a trace. */
 export function describeEntry(entry: TraceEntry, colours: Output['colours']): string {
   const time = colours.dim(new Date(entry.atMs).toISOString().slice(11, 23));
@@ -33,7 +29,7 @@ export function describeEntry(entry: TraceEntry, colours: Output['colours']): st
 function describeMessage(message: ObservedMessage, colours: Output['colours']): string {
   const { label, issuer, destination, sid, kid, octets, verification } = message;
   const verdict = verification === 'ok' ? colours.green('verified') : colours.red(verification);
-  return `${colours.bold(label)} ${NAMES[label] ?? ''} ${issuer ?? '?'} → ${destination ?? '?'}, ${octets} octets, session ${short(sid)}, RSK ${short(kid)}, ${verdict}`;
+  return `${colours.bold(label)} ${NAMES[label] ?? ''} ${issuer ?? '?'} → ${destination ?? '?'}, ${octets} octets, session ${shortId(sid)}, RSK ${shortId(kid)}, ${verdict}`;
 }
 
 function describeEvent(event: RegionEvent, colours: Output['colours']): string {
@@ -50,8 +46,8 @@ function describeEvent(event: RegionEvent, colours: Output['colours']): string {
       return `token: ${event.step}${how === '' ? '' : ` (${how})`}, ${(event.microseconds / 1000).toFixed(1)} ms${outcome}`;
     }
     case 'session':
-      return `session ${short(event.sid)} with ${event.peer} is ${event.state}${event.code === null ? '' : ` ${colours.red(event.code)}`}`;
+      return `session ${shortId(event.sid)} with ${event.peer} is ${event.state}${event.code === null ? '' : ` ${colours.red(event.code)}`}`;
     case 'audit':
-      return `audit: ${event.code}${event.peer === null ? '' : ` ${event.peer}`}${event.detail === '' ? '' : ` ${colours.dim(event.detail)}`}`;
+      return `audit: ${event.code}${event.peer === null ? '' : ` ${event.peer}`}${event.strategy === null || event.strategy === undefined ? '' : `, ${event.strategy}`}${event.detail === '' ? '' : ` ${colours.dim(event.detail)}`}`;
   }
 }

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../../errors.js';
 import { KEYFERRY_BIN } from '../../lab/child_program.js';
 import { LabError } from '../../lab/errors.js';
+import { suiteGaps } from '../../lab/authority.js';
 import { claimAddresses } from '../../lab/addresses.js';
 import { defaultLab, parseLabFile, type Lab } from '../../lab/lab_file.js';
 import { asProgramMessage } from '../../lab/program_message.js';
@@ -56,11 +57,16 @@ function readLab(file: string | undefined): Lab {
   try {
     text = readFileSync(name, 'utf8');
   } catch (error) {
+    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError('ERR_CONFIG_FILE', `${name} cannot be read: ${reason}`, {
-      details: { file: name },
-      cause: error,
-    });
+    throw new ConfigError(
+      'ERR_CONFIG_FILE',
+      isAbsent ? `There is no file ${name}` : `${name} cannot be read: ${reason}`,
+      {
+        details: { file: name },
+        cause: error,
+      },
+    );
   }
   return parseLabFile(text, name);
 }
@@ -89,7 +95,10 @@ async function runInForeground(directory: StateDirectory, lab: Lab, output: Outp
     }
     await output.step('stopping', () => running.stop());
   } catch (error) {
-    const { code, message, remedy } = errorDocument(error);
+    const { message, remedy, details } = errorDocument(error);
+    // The code of the program that failed says more than that one did.
+    const code =
+      typeof details['code'] === 'string' && details['code'] !== '' ? details['code'] : errorDocument(error).code;
     if (isDetached) await tell({ kind: 'failed', code, message, remedy });
     if (process.connected) process.disconnect();
     throw error;
@@ -148,6 +157,7 @@ function describe(
       ...rows,
       ['all', colours.bold(summary.endpoint), ''],
     ]),
+    ...suiteGaps(directory.authority).map((reason) => colours.yellow(`No replication: ${reason}`)),
     '',
     `To use it:  eval "$(npx keyferry env${inDirectory})" && aws --endpoint-url ${summary.endpoint} kms list-keys`,
   ].join('\n');

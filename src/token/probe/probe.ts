@@ -58,7 +58,7 @@ export function tokenIdentity(module: TokenModule, slot: Slot): TokenIdentity {
  *
  * @returns a profile that is good for this token's identity
  * @throws {@link TokenError} where the sessions are lost again and again; whatever else fails is a fact of the profile
- * @source design section 3
+ * @source ARCHITECTURE.md, two bindings, one module
  */
 export async function probeToken(token: ProbedToken, clock: Clock): Promise<TokenProfile> {
   for (let attempt = 1; ; attempt++) {

@@ -59,6 +59,24 @@ describe('A region’s database', () => {
     again.close();
   });
 
+  it('waits for the disk again after a transaction that need not wait, whether it succeeded or not', () => {
+    const synchronous = () => database.prepare('PRAGMA synchronous').get()?.['synchronous'];
+    const during = database.transaction(() => {
+      insert('ordered');
+      return synchronous();
+    }, 'ordered');
+    expect([during, synchronous()]).to.deep.equal([1, 2]);
+    expect(() =>
+      database.transaction(() => {
+        throw new Error('late');
+      }, 'ordered'),
+    ).to.throw('late');
+    expect(synchronous()).to.equal(2);
+    const nested = database.transaction(() => database.transaction(synchronous, 'ordered'));
+    expect(nested, 'a part of a durable transaction').to.equal(2);
+    expect(names()).to.deep.equal(['ordered']);
+  });
+
   it('rolls everything back where anything fails, and tells those who remember rows', () => {
     let told = 0;
     database.onRollback(() => {

@@ -13,6 +13,7 @@ const programs: Programs = {
   startProxy: unused,
   startFrontDoor: unused,
   openAuthority: unused,
+  listTokens: unused,
   probeToken: unused,
 };
 
@@ -43,7 +44,15 @@ describe('the command line', () => {
     expect(exitStatusOf(refused)).to.equal(77);
     expect(exitStatusOf(new ConfigError('ERR_CONFIG_FILE', 'bad'))).to.equal(78);
     expect(exitStatusOf(new LabError('ERR_LAB_STEP', 'bad'))).to.equal(1);
+    expect(exitStatusOf(new LabError('ERR_LAB_INTERRUPTED', 'stopped'))).to.equal(130);
     expect(exitStatusOf(new TypeError('bug'))).to.equal(1);
+  });
+
+  it('ends with the status of the program that failed, where that was another one', () => {
+    const inProgram = (code: string): LabError => new LabError('ERR_LAB_PROGRAM', 'it failed', { details: { code } });
+    expect(exitStatusOf(inProgram('ERR_TOKEN_PIN_REFUSED'))).to.equal(77);
+    expect(exitStatusOf(inProgram('ERR_CONFIG_PORT_BUSY'))).to.equal(78);
+    expect(exitStatusOf(inProgram('ERR_TOKEN_MODULE_NOT_LOADED'))).to.equal(1);
   });
 });
 

@@ -133,4 +133,17 @@ describe('the administration socket of a region', () => {
     const [first] = await events.read({ after: 0, max: 1, waitMs: 0, signal: new AbortController().signal });
     expect(first).to.deep.equal({ number: 101, event: 101 });
   });
+
+  it('numbers the events of a later process beyond those of the one before, so that a reader goes on where it was', async () => {
+    const read = (from: EventBuffer, after: number): ReturnType<EventBuffer['read']> =>
+      from.read({ after, max: 10, waitMs: 0, signal: new AbortController().signal });
+    const earlier = new EventBuffer(1_000);
+    earlier.add('before the restart');
+    const [seen] = await read(earlier, 0);
+    expect(seen).to.deep.equal({ number: 1_001, event: 'before the restart' });
+    const later = new EventBuffer(2_000);
+    expect(await read(later, 1_001)).to.deep.equal([]);
+    later.add('after the restart');
+    expect(await read(later, 1_001)).to.deep.equal([{ number: 2_001, event: 'after the restart' }]);
+  });
 });

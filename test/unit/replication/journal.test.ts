@@ -46,22 +46,37 @@ function plain(session: SourceSession | undefined): unknown {
     : { ...session, keys: session.keys.map((key) => ({ ...key, context: [...key.context] })) };
 }
 
-const kinds: readonly (readonly [string, () => { journal: Journal; close: () => void }])[] = [
-  ['in memory', () => ({ journal: new MemoryJournal(), close: () => undefined })],
-  [
-    'in SQLite',
-    () => {
-      const directory = mkdtempSync(join(tmpdir(), 'keyferry-journal-'));
-      const database = Database.open(join(directory, 'region.db'));
-      return {
-        journal: new SqliteJournal(database),
-        close: () => {
-          database.close();
-          rmSync(directory, { recursive: true });
-        },
-      };
+type Make = () => { journal: Journal; close: () => void };
+
+function inSqlite(open: (database: Database) => Journal): Make {
+  return () => {
+    const directory = mkdtempSync(join(tmpdir(), 'keyferry-journal-'));
+    const database = Database.open(join(directory, 'region.db'));
+    return {
+      journal: open(database),
+      close: () => {
+        database.close();
+        rmSync(directory, { recursive: true });
+      },
+    };
+  };
+}
+
+/** Each call is answered by a journal of its own, which cannot remember anything. */
+function forgetful(database: Database): Journal {
+  return new Proxy(new SqliteJournal(database), {
+    get: (_journal, name) => {
+      const fresh = new SqliteJournal(database);
+      const member: unknown = Reflect.get(fresh, name);
+      return typeof member === 'function' ? (member.bind(fresh) as unknown) : member;
     },
-  ],
+  });
+}
+
+const kinds: readonly (readonly [string, Make])[] = [
+  ['in memory', () => ({ journal: new MemoryJournal(), close: () => undefined })],
+  ['in SQLite', inSqlite((database) => new SqliteJournal(database))],
+  ['in SQLite, read from the database each time', inSqlite(forgetful)],
 ];
 
 for (const [kind, make] of kinds) {
@@ -184,6 +199,41 @@ for (const [kind, make] of kinds) {
 }
 
 describe('a region whose journal is in SQLite', () => {
+  it('answers from memory only what the database has, also after a rollback and with more sessions than it remembers', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'keyferry-journal-'));
+    const database = Database.open(join(directory, 'region.db'));
+    try {
+      const journal = new SqliteJournal(database);
+      const numbers = Array.from({ length: 300 }, (_, number) => number);
+      database.transaction(() => {
+        for (const number of numbers) {
+          journal.putSourceSession({ ...source, intent: `intent-${number}`, sid: `sid-${number}` });
+          journal.putDestinationSession({ ...destination, sid: `sid-${number}`, intent: `intent-${number}` });
+        }
+      });
+      expect(() =>
+        journal.transaction(() => {
+          journal.putSourceSession({ ...source, intent: 'intent-299', sid: 'sid-299', state: 'SENT' });
+          journal.putDestinationSession({ ...destination, sid: 'sid-299', intent: 'intent-299', state: 'INSTALLED' });
+          throw new Error('late');
+        }),
+      ).to.throw('late');
+      journal.putSourceSession({ ...source, intent: 'intent-5', sid: 'sid-5', state: 'DONE' });
+      const fresh = forgetful(database);
+      for (const number of numbers) {
+        const [intent, sid] = [`intent-${number}`, `sid-${number}`];
+        expect(plain(journal.sourceSession(intent))).to.deep.equal(plain(fresh.sourceSession(intent)));
+        expect(plain(journal.sourceSessionBySid(sid))).to.deep.equal(plain(fresh.sourceSession(intent)));
+        expect(journal.destinationSession(sid)).to.deep.equal(fresh.destinationSession(sid));
+      }
+      expect(journal.sourceSession('intent-5')?.state).to.equal('DONE');
+      expect(journal.sourceSession('intent-299')?.state).to.equal('INTENT');
+    } finally {
+      database.close();
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   it('carries a replication through a restart of both processes', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'keyferry-restart-'));
     try {
