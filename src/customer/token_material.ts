@@ -60,17 +60,19 @@ export class TokenMaterial implements MaterialSource {
   readonly description: string;
   readonly #module: TokenModule;
   readonly #token: OpenToken;
+  readonly #isOurs: boolean;
   readonly #key: ObjectHandle;
   readonly #facts: KeyFacts;
   readonly #wrapping: TokenWrapping;
 
   private constructor(
     place: TokenKeyPlace,
-    opened: { readonly module: TokenModule; readonly token: OpenToken },
+    opened: { readonly module: TokenModule; readonly token: OpenToken; readonly isOurs: boolean },
     found: { readonly key: ObjectHandle; readonly facts: KeyFacts; readonly wrapping: TokenWrapping },
   ) {
     this.#module = opened.module;
     this.#token = opened.token;
+    this.#isOurs = opened.isOurs;
     this.#key = found.key;
     this.#facts = found.facts;
     this.#wrapping = found.wrapping;
@@ -87,17 +89,19 @@ export class TokenMaterial implements MaterialSource {
   static async open(place: TokenKeyPlace): Promise<TokenMaterial> {
     const module = TokenModule.load(place.module);
     const { libraryParameters } = place;
+    // Somebody else in this process may be at work with the module: then it is theirs to close.
+    const isOurs = !module.isInitialised;
     let token: OpenToken | undefined;
     try {
-      if (!module.isInitialised) module.initialise(libraryParameters === undefined ? {} : { libraryParameters });
+      if (isOurs) module.initialise(libraryParameters === undefined ? {} : { libraryParameters });
       token = await OpenToken.open(module, { token: place.token, userPin: place.pin, executor: { threads: 1 } });
       const key = await findKey(token, place.object);
       const facts = await readFacts(token, key, place.object);
       const wrapping = await probeTokenWrapping(token.executor, token.slot);
-      return new TokenMaterial(place, { module, token }, { key, facts, wrapping });
+      return new TokenMaterial(place, { module, token, isOurs }, { key, facts, wrapping });
     } catch (error) {
       await token?.close();
-      if (!module.isInUse) module.close();
+      if (isOurs) module.close();
       throw error;
     }
   }
@@ -186,7 +190,7 @@ export class TokenMaterial implements MaterialSource {
 
   async close(): Promise<void> {
     await this.#token.close();
-    if (!this.#module.isInUse) this.#module.close();
+    if (this.#isOurs) this.#module.close();
   }
 
   #wrong(reason: string): CeremonyError {
