@@ -9,6 +9,8 @@ export interface EndpointSettings {
   readonly url: URL;
   readonly region: string;
   readonly key: RequestKey;
+  /** File of the certificates that are trusted for this endpoint in place of Node’s own. */
+  readonly caFile?: string;
 }
 
 /** What a command says about the endpoint; what it leaves out comes from where AWS clients have it. */
@@ -50,7 +52,13 @@ export function resolveEndpoint(options: EndpointOptions, environment: Environme
     settings['endpoint_url'] ??
     `https://kms.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
   const url = parseUrl(text, options.allowHttp === true);
-  return { url, region, key: credentialsOf(options, settings, environment, profile) };
+  const caFile = environment['AWS_CA_BUNDLE'] ?? settings['ca_bundle'];
+  return {
+    url,
+    region,
+    ...(caFile !== undefined && { caFile }),
+    key: credentialsOf(options, settings, environment, profile),
+  };
 }
 
 function parseUrl(text: string, allowHttp: boolean): URL {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { readBody } from '../http_exchange.js';
@@ -55,7 +56,7 @@ export class KmsEndpoint {
   }
 
   #send(operation: string, body: Uint8Array): Promise<{ readonly status: number; readonly body: Uint8Array }> {
-    const { url, region, key } = this.#settings;
+    const { url, region, key, caFile } = this.#settings;
     const headers = signedHeaders({
       host: url.host,
       target: `TrentService.${operation}`,
@@ -65,10 +66,11 @@ export class KmsEndpoint {
       at: new Date(),
     });
     const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const trust = url.protocol === 'https:' && caFile !== undefined ? { ca: certificatesOf(caFile) } : {};
     return new Promise<{ status: number; body: Uint8Array }>((resolve, reject) => {
       const sent = request(
         new URL('/', url),
-        { method: 'POST', headers, timeout: ANSWER_MS, agent: false },
+        { method: 'POST', headers, timeout: ANSWER_MS, agent: false, ...trust },
         (response) => {
           readBody(response, { octetsMax: ANSWER_OCTETS_MAX }).then(
             (octets) => resolve({ status: response.statusCode ?? 0, body: octets }),
@@ -98,6 +100,17 @@ const REMEDIES: Readonly<Record<string, string>> = {
   IncorrectKeyMaterialException:
     'this key takes other material: the same as before, or for a new one --import-type NEW_KEY_MATERIAL',
 };
+
+function certificatesOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new CeremonyError('ERR_CEREMONY_ENDPOINT', `The certificates in ${file} cannot be read`, {
+      remedy: 'correct AWS_CA_BUNDLE, or ca_bundle of the profile',
+      cause,
+    });
+  }
+}
 
 function documentOf(body: Uint8Array): Record<string, unknown> | undefined {
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8');
