@@ -77,7 +77,7 @@ export interface ImportKeyParts {
  * The RSA keys that unwrap imported material: made in the token, one for each download, wrapped under the single-Region domain key, and
  * loaded for one import and for one mechanism.
  *
- * @source design section 7; mission R21
+ * @source docs/IMPORT.md
  */
 export class ImportKeys {
   readonly #parts: ImportKeyParts;

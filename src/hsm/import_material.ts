@@ -54,7 +54,7 @@ const LEFTOVERS_MAX = 8;
 /**
  * Takes wrapped material into the token, checks there what it is, and wraps it for storage. A refusal leaves no object behind.
  *
- * @source design section 7; mission R22–R32
+ * @source docs/IMPORT.md
  */
 export class MaterialImport {
   readonly #parts: MaterialImportParts;

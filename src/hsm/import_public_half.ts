@@ -63,7 +63,7 @@ const opensslNames: Readonly<Partial<Record<CurveName, string>>> = {
  *
  * @returns DER SubjectPublicKeyInfo
  * @throws {@link HsmError} `ERR_HSM_UNWRAP`; `ERR_HSM_TYPE` for another kind of key, size or curve, and for two halves that do not fit
- * @source design section 7
+ * @source docs/IMPORT.md
  */
 export async function importedPublicHalf(
   source: ImportedKeySource,

@@ -69,7 +69,7 @@ function rungOf(strategy: { readonly needs: readonly string[]; readonly isOutsid
  * Chooses how each algorithm is carried out, from the profile and the configuration alone: a call that fails changes nothing in it.
  *
  * @param policy - whether octets may be outside the token, in locked memory, where the token cannot unwrap by itself
- * @source design section 7
+ * @source docs/IMPORT.md
  */
 export function importCapabilitiesOf(profile: TokenProfile, policy: StrategyPolicy): ImportCapabilities {
   const choice = chooseStrategies(profile, policy);

@@ -32,7 +32,7 @@ export interface Identification {
 /**
  * Key material id of an asymmetric key: SHA-256 of its public half in DER, 64 hex digits, the same wherever the key is.
  *
- * @source design section 6
+ * @source docs/CIPHERTEXT.md, key material id
  */
 export function publicHalfId(publicKey: Uint8Array): string {
   return toHex(createHash('sha256').update(publicKey).digest());

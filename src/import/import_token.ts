@@ -61,7 +61,7 @@ export interface ImportTokenRegion {
 /**
  * Import tokens: compact ES384 JWS of one region, bound to one key, one wrapping key, one algorithm and a time.
  *
- * @source mission R20–R24; RFC 7515; design section 7
+ * @source RFC 7515; docs/IMPORT.md
  */
 export class RegionImportTokens {
   readonly #signer: ImportTokenSigner;

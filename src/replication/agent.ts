@@ -20,7 +20,6 @@ import { traceHsm } from './traced_hsm.js';
 
 export type { ReplicationAgentParts } from './agent_parts.js';
 export type { ReplicationProfile, ReplicationStatus, SessionStatus } from './agent_status.js';
-
 const TICK_MS = 250;
 
 /** The part of a region that speaks the replication protocol: the decisions are here, every key stays in the token. */
