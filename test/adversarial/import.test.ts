@@ -6,7 +6,6 @@ import {
   EncryptCommand,
   GetParametersForImportCommand,
   ImportKeyMaterialCommand,
-  KMSServiceException,
   type AlgorithmSpec,
   type KeySpec,
   type KeyUsageType,
@@ -33,7 +32,7 @@ import {
   withBitFlipped,
   type Signer,
 } from '../support/forgery.js';
-import { mutated, wrappingProbes } from '../support/import_probes.js';
+import { mutated, mutatedToken, toldOf, wrappingProbes } from '../support/import_probes.js';
 import { wrapForImport } from '../support/import_wrapping.js';
 import { countObjects, labKinds, openLabToken, type LabToken, type RegionLetter } from '../support/lab_token.js';
 import { makeRegionFixture, type RegionFixture } from '../support/region_fixture.js';
@@ -48,17 +47,6 @@ const KEY_WRAP = 'RSA_AES_KEY_WRAP_SHA_256';
 const TOKEN_CASES = 2000;
 const BLOB_CASES = 100;
 const EXPIRY = { ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE' } as const;
-
-/** What a caller of the API is told, without the id of the request. */
-async function toldOf(work: Promise<unknown>): Promise<{ name: string; message: string; status: number | undefined }> {
-  try {
-    await work;
-  } catch (error) {
-    if (!(error instanceof KMSServiceException)) throw error;
-    return { name: error.name, message: error.message, status: error.$metadata.httpStatusCode };
-  }
-  return { name: 'nothing was refused', message: '', status: 200 };
-}
 
 describe('an adversary who brings an import token to replication', function () {
   this.timeout(120_000);
@@ -407,41 +395,4 @@ for (const kind of ['softhsm2', 'nss'] as const) {
       );
     }
   });
-}
-
-/** Never the same token: changes the text, one part as decoded, or one member, so that every check of a token gets its share. */
-function mutatedToken(good: Uint8Array, chance: Chance): Uint8Array {
-  for (;;) {
-    const changed = changedToken(good, chance);
-    if (!Buffer.from(changed).equals(good)) return changed;
-  }
-}
-
-function changedToken(good: Uint8Array, chance: Chance): Uint8Array {
-  const bit = chance.below(1 << 13);
-  const { header, payload, signature } = partsOf(good);
-  switch (chance.below(7)) {
-    case 0:
-      return withBitFlipped(good, 'header', bit);
-    case 1:
-      return withBitFlipped(good, 'payload', bit);
-    case 2:
-      return withBitFlipped(good, 'signature', bit);
-    case 3: {
-      const name = chance.pick(Object.keys(header)) ?? 'typ';
-      const value = chance.pick([BIRTH_TYP, 'A'.repeat(43), 'none', 7, null, undefined, 'mrkr1-offer+jws']);
-      return compactOf({ ...header, [name]: value }, payload, signature);
-    }
-    case 4: {
-      const name = chance.pick([...Object.keys(payload), '__proto__x']) ?? 'v';
-      const value = chance.pick([0, -1, 2 ** 53, '', 'x'.repeat(500), null, undefined, [], {}, 1.5, true]);
-      return compactOf(header, { ...payload, [name]: value }, signature);
-    }
-    case 5: {
-      const kid = Buffer.from(Array.from({ length: 32 }, () => chance.below(256))).toString('base64url');
-      return compactOf({ ...header, kid }, payload, signature);
-    }
-    default:
-      return mutated(good, chance);
-  }
 }

@@ -1,3 +1,6 @@
+import { KMSServiceException } from '@aws-sdk/client-kms';
+import { BIRTH_TYP } from '../../src/replication/key_certificate.js';
+import { compactOf, partsOf, withBitFlipped } from './forgery.js';
 import { constants, createHash, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto';
 import type { Chance } from './chance.js';
 import { oaepEncrypt, wrapForImport } from './import_wrapping.js';
@@ -157,4 +160,54 @@ function mutatedOnce(octets: Buffer, chance: Chance): Buffer {
     default:
       return random(1 + chance.below(octets.length + 16));
   }
+}
+
+/** Never the same token: changes the text, one part as decoded, or one member, so that every check of a token gets its share. */
+export function mutatedToken(good: Uint8Array, chance: Chance): Uint8Array {
+  for (;;) {
+    const changed = changedToken(good, chance);
+    if (!Buffer.from(changed).equals(good)) return changed;
+  }
+}
+
+function changedToken(good: Uint8Array, chance: Chance): Uint8Array {
+  const bit = chance.below(1 << 13);
+  const { header, payload, signature } = partsOf(good);
+  switch (chance.below(7)) {
+    case 0:
+      return withBitFlipped(good, 'header', bit);
+    case 1:
+      return withBitFlipped(good, 'payload', bit);
+    case 2:
+      return withBitFlipped(good, 'signature', bit);
+    case 3: {
+      const name = chance.pick(Object.keys(header)) ?? 'typ';
+      const value = chance.pick([BIRTH_TYP, 'A'.repeat(43), 'none', 7, null, undefined, 'mrkr1-offer+jws']);
+      return compactOf({ ...header, [name]: value }, payload, signature);
+    }
+    case 4: {
+      const name = chance.pick([...Object.keys(payload), '__proto__x']) ?? 'v';
+      const value = chance.pick([0, -1, 2 ** 53, '', 'x'.repeat(500), null, undefined, [], {}, 1.5, true]);
+      return compactOf(header, { ...payload, [name]: value }, signature);
+    }
+    case 5: {
+      const kid = Buffer.from(Array.from({ length: 32 }, () => chance.below(256))).toString('base64url');
+      return compactOf({ ...header, kid }, payload, signature);
+    }
+    default:
+      return mutated(good, chance);
+  }
+}
+
+/** What a caller of the API is told, without the id of the request. */
+export async function toldOf(
+  work: Promise<unknown>,
+): Promise<{ name: string; message: string; status: number | undefined }> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof KMSServiceException)) throw error;
+    return { name: error.name, message: error.message, status: error.$metadata.httpStatusCode };
+  }
+  return { name: 'nothing was refused', message: '', status: 200 };
 }
