@@ -2,20 +2,32 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { SoftwareTokenKind } from '../test/support/token_directory.js';
 import { tokenKinds } from '../test/support/token_directory.js';
+import {
+  IMPORT_ALGORITHM,
+  IMPORTS_IN_FLIGHT,
+  measureImports,
+  type ImportEffort,
+  type ImportMeasurement,
+} from './import_bench.js';
+import { importTable, operationTable } from './import_report.js';
 import { IN_FLIGHT, measureJobs, type Effort, type JobMeasurement } from './job_bench.js';
 import { costTable, jobTable } from './job_report.js';
 import { machineFacts } from './machine.js';
+import { measureOperations, type OperationMeasurement } from './operation_bench.js';
 import { PLAIN_JOBS, type PlainJobName } from './plain_jobs.js';
 import { measureReplication, type ReplicationEffort, type ReplicationMeasurement } from './replication_bench.js';
 import { replicationCpuTable, replicationJobsTable, replicationTable } from './replication_report.js';
 
 const REPLICATION = 'replication';
+const OPERATIONS = 'operations';
+const IMPORT = 'import';
+const SECTIONS = [...PLAIN_JOBS, OPERATIONS, IMPORT, REPLICATION];
 /** Replications that are in flight: one after another, and as many as a source runs towards one destination. */
 const REPLICATIONS_IN_FLIGHT = [1, 8];
 
 const USAGE = `usage: bench [--quick] [--only JOB] [--token KIND] [--rounds N] [--seconds S] [--json FILE]
   --quick       three short rounds: a look, not a measurement
-  --only JOB    ${[...PLAIN_JOBS, REPLICATION].join(', ')}; may be given several times
+  --only JOB    ${SECTIONS.join(', ')}; may be given several times
   --token KIND  softhsm2 or nss; both where it is left out
   --rounds N    times that every contender runs
   --seconds S   length of one run
@@ -28,6 +40,10 @@ interface Settings {
   readonly effort: Effort;
   /** Null where replications are not measured. */
   readonly replication: ReplicationEffort | null;
+  /** Whether operations of backing keys are measured, with the effort of the jobs. */
+  readonly operations: boolean;
+  /** Null where imports are not measured. */
+  readonly imports: ImportEffort | null;
   readonly json: string | undefined;
 }
 
@@ -54,22 +70,28 @@ function readSettings(args: readonly string[]): Settings | null {
   });
   if (values.help) return null;
   const wanted = values.only ?? [];
-  const known: readonly string[] = [...PLAIN_JOBS, REPLICATION];
+  const known: readonly string[] = SECTIONS;
   const unknown = wanted.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new UsageError(`there is no job ${unknown}: ${known.join(', ')}`);
   const tokens = tokenKinds().filter((kind) => values.token === undefined || values.token === kind);
   if (tokens.length === 0) throw new UsageError(`there is no token ${values.token ?? ''}: ${tokenKinds().join(', ')}`);
+  const isWanted = (section: string): boolean => wanted.length === 0 || wanted.includes(section);
+  const seconds = positive(values.seconds, values.quick ? 0.25 : 0.75, 'seconds');
   return {
     tokens,
-    jobs: PLAIN_JOBS.filter((job) => wanted.length === 0 || wanted.includes(job)),
-    effort: {
-      rounds: Math.ceil(positive(values.rounds, values.quick ? 3 : 7, 'rounds')),
-      seconds: positive(values.seconds, values.quick ? 0.25 : 0.75, 'seconds'),
-    },
-    replication:
-      wanted.length > 0 && !wanted.includes(REPLICATION)
-        ? null
-        : { keys: values.quick ? 16 : 40, rounds: Math.ceil(positive(values.rounds, values.quick ? 1 : 5, 'rounds')) },
+    jobs: PLAIN_JOBS.filter(isWanted),
+    effort: { rounds: Math.ceil(positive(values.rounds, values.quick ? 3 : 7, 'rounds')), seconds },
+    operations: isWanted(OPERATIONS),
+    imports: !isWanted(IMPORT)
+      ? null
+      : {
+          rounds: Math.ceil(positive(values.rounds, values.quick ? 1 : 3, 'rounds')),
+          downloads: values.quick ? 2 : 4,
+          seconds,
+        },
+    replication: !isWanted(REPLICATION)
+      ? null
+      : { keys: values.quick ? 16 : 40, rounds: Math.ceil(positive(values.rounds, values.quick ? 1 : 5, 'rounds')) },
     json: values.json,
   };
 }
@@ -100,6 +122,30 @@ function jobSection(jobs: readonly JobMeasurement[], { rounds, seconds }: Effort
     'Where the time of one operation goes (of the run with the median rate)',
     '',
     costTable(jobs),
+    '',
+  ];
+}
+
+function operationSection(operations: readonly OperationMeasurement[]): readonly string[] {
+  if (operations.length === 0) return [];
+  const does = new Map(operations.map((each) => [each.operation, each.does]));
+  return [
+    `Operations of backing keys, ${IN_FLIGHT} in flight: the C loop has none of them, so the executor's plain job is what they are compared with.`,
+    'Beyond that job the region HSM, in',
+    ...[...does].map(([operation, text]) => `  ${operation}: ${text}`),
+    '',
+    operationTable(operations),
+    '',
+  ];
+}
+
+function importSection(imports: readonly ImportMeasurement[]): readonly string[] {
+  if (imports.length === 0) return [];
+  return [
+    'Imports: GetParametersForImport one at a time, with a pair that is ready and with none, and the share of the wall time in the job that',
+    `generates a pair; ImportKeyMaterial of an AES-256 key by ${IMPORT_ALGORITHM}, ${IMPORTS_IN_FLIGHT} in flight; neither with a database`,
+    '',
+    importTable(imports),
     '',
   ];
 }
@@ -143,6 +189,12 @@ async function main(args: readonly string[]): Promise<void> {
       jobs.push(...measured);
     }
   }
+  const operations: OperationMeasurement[] = [];
+  const imports: ImportMeasurement[] = [];
+  for (const token of settings.tokens) {
+    if (settings.operations) operations.push(...(await measureOperations(token, settings.effort, progress)));
+    if (settings.imports !== null) imports.push(...(await measureImports(token, settings.imports, progress)));
+  }
   const replications: ReplicationMeasurement[] = [];
   if (settings.replication !== null) {
     for (const pair of pairsOf(settings.tokens)) {
@@ -156,12 +208,15 @@ async function main(args: readonly string[]): Promise<void> {
   const out = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}`,
     ...jobSection(jobs, settings.effort),
+    ...operationSection(operations),
+    ...importSection(imports),
     ...replicationSection(replications, settings.replication?.keys ?? 0),
   ];
   process.stdout.write(out.join('\n'));
   if (settings.json !== undefined) {
-    const { effort, replication } = settings;
-    const all = { machine, effort, replicationEffort: replication, inFlight: IN_FLIGHT, jobs, replications };
+    const { effort, replication, imports: importEffort } = settings;
+    const efforts = { effort, replicationEffort: replication, importEffort };
+    const all = { machine, ...efforts, inFlight: IN_FLIGHT, jobs, operations, imports, replications };
     writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`);
   }
 }
