@@ -142,9 +142,18 @@ function rawSignature(steps: SigningSteps, material: StoredMaterial, signature: 
   return signature.length === 2 * octets ? signature : null;
 }
 
+/** Public halves of material in use: parsing one costs as much as a signature of P-256 in the token. Stored material never changes. */
+const publicHalves = new WeakMap<StoredMaterial, KeyObject>();
+
 /** The public half that is stored with a private key. @throws {@link HsmError} `ERR_HSM_TYPE` */
-export function publicHalfOf({ binding, publicKey }: StoredMaterial): KeyObject {
-  const publicHalf = parsePublicHalf(binding.keySpec, publicKey);
-  if (publicHalf !== null) return publicHalf;
-  throw new HsmError('ERR_HSM_TYPE', `key ${binding.keyId} has no public half`, { details: { keyId: binding.keyId } });
+export function publicHalfOf(material: StoredMaterial): KeyObject {
+  const known = publicHalves.get(material);
+  if (known !== undefined) return known;
+  const { keySpec, keyId } = material.binding;
+  const publicHalf = parsePublicHalf(keySpec, material.publicKey);
+  if (publicHalf === null) {
+    throw new HsmError('ERR_HSM_TYPE', `key ${keyId} has no public half`, { details: { keyId } });
+  }
+  publicHalves.set(material, publicHalf);
+  return publicHalf;
 }
