@@ -27,6 +27,7 @@ optional=()
 command -v aws >/dev/null || optional+=(awscli)
 command -v spin >/dev/null || optional+=(spin)
 command -v ip >/dev/null || optional+=(iproute2)
+/usr/bin/python3 -c 'import boto3' >/dev/null 2>&1 || optional+=(python3 python3-boto3)
 
 install_packages() {
   local run=()
@@ -44,7 +45,8 @@ if [ ${#packages[@]} -gt 0 ]; then
   say "installing ${packages[*]}"
   install_packages "${packages[@]}"
 fi
-marker=build/.optional-packages
+# A package that could not be had is not asked for again; a longer list is.
+marker="build/.optional-packages.${#optional[@]}"
 if [ ${#optional[@]} -gt 0 ] && [ ! -e "$marker" ] && command -v apt-get >/dev/null; then
   say "installing ${optional[*]} (used by tests and checks)"
   ( install_packages "${optional[@]}" ) || say "could not install ${optional[*]}: the tests that use them will be skipped and say so"

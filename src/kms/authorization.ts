@@ -1,6 +1,19 @@
 import { KmsError } from './errors.js';
 import type { KeyRecord } from './key_record.js';
+import type { EncryptionContext } from './ports.js';
 import type { Call } from './region.js';
+
+/** What a request says that policies and grants may ask about. */
+export interface RequestFacts {
+  readonly grantTokens?: readonly string[] | undefined;
+  /** Of the side that this permission is about. */
+  readonly encryptionContext?: EncryptionContext | undefined;
+  /** Values of condition keys that follow from the request, for example `kms:EncryptionAlgorithm`. Absent members are not set. */
+  readonly conditions?: Readonly<Record<`${'kms' | 'aws'}:${string}`, ConditionValue | undefined>>;
+}
+
+/** A value of a condition key. */
+export type ConditionValue = string | number | boolean | Date | readonly string[];
 
 /**
  * Checks that the caller may use a key.
@@ -11,10 +24,10 @@ import type { Call } from './region.js';
  * @param operation - name of the permission without `kms:`
  * @throws {@link KmsError} `AccessDeniedException`; `InvalidGrantTokenException` where a grant token is given
  */
-export function authorizeKey(call: Call, operation: string, record: KeyRecord, grantTokens?: readonly string[]): void {
+export function authorizeKey(call: Call, operation: string, record: KeyRecord, facts: RequestFacts = {}): void {
   call.note?.({ keyArn: record.arn });
   requireAccount(call, operation, record.account, record.arn);
-  if (grantTokens !== undefined && grantTokens.length > 0) {
+  if (facts.grantTokens !== undefined && facts.grantTokens.length > 0) {
     throw new KmsError('InvalidGrantTokenException', 'The grant token does not belong to a grant of this key.');
   }
 }

@@ -35,7 +35,7 @@ export function findDecryptingKey(call: Call, operation: string, request: Cipher
   const use = decryption(operation, request.algorithm);
   const named = request.keyId === undefined ? undefined : findKey(call, request.keyId, 'key-or-alias');
   if (named !== undefined) {
-    authorizeKey(call, operation, named, request.grantTokens);
+    authorizeKey(call, operation, named, { grantTokens: request.grantTokens });
     if (named.keySpec !== 'SYMMETRIC_DEFAULT') return findAsymmetric(call, named, use, request);
   }
   const blob = parseCiphertextBlob(request.blob);
@@ -73,7 +73,7 @@ export function findNamedDecryptingKey(
   request: Omit<CiphertextRequest, 'blob' | 'keyId'> & { readonly keyId: string },
 ): DecryptingKey {
   const record = findKey(call, request.keyId, 'key-or-alias');
-  authorizeKey(call, operation, record, request.grantTokens);
+  authorizeKey(call, operation, record, { grantTokens: request.grantTokens });
   const key = requireUse(call, record, decryption(operation, request.algorithm));
   requireNoContext(key, request.context);
   return key;
@@ -101,7 +101,7 @@ function authorizeUnnamed(
   grantTokens: readonly string[] | undefined,
 ): void {
   try {
-    authorizeKey(call, operation, record, grantTokens);
+    authorizeKey(call, operation, record, { grantTokens: grantTokens });
   } catch (error) {
     if (error instanceof KmsError && error.code === 'AccessDeniedException') throw ciphertextKeyInaccessible();
     throw error;

@@ -47,7 +47,7 @@ export function findUsableKey<Usage extends KeyUsage>(
   request: KeyRequest,
 ): UsableKey<AlgorithmUse<Usage>['algorithm']> {
   const record = findKey(call, request.keyId, 'key-or-alias');
-  authorizeKey(call, use.operation, record, request.grantTokens);
+  authorizeKey(call, use.operation, record, { grantTokens: request.grantTokens });
   return requireUse(call, record, use);
 }
 
