@@ -32,9 +32,30 @@ export function authorizeKey(call: Call, operation: string, record: KeyRecord, f
   }
 }
 
-/** Checks that the caller may do what concerns no single key. */
-export function authorizeAccount(call: Call, operation: string): void {
-  requireAccount(call, operation, call.region.home.account, '*');
+/**
+ * Checks that the caller may do what concerns no single key: its identity policy decides.
+ *
+ * @param operation - name of the permission without `kms:`
+ * @param facts.resource - ARN of what it is done to; `*` where it is nothing in particular
+ * @throws {@link KmsError} `AccessDeniedException`
+ */
+export function authorizeAccount(
+  call: Call,
+  operation: string,
+  facts: Pick<RequestFacts, 'conditions'> & { readonly resource?: string } = {},
+): void {
+  requireAccount(call, operation, call.region.home.account, facts.resource ?? '*');
+}
+
+/**
+ * Checks that the caller may do something to an alias: its identity policy decides. The key has to be asked for beside.
+ *
+ * @param operation - name of the permission without `kms:`
+ * @param aliasArn - of the alias, whether it exists or not
+ * @throws {@link KmsError} `AccessDeniedException`
+ */
+export function authorizeAlias(call: Call, operation: string, aliasArn: string): void {
+  authorizeAccount(call, operation, { resource: aliasArn });
 }
 
 function requireAccount(call: Call, operation: string, account: string, resource: string): void {
