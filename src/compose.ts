@@ -205,7 +205,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     events: trail,
     deadlines: { changed: () => deadlines.changed() },
   };
-  const deadlines = new Deadlines(kms, { report: logDeadline });
+  const deadlines = new Deadlines(kms, { report: logDeadline, deleting: (keyId) => journal.forgetKey(keyId) });
   // What fell due while the region was down is done before anybody is answered.
   await deadlines.start();
   closers.add(() => deadlines.stop());

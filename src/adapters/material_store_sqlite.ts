@@ -1,7 +1,9 @@
+import { deletedKeyName } from '../wire/deleted_key.js';
 import { isKeyId, type KeyId } from '../kms/key_id.js';
 import type { DueMaterial, ImportParameters, MaterialStore } from '../kms/material_store.js';
 import type { MaterialVersion } from '../kms/material_version.js';
 import type { ServiceEvent } from '../kms/ports.js';
+import { LIMITS } from '../limits.js';
 import type { Database, SqlRow, SqlStatement } from './database.js';
 import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, textOrNull, versionFromRow } from './key_rows.js';
 import type { SqliteKeyStore } from './key_store_sqlite.js';
@@ -38,6 +40,8 @@ const MIGRATIONS: readonly string[] = [
     told_generation TEXT,
     PRIMARY KEY (key_id, source)
   ) STRICT;`,
+  `ALTER TABLE deleted_replicas RENAME COLUMN key_id TO key_name;
+  ALTER TABLE deleted_replicas ADD COLUMN told_ms INTEGER;`,
 ];
 
 const ALGORITHMS = [
@@ -62,6 +66,17 @@ export class SqliteMaterialStore implements MaterialStore {
     const prepared = {} as Record<StatementName, SqlStatement>;
     for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
     this.#sql = prepared;
+    this.#nameTombstones();
+  }
+
+  /** Tombstones of an earlier version have the key id itself. */
+  #nameTombstones(): void {
+    const plain = this.#sql.plainTombstones.all().map((row) => text(row, 'key_name'));
+    if (plain.length === 0) return;
+    this.#database.transaction(() => {
+      for (const keyId of plain) this.#sql.renameTombstone.run(deletedKeyName(keyId), keyId);
+    });
+    this.#database.scrub();
   }
 
   versions(keyId: KeyId): readonly MaterialVersion[] {
@@ -157,18 +172,23 @@ export class SqliteMaterialStore implements MaterialStore {
   }
 
   putDeletedReplica(keyId: KeyId, source: string): void {
-    this.#sql.putDeletedReplica.run(keyId, source, null);
+    this.#sql.putDeletedReplica.run(deletedKeyName(keyId), source, null, null);
   }
 
   deletedReplica(keyId: string, source: string): bigint | null | undefined {
-    const row = this.#sql.deletedReplica.get(keyId, source);
+    const row = this.#sql.deletedReplica.get(deletedKeyName(keyId), source);
     if (row === undefined) return undefined;
     const told = textOrNull(row, 'told_generation');
     return told === null ? null : BigInt(told);
   }
 
-  tellDeletedReplica(keyId: string, source: string, generation: bigint): void {
-    this.#sql.putDeletedReplica.run(keyId, source, generation.toString());
+  tellDeletedReplica(keyId: string, source: string, generation: bigint, nowMs: number): void {
+    this.#sql.putDeletedReplica.run(deletedKeyName(keyId), source, generation.toString(), nowMs);
+    this.#sql.removeToldReplicas.run(nowMs - LIMITS.kmsDeletedReplicaToldMs);
+  }
+
+  removeDeletedReplica(keyId: string): void {
+    this.#sql.removeDeletedReplica.run(deletedKeyName(keyId));
   }
 
   keysAwaitingReplicaDeletion(): readonly KeyId[] {
@@ -223,9 +243,13 @@ const STATEMENTS = {
   replicasWithMaterial: 'SELECT region FROM replica_materials WHERE key_id = ? AND material_id = ?',
   materialsAwaitingReplicas: `SELECT key_id, material_id FROM key_materials JOIN keys USING (key_id)
     WHERE multi_region_type = 'PRIMARY' AND material_state = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION'`,
-  putDeletedReplica: `INSERT INTO deleted_replicas (key_id, source, told_generation) VALUES (?, ?, ?)
-    ON CONFLICT (key_id, source) DO UPDATE SET told_generation = excluded.told_generation`,
-  deletedReplica: 'SELECT told_generation FROM deleted_replicas WHERE key_id = ? AND source = ?',
+  putDeletedReplica: `INSERT INTO deleted_replicas (key_name, source, told_generation, told_ms) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key_name, source) DO UPDATE SET told_generation = excluded.told_generation, told_ms = excluded.told_ms`,
+  deletedReplica: 'SELECT told_generation FROM deleted_replicas WHERE key_name = ? AND source = ?',
+  removeDeletedReplica: 'DELETE FROM deleted_replicas WHERE key_name = ?',
+  removeToldReplicas: 'DELETE FROM deleted_replicas WHERE told_ms < ?',
+  plainTombstones: "SELECT DISTINCT key_name FROM deleted_replicas WHERE key_name NOT LIKE 'deleted:%'",
+  renameTombstone: 'UPDATE OR REPLACE deleted_replicas SET key_name = ? WHERE key_name = ?',
   keysAwaitingReplicaDeletion: "SELECT key_id FROM keys WHERE key_state = 'PendingReplicaDeletion'",
   putEvent: 'INSERT INTO service_events (event_id, event) VALUES (?, ?)',
   events: 'SELECT event FROM service_events ORDER BY event_number LIMIT ?',

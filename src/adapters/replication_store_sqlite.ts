@@ -1,5 +1,6 @@
 import { decodeBase64Url } from '../wire/base64url.js';
 import { toBase64Url } from '../bytes.js';
+import { deletedKeyName } from '../wire/deleted_key.js';
 import type {
   DestinationSession,
   Journal,
@@ -36,6 +37,8 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE TABLE replication_once (value TEXT PRIMARY KEY) STRICT;
    CREATE TABLE replication_rosters (epoch TEXT PRIMARY KEY, compact TEXT NOT NULL) STRICT;`,
+  `ALTER TABLE replication_once ADD COLUMN noted_ms INTEGER NOT NULL DEFAULT 0;
+   CREATE INDEX replication_once_age ON replication_once (noted_ms);`,
 ];
 
 function text(row: SqlRow, column: string): string {
@@ -273,25 +276,39 @@ export class SqliteJournal implements Journal {
   }
 
   highWater(keyId: string, source: string): bigint {
+    return this.#highWaterOf(keyId, source) ?? this.#highWaterOf(deletedKeyName(keyId), source) ?? -1n;
+  }
+
+  #highWaterOf(name: string, source: string): bigint | undefined {
     const row = this.#sql('SELECT generation FROM replication_high_water WHERE key_id = ? AND source = ?').get(
-      keyId,
+      name,
       source,
     );
-    return row === undefined ? -1n : BigInt(text(row, 'generation'));
+    return row === undefined ? undefined : BigInt(text(row, 'generation'));
   }
 
   raiseHighWater(keyId: string, source: string, generation: bigint): void {
     if (generation <= this.highWater(keyId, source)) return;
+    // A key that is replicated anew after its deletion goes on under the name that it has had since.
+    const deleted = deletedKeyName(keyId);
+    this.#putHighWater(this.#highWaterOf(deleted, source) === undefined ? keyId : deleted, source, generation);
+  }
+
+  #putHighWater(name: string, source: string, generation: bigint): void {
     this.#sql(
       `INSERT INTO replication_high_water (key_id, source, generation) VALUES (?, ?, ?)
        ON CONFLICT (key_id, source) DO UPDATE SET generation = excluded.generation`,
-    ).run(keyId, source, generation.toString());
+    ).run(name, source, generation.toString());
   }
 
   primary(
     keyId: string,
   ): { readonly region: string; readonly generation: bigint; readonly frozen: boolean } | undefined {
-    const row = this.#sql('SELECT * FROM replication_primaries WHERE key_id = ?').get(keyId);
+    return this.#primaryOf(keyId) ?? this.#primaryOf(deletedKeyName(keyId));
+  }
+
+  #primaryOf(name: string): ReturnType<Journal['primary']> {
+    const row = this.#sql('SELECT * FROM replication_primaries WHERE key_id = ?').get(name);
     if (row === undefined) return undefined;
     return {
       region: text(row, 'region'),
@@ -304,14 +321,17 @@ export class SqliteJournal implements Journal {
     keyId: string,
     primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean },
   ): void {
+    const deleted = deletedKeyName(keyId);
+    const name = this.#primaryOf(deleted) === undefined ? keyId : deleted;
     this.#sql(
       `INSERT INTO replication_primaries (key_id, region, generation, frozen) VALUES (?, ?, ?, ?)
        ON CONFLICT (key_id) DO UPDATE SET region = excluded.region, generation = excluded.generation, frozen = excluded.frozen`,
-    ).run(keyId, primary.region, primary.generation.toString(), primary.frozen ? 1 : 0);
+    ).run(name, primary.region, primary.generation.toString(), primary.frozen ? 1 : 0);
   }
 
-  noteOnce(value: string): boolean {
-    return this.#sql('INSERT OR IGNORE INTO replication_once (value) VALUES (?)').run(value).changes === 1;
+  noteOnce(value: string, atMs: number): boolean {
+    const sql = 'INSERT OR IGNORE INTO replication_once (value, noted_ms) VALUES (?, ?)';
+    return this.#sql(sql).run(value, atMs).changes === 1;
   }
 
   rosters(): readonly string[] {
@@ -324,9 +344,36 @@ export class SqliteJournal implements Journal {
     this.#sql('INSERT INTO replication_rosters (epoch, compact) VALUES (?, ?)').run(epoch.toString(), compact);
   }
 
+  forgetKey(keyId: string): void {
+    this.#rows.forget();
+    this.transaction(() => {
+      // A session names its keys in JSON; the octets of its messages are in the same row.
+      const named = `"${keyId}"`;
+      this.#sql('DELETE FROM replication_source_sessions WHERE instr(keys, ?) > 0').run(named);
+      this.#sql('DELETE FROM replication_destination_sessions WHERE instr(keys, ?) > 0').run(named);
+      this.#sql('DELETE FROM replication_tasks WHERE key_id = ?').run(keyId);
+      this.#retire(keyId);
+    });
+  }
+
+  /** What must be remembered of a deleted key goes over to its other name; a later value that is there already stays. */
+  #retire(keyId: string): void {
+    const name = deletedKeyName(keyId);
+    const marks = this.#sql('SELECT source, generation FROM replication_high_water WHERE key_id = ?').all(keyId);
+    for (const row of marks) {
+      const source = text(row, 'source');
+      const generation = BigInt(text(row, 'generation'));
+      if (generation > (this.#highWaterOf(name, source) ?? -1n)) this.#putHighWater(name, source, generation);
+    }
+    this.#sql('DELETE FROM replication_high_water WHERE key_id = ?').run(keyId);
+    this.#sql('UPDATE OR IGNORE replication_primaries SET key_id = ? WHERE key_id = ?').run(name, keyId);
+    this.#sql('DELETE FROM replication_primaries WHERE key_id = ?').run(keyId);
+  }
+
   prune(beforeMs: number): void {
     this.#rows.forget();
     this.transaction(() => {
+      this.#sql('DELETE FROM replication_once WHERE noted_ms < ?').run(beforeMs);
       this.#sql(`DELETE FROM replication_source_sessions WHERE state IN ('DONE', 'ABORTED') AND created_ms < ?`).run(
         beforeMs,
       );

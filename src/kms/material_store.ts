@@ -53,11 +53,14 @@ export interface MaterialStore {
   /** On primaries: material that waits until every replica has imported it. */
   materialsAwaitingReplicas(): readonly DueMaterial[];
 
-  /** A replica goes: its source is still to be told. */
+  /** A replica goes: its source is still to be told. What is kept for it does not tell the key id. */
   putDeletedReplica(keyId: KeyId, source: string): void;
   /** The highest generation by whose refusal the source was told; null before, undefined where no replica was deleted. */
   deletedReplica(keyId: string, source: string): bigint | null | undefined;
-  tellDeletedReplica(keyId: string, source: string, generation: bigint): void;
+  /** What was told long ago of other replicas is forgotten. @param nowMs - by the region's clock */
+  tellDeletedReplica(keyId: string, source: string, generation: bigint, nowMs: number): void;
+  /** The replica is made anew. */
+  removeDeletedReplica(keyId: string): void;
   /** On primaries that wait for the end of their replicas: all of them. */
   keysAwaitingReplicaDeletion(): readonly KeyId[];
 

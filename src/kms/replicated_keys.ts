@@ -86,8 +86,9 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
 
   announce(replica: AnnouncedReplica): void {
     if (this.#record(replica.keyId) !== undefined) return;
-    const { home, store, clock } = this.#region;
+    const { home, store, materials, clock } = this.#region;
     const keyId = requireKeyId(replica.keyId);
+    materials.removeDeletedReplica(keyId);
     store.insertKey({
       record: {
         keyId,
@@ -176,11 +177,11 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
   }
 
   refuseDeleted(keyId: string, source: string, generation: bigint): boolean {
-    const { store, materials } = this.#region;
+    const { store, materials, clock } = this.#region;
     return store.transaction(() => {
       const told = materials.deletedReplica(keyId, source);
       if (told === undefined || (told !== null && generation > told)) return false;
-      if (told === null) materials.tellDeletedReplica(keyId, source, generation);
+      if (told === null) materials.tellDeletedReplica(keyId, source, generation, clock.nowMs());
       return true;
     });
   }

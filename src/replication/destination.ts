@@ -5,7 +5,7 @@ import type { OpenedMessage } from './channel.js';
 import { refuseIntent, tellUnknown } from './destination_reply.js';
 import { requireFresh } from './freshness.js';
 import { classifyHsmFailure } from './hsm_failure.js';
-import { checkIntent, checkTransfer, type OpenOffer } from './import_checks.js';
+import { checkIntent, checkTransfer, refusesDeleted, type OpenOffer } from './import_checks.js';
 import { importKeys, type Imported } from './import_job.js';
 import type { DestinationSession } from './journal.js';
 import type { Lineage } from './key_certificate.js';
@@ -117,6 +117,7 @@ export class DestinationSide {
         requireFresh(this.#services, sid, point);
         // Another intent for the same key may have been offered while the token worked.
         if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
+        if (body.keys.some((key) => refusesDeleted(keys, key, source))) return true;
         for (const old of superseded)
           this.#commit(old, stepDestination(old, { kind: 'abort', code: 'SUPERSEDED', message: null }));
         this.#commit(row, stepDestination(row, { kind: 'offered' }));
@@ -291,17 +292,22 @@ export class DestinationSide {
     });
   }
 
-  /** Ends offers that were not used in time, by the local monotonic clock. */
+  /** Ends offers that were not used in time, by the local monotonic clock, and those whose row went with a deleted key. */
   async tick(): Promise<void> {
     const nowMs = this.#services.clock.monotonicMs();
     for (const [sid, offer] of this.#offers.entries())
-      if (offer.expiresMs <= nowMs) await this.#abortOffer(sid, 'EXPIRED');
+      if (offer.expiresMs <= nowMs || !this.#isKept(sid)) await this.#abortOffer(sid, 'EXPIRED');
   }
 
   /** A signing key of a region was revoked: its offers end. */
   async giveUpOffersOf(source: string): Promise<void> {
     for (const [sid, offer] of this.#offers.entries())
       if (offer.intent.envelope.issuer === source) await this.#abortOffer(sid, 'EPOCH_STALE');
+  }
+
+  /** Whether a session's row is there still. */
+  #isKept(sid: string): boolean {
+    return this.#services.journal.destinationSession(sid) !== undefined;
   }
 
   async #abortOffer(sid: string, code: AbortCode): Promise<void> {
@@ -351,6 +357,8 @@ export class DestinationSide {
   #apply(row: DestinationSession, step: DestinationStep, installation?: Installation): Reject | null {
     const { journal, channel } = this.#services;
     if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
+    // Its key was deleted while something was under way. A tombstone of no session names no key.
+    if (row.keys.length > 0 && !this.#isKept(row.sid)) return reject('SID', 'sid', 'The session is over.');
     if (step.row !== undefined) {
       const durability = step.isOrderedOnly === true ? 'ordered' : 'durable';
       journal.transaction(() => this.#commit(row, step, installation), durability);

@@ -10,7 +10,7 @@ import type { Services } from './services.js';
  */
 export function requireFresh(services: Services, ...values: readonly string[]): void {
   for (const value of values) {
-    if (services.journal.noteOnce(value)) continue;
+    if (services.journal.noteOnce(value, services.clock.nowMs())) continue;
     const detail = 'the random generator of the token repeats itself';
     services.stopForSelfTest(detail);
     throw new HsmCheckError(detail);

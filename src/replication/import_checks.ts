@@ -22,6 +22,15 @@ async function certifiedLineage(services: Services, key: IntentKey): Promise<Lin
   return accepted(await verifyLineage({ partition, keyId, birthCertificate, handovers, keys: book, verifySignature }));
 }
 
+/** Whether a replica was deleted here, and an announcement of it is one that its source made before it knew. */
+export function refusesDeleted(
+  keys: Services['keys'],
+  { keyId, generation }: Pick<IntentKey, 'keyId' | 'generation'>,
+  source: string,
+): boolean {
+  return keys.standing(keyId, source).wasDeleted === true && keys.refuseDeleted?.(keyId, source, generation) === true;
+}
+
 function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKey, lineage: Lineage): void {
   const { journal, keys } = services;
   const source = intent.envelope.issuer;
@@ -38,7 +47,9 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
   }
   const standing = keys.standing(key.keyId, source);
   if (standing.state === 'conflict') refuse('CONFLICT', 'keys.keyId', 'The key id is used here by another key.');
-  if (standing.wasDeleted === true && keys.refuseDeleted?.(key.keyId, source, key.generation) === true) {
+  if (refusesDeleted(keys, key, source)) {
+    // The same message is never good again, however long the refusal is remembered.
+    journal.transaction(() => journal.raiseHighWater(key.keyId, source, key.generation));
     refuse('REPLICA_DELETED', 'keys.keyId', 'The replica was deleted in this region.');
   }
   if (key.generation <= journal.highWater(key.keyId, source)) {

@@ -112,13 +112,23 @@ export interface Journal {
     primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean },
   ): void;
 
-  /** Notes a nonce, session id or ephemeral point; false where it was there already, which only a broken generator brings about. */
-  noteOnce(value: string): boolean;
+  /**
+   * Notes a nonce, session id or ephemeral point; false where it was there already, which only a broken generator brings about.
+   *
+   * @param atMs - wall clock: {@link Journal.prune} forgets by it
+   */
+  noteOnce(value: string, atMs: number): boolean;
 
   /** Compact rosters in order of epoch. */
   rosters(): readonly string[];
   putRoster(epoch: bigint, compact: string): void;
 
-  /** Forgets finished sessions that were made before `beforeMs`. */
+  /**
+   * Forgets a key that is deleted: its sessions, whatever their state, and its tasks. What refuses messages of its former life (the
+   * high-water marks and the newest holder of the primary) stays under a name that does not tell the key id.
+   */
+  forgetKey(keyId: string): void;
+
+  /** Forgets finished sessions that were made, and values that were noted, before `beforeMs`. */
   prune(beforeMs: number): void;
 }

@@ -266,6 +266,8 @@ export class SourceSide {
     const { journal, channel } = this.#services;
     if (step.refusal !== undefined) return reject(step.refusal.code, step.refusal.field, step.refusal.detail);
     const next = step.row;
+    // Its key was deleted, and its row with it, while something was under way.
+    if (journal.sourceSession(row.intent) === undefined) return reject('PREV', 'prev', 'The session is over.');
     if (next !== undefined) {
       journal.transaction(() => {
         if (fresh !== undefined) requireFresh(this.#services, fresh);

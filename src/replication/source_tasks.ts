@@ -78,8 +78,11 @@ export class SourceTasks {
         peer: task.destination,
         keyId: task.keyId,
       });
-      journal.transaction(() => journal.putTask({ ...task, attempts: task.attempts + 1 }));
-      this.#delay({ ...task, attempts: task.attempts + 1 });
+      journal.transaction(() => {
+        if (journal.task(task.keyId, task.destination) === undefined) return;
+        journal.putTask({ ...task, attempts: task.attempts + 1 });
+        this.#delay({ ...task, attempts: task.attempts + 1 });
+      });
     }
   }
 
@@ -162,6 +165,8 @@ export class SourceTasks {
   #failTask(task: ReplicationTask, reason: string): void {
     const { journal, keys } = this.#services;
     journal.transaction(() => {
+      // The key may have been deleted since the task was read, and its tasks with it.
+      if (journal.task(task.keyId, task.destination) === undefined) return;
       journal.putTask({ ...task, wanted: false, failure: reason });
       keys.failed(task.keyId, task.destination, reason);
     });

@@ -43,7 +43,7 @@ export class MemoryJournal implements Journal {
   readonly #tasks = new Map<string, ReplicationTask>();
   readonly #highWater = new Map<string, bigint>();
   readonly #primaries = new Map<string, Primary>();
-  readonly #once = new Map<string, true>();
+  readonly #once = new Map<string, number>();
   readonly #rosters = new Map<bigint, string>();
 
   constructor(database = new MemoryDatabase()) {
@@ -123,9 +123,9 @@ export class MemoryJournal implements Journal {
     this.database.set(this.#primaries, keyId, primary);
   }
 
-  noteOnce(value: string): boolean {
+  noteOnce(value: string, atMs: number): boolean {
     if (this.#once.has(value)) return false;
-    this.database.set(this.#once, value, true);
+    this.database.set(this.#once, value, atMs);
     return true;
   }
 
@@ -138,7 +138,16 @@ export class MemoryJournal implements Journal {
     this.database.set(this.#rosters, epoch, compact);
   }
 
+  /** The marks stay as they are: nobody reads this memory but its owner. */
+  forgetKey(keyId: string): void {
+    const names = (session: SourceSession | DestinationSession) => session.keys.some((key) => key.keyId === keyId);
+    for (const [intent, session] of this.#source) if (names(session)) this.database.delete(this.#source, intent);
+    for (const [sid, session] of this.#destination) if (names(session)) this.database.delete(this.#destination, sid);
+    for (const [name, task] of this.#tasks) if (task.keyId === keyId) this.database.delete(this.#tasks, name);
+  }
+
   prune(beforeMs: number): void {
+    for (const [value, atMs] of this.#once) if (atMs < beforeMs) this.database.delete(this.#once, value);
     for (const session of this.#source.values()) {
       if ((session.state === 'DONE' || session.state === 'ABORTED') && session.createdMs < beforeMs) {
         this.database.delete(this.#source, session.intent);

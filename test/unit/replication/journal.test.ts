@@ -133,7 +133,7 @@ for (const [kind, make] of kinds) {
           });
           journal.raiseHighWater(keyId, 'us-east-1', 9n);
           journal.putPrimary(keyId, { region: 'us-east-1', generation: 0n, frozen: false });
-          journal.noteOnce('nonce');
+          journal.noteOnce('nonce', 1);
           journal.putRoster(1n, 'roster');
           throw new Error('power cut');
         }),
@@ -145,7 +145,7 @@ for (const [kind, make] of kinds) {
         journal.primary(keyId),
       ]).to.deep.equal([undefined, undefined, undefined, undefined]);
       expect(journal.highWater(keyId, 'us-east-1')).to.equal(-1n);
-      expect(journal.noteOnce('nonce')).to.equal(true);
+      expect(journal.noteOnce('nonce', 1)).to.equal(true);
       expect(journal.rosters()).to.deep.equal([]);
     });
 
@@ -153,7 +153,7 @@ for (const [kind, make] of kinds) {
       journal.raiseHighWater(keyId, 'us-east-1', 10n);
       journal.raiseHighWater(keyId, 'us-east-1', 9n);
       expect(journal.highWater(keyId, 'us-east-1')).to.equal(10n);
-      expect([journal.noteOnce('n'), journal.noteOnce('n'), journal.noteOnce('o')]).to.deep.equal([true, false, true]);
+      expect(['n', 'n', 'o'].map((value) => journal.noteOnce(value, 1))).to.deep.equal([true, false, true]);
       for (const epoch of [9n, 10n, 1n, 100n]) journal.putRoster(epoch, `roster ${epoch}`);
       expect(journal.rosters()).to.deep.equal(['roster 1', 'roster 9', 'roster 10', 'roster 100']);
       expect(() => journal.putRoster(9n, 'other')).to.throw();
@@ -176,6 +176,55 @@ for (const [kind, make] of kinds) {
       journal.putTask({ ...task, wanted: false, failure: 'KC: refused' });
       expect(journal.openTasks()).to.deep.equal([]);
       expect(journal.task(keyId, 'x')?.failure).to.equal('KC: refused');
+    });
+
+    it('forgets values that were noted long ago, and no others', () => {
+      journal.noteOnce('old', 1);
+      journal.noteOnce('new', 2);
+      journal.prune(2);
+      expect(['old', 'new'].map((value) => journal.noteOnce(value, 3))).to.deep.equal([true, false]);
+    });
+
+    it('forgets a deleted key’s sessions and tasks, whatever their state, and still knows what may not come again', () => {
+      const other = `mrk-${'1'.repeat(32)}`;
+      const primary = { region: 'us-east-1', generation: 1n, frozen: false };
+      const task = { destination: 'x', generation: 4n, wanted: true, intent: null, attempts: 0, failure: null };
+      for (const id of [keyId, other]) {
+        const keys = [{ keyId: id, generation: 9n, materialIds: ['a'] }];
+        const context = new Uint8Array([1]);
+        journal.putSourceSession({
+          ...source,
+          intent: `i ${id}`,
+          sid: `s ${id}`,
+          state: 'SENT',
+          keys: keys.map((key) => ({ ...key, context })),
+        });
+        journal.putDestinationSession({ ...destination, sid: `d ${id}`, intent: `i ${id}`, keys });
+        journal.putTask({ ...task, keyId: id });
+        journal.raiseHighWater(id, 'us-east-1', 9n);
+        journal.putPrimary(id, primary);
+      }
+      journal.transaction(() => journal.forgetKey(keyId));
+      const kept = (id: string) => [
+        journal.sourceSession(`i ${id}`)?.state,
+        journal.sourceSessionBySid(`s ${id}`)?.state,
+        journal.destinationSession(`d ${id}`)?.state,
+        journal.destinationSessionByIntent(`i ${id}`)?.state,
+        journal.task(id, 'x')?.generation,
+      ];
+      expect(kept(keyId)).to.deep.equal([undefined, undefined, undefined, undefined, undefined]);
+      expect(kept(other)).to.deep.equal(['SENT', 'SENT', 'OFFERED', 'OFFERED', 4n]);
+      expect(journal.openTasks().map((open) => open.keyId)).to.deep.equal([other]);
+      expect(journal.highWater(keyId, 'us-east-1')).to.equal(9n);
+      expect(journal.primary(keyId)).to.deep.equal(primary);
+      // It lives and ends once more.
+      journal.raiseHighWater(keyId, 'us-east-1', 8n);
+      expect(journal.highWater(keyId, 'us-east-1')).to.equal(9n);
+      journal.raiseHighWater(keyId, 'us-east-1', 12n);
+      journal.putPrimary(keyId, { ...primary, generation: 2n });
+      journal.forgetKey(keyId);
+      expect(journal.highWater(keyId, 'us-east-1')).to.equal(12n);
+      expect(journal.primary(keyId)?.generation).to.equal(2n);
     });
 
     it('forgets finished sessions only, and only old ones', () => {
