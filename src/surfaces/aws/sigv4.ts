@@ -1,17 +1,18 @@
 import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { LIMITS } from '../../limits.js';
+import { canonicalTarget } from './canonical_target.js';
 import { AwsError } from './exceptions.js';
+import { parseRequestTime, requireFresh, type RequestTime } from './request_time.js';
+import {
+  ALGORITHM,
+  invalidSignature,
+  parseClaim,
+  splitAuthorization,
+  TERMINATOR,
+  type SignatureClaim,
+} from './signature_claim.js';
 
-const ALGORITHM = 'AWS4-HMAC-SHA256';
-const SERVICE = 'kms';
-const TERMINATOR = 'aws4_request';
-
-const CLAIM =
-  /^AWS4-HMAC-SHA256 +Credential=([^\s,/]+)\/(\d{8})\/([^\s,/]+)\/([^\s,/]+)\/([^\s,/]+) *, *SignedHeaders=([a-z0-9;-]+) *, *Signature=$/;
-const SIGNATURE_DIGITS = 64;
-const SIGNATURE = /^[0-9a-f]{64}$/;
-const RUN_OF_BLANKS = / {2}|\t/;
-const BASIC_TIME = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
+const UNEVEN_BLANKS = /^ | $|\t| {2}/;
 
 /** A credential that requests can be signed with. */
 export interface Credential {
@@ -28,6 +29,8 @@ export interface Credential {
 /** A request as it came, before anything of it is believed. */
 export interface SignedRequest {
   readonly method: string;
+  /** Path and query, as in the request line. */
+  readonly target: string;
   /** By lower-case name, as Node parses them: of some names that come twice only one value is here. */
   readonly headers: Headers;
   /** Names and values in turns, as they came. */
@@ -37,24 +40,24 @@ export interface SignedRequest {
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What an `Authorization` header says of its signer, checked. */
-interface Signer {
+/** Who signs, checked; remembered from request to request. */
+export interface Signer {
   readonly credential: Credential;
-  /** `YYYYMMDD`. */
-  readonly date: string;
+  /** Of the credential scope, for example `kms`. */
+  readonly service: string;
+  readonly claim: SignatureClaim;
   readonly scope: string;
-  readonly signedHeaders: string;
-  readonly signedNames: readonly string[];
   readonly key: KeyObject;
 }
 
 /**
- * Verifies Signature Version 4 on requests to `/` without a query.
+ * Verifies Signature Version 4 in the `Authorization` header.
  *
  * @source AWS general reference, "Create a signed AWS API request"
  */
 export class SignatureVerifier {
   readonly #region: string;
+  readonly #services: ReadonlySet<string>;
   readonly #credentials: ReadonlyMap<string, Credential>;
   readonly #nowMs: () => number;
   readonly #signers = new Map<string, Signer>();
@@ -62,14 +65,17 @@ export class SignatureVerifier {
 
   /**
    * @param options.region - the region whose endpoint this is
+   * @param options.services - signing names that are answered here; the first one is named to who asks for another
    * @param options.nowMs - the time by which clients sign, milliseconds since the epoch: never a lab's shifted clock
    */
   constructor(options: {
     readonly region: string;
+    readonly services: readonly string[];
     readonly credentials: readonly Credential[];
     readonly nowMs: () => number;
   }) {
     this.#region = options.region;
+    this.#services = new Set(options.services);
     this.#credentials = new Map(options.credentials.map((credential) => [credential.accessKeyId, credential]));
     this.#nowMs = options.nowMs;
   }
@@ -77,21 +83,19 @@ export class SignatureVerifier {
   /**
    * Finds out who signed a request.
    *
-   * @returns the credential
    * @throws {@link AwsError} one of the authentication errors; never says more than which part is wrong
    */
-  verify(request: SignedRequest): Credential {
+  verify(request: SignedRequest): Signer {
     const headers = withoutLoss(request);
-    const { signer, signature } = this.#signerOf(valueOf(headers, 'authorization'));
-    requireSigned(signer.signedNames, headers);
+    const { claim, signature } = splitAuthorization(valueOf(headers, 'authorization'));
+    const signer = this.#signerOf(claim);
+    requireSigned(signer.claim.signedNames, headers);
     const time = this.#timeOf(headers);
-    if (!time.text.startsWith(signer.date)) {
-      throw invalidSignature(
-        'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.',
-      );
-    }
-    this.#requireFresh(time);
-    const canonicalHash = hash('sha256', latin1(canonicalize(request, signer, headers)), 'hex');
+    requireDay(signer.claim.date, time);
+    requireFresh(time, this.#nowMs());
+    const bodyHash = hash('sha256', request.body, 'hex');
+    requireDeclaredHash(valueOf(headers, 'x-amz-content-sha256'), bodyHash);
+    const canonicalHash = hash('sha256', latin1(canonicalize(request, signer.claim, headers, bodyHash)), 'hex');
     const stringToSign = `${ALGORITHM}\n${time.text}\n${signer.scope}\n${canonicalHash}`;
     const expected = createHmac('sha256', signer.key).update(stringToSign, 'latin1').digest('hex');
     if (!timingSafeEqual(latin1(expected), latin1(signature))) {
@@ -100,85 +104,59 @@ export class SignatureVerifier {
       );
     }
     this.#requireSession(signer.credential, valueOf(headers, 'x-amz-security-token'));
-    return signer.credential;
+    return signer;
   }
 
-  /**
-   * Who claims to have signed, and how. All of an `Authorization` header but the signature is the same in every request that a
-   * client makes on one day, so what it says is remembered with the signing key.
-   */
-  #signerOf(authorization: string | undefined): { readonly signer: Signer; readonly signature: string } {
-    if (authorization === undefined || authorization === '') {
-      throw new AwsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
-    }
-    const at = authorization.length - SIGNATURE_DIGITS;
-    const claim = authorization.slice(0, Math.max(at, 0));
-    const signature = authorization.slice(Math.max(at, 0));
-    if (!SIGNATURE.test(signature)) throw incomplete();
-    const remembered = this.#signers.get(claim);
-    if (remembered !== undefined) return { signer: remembered, signature };
-    const signer = this.#checkClaim(claim);
+  /** Who claims to have signed, with the signing key; the same claim comes with every request of a client on one day. */
+  #signerOf(text: string): Signer {
+    const remembered = this.#signers.get(text);
+    if (remembered !== undefined) return remembered;
+    const signer = this.#check(parseClaim(text));
     if (this.#signers.size >= LIMITS.awsSignersMax) this.#signers.clear();
-    this.#signers.set(claim, signer);
-    return { signer, signature };
+    this.#signers.set(text, signer);
+    return signer;
   }
 
-  #checkClaim(claim: string): Signer {
-    const parts = CLAIM.exec(claim);
-    if (parts === null) throw incomplete();
-    const [, accessKeyId = '', date = '', region = '', service = '', terminator = '', signedHeaders = ''] = parts;
+  #check(claim: SignatureClaim): Signer {
+    const { accessKeyId, date, region, service, terminator } = claim;
     const credential = this.#credentials.get(accessKeyId);
     if (credential === undefined) throw unrecognized();
     if (region !== this.#region) {
       throw invalidSignature(`Credential should be scoped to a valid region, not '${region}'.`);
     }
-    if (service !== SERVICE) throw invalidSignature(`Credential should be scoped to correct service: '${SERVICE}'.`);
+    if (!this.#services.has(service)) {
+      const [expected = ''] = this.#services;
+      throw invalidSignature(`Credential should be scoped to correct service: '${expected}'.`);
+    }
     if (terminator !== TERMINATOR) {
       throw invalidSignature(`Credential should be scoped with a valid terminator: '${TERMINATOR}'.`);
     }
     const ofDate = mac(createSecretKey(`AWS4${credential.secretAccessKey}`, 'utf8'), date);
     return {
       credential,
-      date,
+      service,
+      claim,
       scope: `${date}/${region}/${service}/${terminator}`,
-      signedHeaders,
-      signedNames: parseSignedHeaders(signedHeaders),
       key: mac(mac(mac(ofDate, region), service), terminator),
     };
   }
 
   /** The time of the request; that of the last one is remembered, since requests of one second say the same. */
   #timeOf(headers: Headers): RequestTime {
-    const given = valueOf(headers, 'x-amz-date') ?? valueOf(headers, 'date');
-    if (this.#lastTime !== undefined && this.#lastTime.given === given) return this.#lastTime;
-    const time = requireTime(given);
-    this.#lastTime = time;
+    const amzDate = valueOf(headers, 'x-amz-date');
+    if (amzDate !== undefined && this.#lastTime?.given === amzDate) return this.#lastTime;
+    const time = parseRequestTime(amzDate, valueOf(headers, 'date'));
+    if (amzDate !== undefined) this.#lastTime = time;
     return time;
-  }
-
-  #requireFresh(time: RequestTime): void {
-    const nowMs = this.#nowMs();
-    if (time.ms < nowMs - LIMITS.awsSignatureSkewMs) {
-      const limit = basicTime(nowMs - LIMITS.awsSignatureSkewMs);
-      throw invalidSignature(
-        `Signature expired: ${time.text} is now earlier than ${limit} (${basicTime(nowMs)} - 5 min.)`,
-      );
-    }
-    if (time.ms > nowMs + LIMITS.awsSignatureSkewMs) {
-      const limit = basicTime(nowMs + LIMITS.awsSignatureSkewMs);
-      throw invalidSignature(
-        `Signature not yet current: ${time.text} is still later than ${limit} (${basicTime(nowMs)} + 5 min.)`,
-      );
-    }
   }
 
   /** A session token has to be there exactly where the credential has one. */
   #requireSession(credential: Credential, token: string | undefined): void {
     if (credential.sessionToken === undefined) {
       if (token !== undefined) throw unrecognized();
-      return;
+    } else if (token === undefined || !equalTexts(token, credential.sessionToken)) {
+      throw unrecognized();
     }
-    if (token === undefined || !equalTexts(token, credential.sessionToken)) throw unrecognized();
     if (credential.expiresMs !== undefined && this.#nowMs() >= credential.expiresMs) {
       throw new AwsError('ExpiredTokenException', 'The security token included in the request is expired');
     }
@@ -209,20 +187,8 @@ function valueOf(headers: Headers, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.join(',');
 }
 
-function parseSignedHeaders(list: string): readonly string[] {
-  const names = list.split(';');
-  if (names.length > LIMITS.awsSignedHeadersMax) throw invalidSignature('Too many headers are signed.');
-  if (names.some((name, index) => index > 0 && (names[index - 1] ?? '') >= name)) {
-    throw invalidSignature('SignedHeaders are not sorted.');
-  }
-  if (!names.includes('host')) {
-    throw invalidSignature("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
-  }
-  return names;
-}
-
 /** Headers that decide what a request means, and that have to be signed where they are there. */
-const MEANINGFUL = ['x-amz-target', 'x-amz-date', 'x-amz-security-token'] as const;
+const MEANINGFUL = ['x-amz-target', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'] as const;
 
 /** Checks that every signed header is there, and that nothing that decides the request's meaning is left unsigned. */
 function requireSigned(names: readonly string[], headers: Headers): void {
@@ -241,40 +207,28 @@ function unsigned(name: string): AwsError {
   return invalidSignature(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
 }
 
-interface RequestTime {
-  /** The header's value. */
-  readonly given: string;
-  /** The same as the string to sign has it: `YYYYMMDDTHHMMSSZ`. */
-  readonly text: string;
-  readonly ms: number;
+function requireDay(date: string, time: RequestTime): void {
+  if (time.text.startsWith(date)) return;
+  throw invalidSignature(
+    `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${date}' != '${time.text.slice(0, 8)}', from '${time.text}'.`,
+  );
 }
 
-/** The time of a request: the value of `x-amz-date`, else of `date`, in either of their forms. */
-function requireTime(given: string | undefined): RequestTime {
-  if (given === undefined) {
-    throw new AwsError(
-      'IncompleteSignatureException',
-      "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
-    );
-  }
-  const isBasic = BASIC_TIME.test(given);
-  const ms = Date.parse(isBasic ? given.replace(BASIC_TIME, '$1-$2-$3T$4:$5:$6Z') : given);
-  if (!Number.isFinite(ms)) {
-    throw new AwsError('IncompleteSignatureException', 'The time of the request is not a valid date.');
-  }
-  return { given, text: isBasic ? given : basicTime(ms), ms };
+/** Bodies are always signed here: nothing else may stand in the place of their hash. */
+function requireDeclaredHash(declared: string | undefined, bodyHash: string): void {
+  if (declared === undefined || declared === bodyHash) return;
+  throw invalidSignature(
+    /^(?:UNSIGNED-PAYLOAD|STREAMING-)/.test(declared)
+      ? "The value of 'x-amz-content-sha256' must be the SHA-256 of the body: unsigned and streamed bodies are not supported."
+      : "The value of 'x-amz-content-sha256' is not the SHA-256 of the body.",
+  );
 }
 
-/** `YYYYMMDDTHHMMSSZ`. */
-function basicTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, '');
-}
-
-function canonicalize(request: SignedRequest, signer: Signer, headers: Headers): string {
+function canonicalize(request: SignedRequest, claim: SignatureClaim, headers: Headers, bodyHash: string): string {
+  const { path, query } = canonicalTarget(request.target);
   let canonicalHeaders = '';
-  for (const name of signer.signedNames) canonicalHeaders += `${name}:${trimAll(valueOf(headers, name) ?? '')}\n`;
-  const bodyHash = hash('sha256', request.body, 'hex');
-  return `${request.method}\n/\n\n${canonicalHeaders}\n${signer.signedHeaders}\n${bodyHash}`;
+  for (const name of claim.signedNames) canonicalHeaders += `${name}:${trimAll(valueOf(headers, name) ?? '')}\n`;
+  return `${request.method}\n${path}\n${query}\n${canonicalHeaders}\n${claim.signedHeaders}\n${bodyHash}`;
 }
 
 /** The octets that a header had on the wire: Node reads each of them as one character. */
@@ -284,8 +238,7 @@ function latin1(text: string): Buffer {
 
 /** No blanks at the ends, and one space for each run of them: signers take tabs for spaces. */
 function trimAll(value: string): string {
-  const trimmed = value.trim();
-  return RUN_OF_BLANKS.test(trimmed) ? trimmed.replace(/[ \t]+/g, ' ') : trimmed;
+  return UNEVEN_BLANKS.test(value) ? value.replace(/[ \t]+/g, ' ').replace(/^ | $/g, '') : value;
 }
 
 function equalTexts(a: string, b: string): boolean {
@@ -293,17 +246,6 @@ function equalTexts(a: string, b: string): boolean {
   return timingSafeEqual(left, Buffer.from(hash('sha256', b, 'hex')));
 }
 
-function incomplete(): AwsError {
-  return new AwsError(
-    'IncompleteSignatureException',
-    'The Authorization header must be AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature.',
-  );
-}
-
 function unrecognized(): AwsError {
   return new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
-}
-
-function invalidSignature(message: string): AwsError {
-  return new AwsError('InvalidSignatureException', message);
 }

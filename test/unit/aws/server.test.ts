@@ -118,7 +118,7 @@ describe('The AWS endpoint', () => {
     for (const [path, method] of [
       ['/', 'GET'],
       ['/keys', 'POST'],
-      ['/?X-Amz-Signature=0', 'POST'],
+      ['/?Action=ListKeys', 'POST'],
       ['/healthz', 'POST'],
     ] as const) {
       const response = await fetch(server.url + path, { method });

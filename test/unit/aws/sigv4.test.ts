@@ -18,7 +18,12 @@ const CREDENTIALS: readonly Credential[] = [
 ];
 
 function verifierAt(nowMs: number): SignatureVerifier {
-  return new SignatureVerifier({ region: 'us-east-1', credentials: CREDENTIALS, nowMs: () => nowMs });
+  return new SignatureVerifier({
+    region: 'us-east-1',
+    services: ['kms', 'monitoring'],
+    credentials: CREDENTIALS,
+    nowMs: () => nowMs,
+  });
 }
 
 const HEADERS: Readonly<Record<string, string>> = {
@@ -39,10 +44,10 @@ function made(
 }
 
 /** A request as Node would hand it over: of names that come twice, the first value only. */
-function sent(headers: readonly (readonly [string, string])[], body: string): SignedRequest {
+function sent(headers: readonly (readonly [string, string])[], body: string | Uint8Array): SignedRequest {
   const parsed: Record<string, string> = {};
   for (const [name, value] of headers) parsed[name.toLowerCase()] ??= value;
-  return { method: 'POST', headers: parsed, rawHeaders: headers.flat(), body: Buffer.from(body) };
+  return { method: 'POST', target: '/', headers: parsed, rawHeaders: headers.flat(), body: Buffer.from(body) };
 }
 
 function refusal(request: SignedRequest, nowMs = NOW): { readonly code: string; readonly message: string } {
@@ -75,7 +80,7 @@ describe('Signature Version 4', () => {
     );
     await client.send(new EncryptCommand({ KeyId: 'grüße', Plaintext: Buffer.alloc(99) })).catch(() => undefined);
     if (captured === undefined) throw new Error('nothing was captured');
-    expect(verifierAt(Date.now()).verify(captured).principal).to.equal(ROOT);
+    expect(verifierAt(Date.now()).verify(captured).credential.principal).to.equal(ROOT);
     const changed = { ...captured, body: Buffer.concat([captured.body, Buffer.from(' ')]) };
     expect(refusal(changed, Date.now()).code).to.equal('InvalidSignatureException');
     client.destroy();
@@ -83,19 +88,19 @@ describe('Signature Version 4', () => {
 
   it('accepts a request made by hand, and the same again with a remembered signing key', () => {
     const verifier = verifierAt(NOW);
-    expect(verifier.verify(made()).accessKeyId).to.equal('AKID');
-    expect(verifier.verify(made()).accessKeyId).to.equal('AKID');
+    expect(verifier.verify(made()).credential.accessKeyId).to.equal('AKID');
+    expect(verifier.verify(made()).credential.accessKeyId).to.equal('AKID');
   });
 
   it('accepts a Date header where there is no X-Amz-Date', () => {
     const { 'X-Amz-Date': _, ...others } = HEADERS;
     const headers = { ...others, Date: new Date(NOW).toUTCString() };
-    expect(verifierAt(NOW).verify(made({ headers })).accessKeyId).to.equal('AKID');
+    expect(verifierAt(NOW).verify(made({ headers })).credential.accessKeyId).to.equal('AKID');
   });
 
   it('takes runs of blanks in a header for one space, as signers do', () => {
     const headers = { ...HEADERS, 'User-Agent': '  a \t  b  c ' };
-    expect(verifierAt(NOW).verify(made({ headers })).accessKeyId).to.equal('AKID');
+    expect(verifierAt(NOW).verify(made({ headers })).credential.accessKeyId).to.equal('AKID');
   });
 
   it('accepts header values that are not ASCII, as the octets that they were signed as', () => {
@@ -103,12 +108,12 @@ describe('Signature Version 4', () => {
     const authorization = authorizationFor({ time: TIME, headers: { ...HEADERS, 'User-Agent': value }, body: '{}' });
     const asReceived = Buffer.from(value, 'utf8').toString('latin1');
     const headers = { ...HEADERS, 'User-Agent': asReceived, Authorization: authorization };
-    expect(verifierAt(NOW).verify(sent(Object.entries(headers), '{}')).accessKeyId).to.equal('AKID');
+    expect(verifierAt(NOW).verify(sent(Object.entries(headers), '{}')).credential.accessKeyId).to.equal('AKID');
   });
 
   it('accepts clocks that are up to five minutes apart', () => {
     for (const apart of [-300_000, 300_000]) {
-      expect(verifierAt(NOW + apart).verify(made()).accessKeyId).to.equal('AKID');
+      expect(verifierAt(NOW + apart).verify(made()).credential.accessKeyId).to.equal('AKID');
     }
   });
 
@@ -162,7 +167,7 @@ describe('Signature Version 4', () => {
       Authorization: authorizationFor({ time: TIME, headers: HEADERS, body: '{}' }),
     });
     const request = sent([...signed, ['x-forwarded-for', 'a'], ['X-Forwarded-For', 'b']], '{}');
-    expect(verifierAt(NOW).verify(request).accessKeyId).to.equal('AKID');
+    expect(verifierAt(NOW).verify(request).credential.accessKeyId).to.equal('AKID');
   });
 
   const scopes: readonly [string, Partial<RequestToSign>, string][] = [
@@ -172,7 +177,7 @@ describe('Signature Version 4', () => {
     [
       'day',
       { scopeDate: '20260614' },
-      'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.',
+      "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20260614' != '20260615', from '20260615T120000Z'.",
     ],
   ];
   for (const [what, sign, message] of scopes) {
@@ -251,7 +256,7 @@ describe('Signature Version 4', () => {
 
     it('accepts the credential’s own', () => {
       const request = made({ ...temporary, headers: withToken('token==') });
-      expect(verifierAt(NOW).verify(request).accessKeyId).to.equal('ASIA');
+      expect(verifierAt(NOW).verify(request).credential.accessKeyId).to.equal('ASIA');
     });
 
     it('refuses another, none, and one for a credential that has none', () => {

@@ -13,17 +13,25 @@ const body = new Uint8Array(Buffer.from('{"Limit":1}'));
 describe('the signature of the lab’s own KMS client', () => {
   const sign = (region: string, signedBody = body): SignedRequest => {
     const headers = signedHeaders({ host: '127.0.0.1:4599', target: 'TrentService.ListKeys', body, region, key, at });
-    return { method: 'POST', headers, rawHeaders: Object.entries(headers).flat(), body: signedBody };
+    return { method: 'POST', target: '/', headers, rawHeaders: Object.entries(headers).flat(), body: signedBody };
   };
 
+  const makeVerifier = (): SignatureVerifier =>
+    new SignatureVerifier({
+      region: 'eu-west-1',
+      services: ['kms'],
+      credentials: [key],
+      nowMs: () => at.getTime(),
+    });
+
   it('verifies in the region that it is for', () => {
-    const verifier = new SignatureVerifier({ region: 'eu-west-1', credentials: [key], nowMs: () => at.getTime() });
-    const credential = verifier.verify(sign('eu-west-1'));
+    const verifier = makeVerifier();
+    const { credential } = verifier.verify(sign('eu-west-1'));
     expect(credential.principal).to.equal(key.principal);
   });
 
   it('does not verify in another region or for another body', () => {
-    const verifier = new SignatureVerifier({ region: 'eu-west-1', credentials: [key], nowMs: () => at.getTime() });
+    const verifier = makeVerifier();
     expect(() => verifier.verify(sign('us-east-1'))).to.throw(/valid region/u);
     const other = new Uint8Array(Buffer.from('{"Limit":2}'));
     expect(() => verifier.verify(sign('eu-west-1', other))).to.throw(/does not match/u);

@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http';
+import type { RecordedCall } from '../../audit/audit_trail.js';
+import type { CallNote, Caller, KmsRegion } from '../../kms/region.js';
+import { encodeResponse } from './encode.js';
+import { answerException, AwsError, type ExceptionAnswer } from './exceptions.js';
+import { OPERATIONS } from './operations.js';
+
+/** Signing name of AWS KMS. */
+export const KMS = 'kms';
+const TARGET_PREFIX = 'TrentService.';
+
+/** A request of AWS KMS whose signature was verified. */
+export interface KmsCall {
+  readonly requestId: string;
+  readonly request: IncomingMessage;
+  readonly body: Uint8Array;
+  readonly caller: Caller;
+  readonly accessKeyId: string;
+}
+
+/** What AWS KMS answers. */
+export interface KmsAnswer {
+  readonly operation: string;
+  /** JSON document. */
+  readonly body: string;
+  /** Null for success. */
+  readonly failure: ExceptionAnswer | null;
+  /** What the caller is not told. */
+  readonly cause: unknown;
+}
+
+/**
+ * Answers AWS KMS: decodes a request, runs its operation and records it. What could not be recorded is not answered.
+ *
+ * @throws {@link AwsError} `UnknownOperationException`, before anything happens
+ * @source AWS JSON 1.1 protocol: `POST /`, `X-Amz-Target: TrentService.<Operation>`
+ */
+export async function answerKms(
+  region: KmsRegion,
+  trail: { recordCall(call: RecordedCall): Promise<void> },
+  call: KmsCall,
+): Promise<KmsAnswer> {
+  const operation = operationOf(call.request.headers['x-amz-target']);
+  const decode = OPERATIONS.get(operation);
+  if (decode === undefined) throw new AwsError('UnknownOperationException', '');
+  const notes: CallNote[] = [];
+  let decoded: object | null = null;
+  let result: object | null = null;
+  let answer: KmsAnswer;
+  try {
+    const { request, run } = decode(call.body);
+    decoded = request;
+    result = await run({ region, caller: call.caller, note: (note) => notes.push(note) });
+    answer = { operation, body: encodeResponse(result), failure: null, cause: null };
+  } catch (error) {
+    answer = failed(operation, error);
+  }
+  const { failure } = answer;
+  try {
+    await trail.recordCall({
+      requestId: call.requestId,
+      operation,
+      principal: call.caller.principal,
+      accessKeyId: call.accessKeyId,
+      sourceAddress: call.request.socket.remoteAddress ?? '',
+      userAgent: call.request.headers['user-agent'] ?? '',
+      request: decoded,
+      response: failure === null ? result : null,
+      failure,
+      notes,
+    });
+  } catch (error) {
+    return failed(operation, error);
+  }
+  return answer;
+}
+
+function failed(operation: string, error: unknown): KmsAnswer {
+  const failure = answerException(error);
+  return { operation, body: failure.body, failure, cause: failure.withheld ? error : null };
+}
+
+function operationOf(target: string | readonly string[] | undefined): string {
+  return typeof target === 'string' && target.startsWith(TARGET_PREFIX) ? target.slice(TARGET_PREFIX.length) : '';
+}
