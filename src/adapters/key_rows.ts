@@ -1,7 +1,7 @@
 import { KEY_SPECS, type KeyUsage, type MaterialBinding, type StoredMaterial } from '../hsm/material.js';
 import { isKeyId } from '../kms/key_id.js';
 import type { ImportedMaterialFacts, KeyFacts, MaterialRecord, MultiRegionRecord } from '../kms/key_record.js';
-import type { MaterialState, MaterialVersion } from '../kms/material_version.js';
+import type { MaterialState, MaterialVersion, RotationType } from '../kms/material_version.js';
 import type { ReplicaRecord } from '../kms/key_store.js';
 import type { KeyState } from '../kms/key_state.js';
 import type { Tag } from '../kms/tag.js';
@@ -92,6 +92,12 @@ export const KEY_MIGRATIONS: readonly string[] = [
   ALTER TABLE keys ADD COLUMN deletion_window_days INTEGER;
   ALTER TABLE keys ADD COLUMN deletion_date_ms INTEGER;
   CREATE INDEX keys_deletion ON keys (deletion_date_ms) WHERE deletion_date_ms IS NOT NULL;`,
+  `ALTER TABLE key_materials ADD COLUMN rotation_type TEXT CHECK (rotation_type IN ('AUTOMATIC', 'ON_DEMAND'));
+  UPDATE key_materials SET rotation_type = 'ON_DEMAND' WHERE rotated_ms IS NOT NULL;`,
+  // What waits for replicas is asked for again and again: a few keys among many.
+  `CREATE INDEX keys_awaiting_replicas ON keys (key_id) WHERE key_state = 'PendingReplicaDeletion';
+  CREATE INDEX key_materials_awaiting_replicas ON key_materials (key_id)
+    WHERE material_state = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION';`,
 ];
 
 const USAGES: readonly KeyUsage[] = ['ENCRYPT_DECRYPT', 'SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT'];
@@ -102,10 +108,11 @@ const VERSION_STATES = [
   'PENDING_ROTATION',
   'PENDING_MULTI_REGION_IMPORT_AND_ROTATION',
 ] as const satisfies readonly MaterialState[];
+const ROTATION_TYPES: readonly RotationType[] = ['AUTOMATIC', 'ON_DEMAND'];
 const EXPIRATION_MODELS = ['KEY_MATERIAL_EXPIRES', 'KEY_MATERIAL_DOES_NOT_EXPIRE'] as const;
 
 const MATERIAL_COLUMNS = `material_id, key_id, rotation_index, material_state, key_materials.created_ms AS material_created_ms,
-  rotated_ms, key_materials.description AS material_description, expiration_model, valid_to_ms, public_key,
+  rotated_ms, rotation_type, key_materials.description AS material_description, expiration_model, valid_to_ms, public_key,
   exported_key_token, domain_key_id, record_mac, key_spec, key_usage, data_suite, multi_region_type`;
 
 /** Every version that keys know; for {@link versionFromRow}. */
@@ -261,6 +268,7 @@ export function versionFromRow(row: SqlRow): MaterialVersion {
     state: oneOf(row, 'material_state', VERSION_STATES),
     createdMs: integer(row, 'material_created_ms'),
     rotatedMs: integerOrNull(row, 'rotated_ms'),
+    rotationType: row['rotation_type'] === null ? null : oneOf(row, 'rotation_type', ROTATION_TYPES),
     description: textOrNull(row, 'material_description'),
     expirationModel: row['expiration_model'] === null ? null : oneOf(row, 'expiration_model', EXPIRATION_MODELS),
     validToMs: integerOrNull(row, 'valid_to_ms'),

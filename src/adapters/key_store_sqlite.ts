@@ -4,7 +4,6 @@ import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord } from '../kms/ke
 import type { KeyState } from '../kms/key_state.js';
 import type { InstalledKey, KeyStore, NewKey, ReplicaRecord } from '../kms/key_store.js';
 import type { Tag } from '../kms/tag.js';
-import { LIMITS } from '../limits.js';
 import type { Database, SqlStatement } from './database.js';
 import {
   importedFacts,
@@ -18,6 +17,7 @@ import {
   VERSION_ROWS,
   versionFromRow,
 } from './key_rows.js';
+import { RememberedKeys } from './remembered_keys.js';
 
 /**
  * The keys of a region in its SQLite database.
@@ -28,8 +28,7 @@ import {
 export class SqliteKeyStore implements KeyStore {
   readonly #database: Database;
   readonly #home: KeyHome;
-  readonly #records = new Map<string, KeyRecord>();
-  readonly #materials = new Map<string, { readonly keyId: KeyId; readonly material: StoredMaterial | null }>();
+  readonly #remembered = new RememberedKeys();
   readonly #sql: ReturnType<typeof prepareAll>;
 
   constructor(database: Database, home: KeyHome) {
@@ -37,7 +36,7 @@ export class SqliteKeyStore implements KeyStore {
     this.#database = database;
     this.#home = home;
     this.#sql = prepareAll(database);
-    database.onRollback(() => this.#forgetAll());
+    database.onRollback(() => this.#remembered.forgetAll());
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -65,11 +64,11 @@ export class SqliteKeyStore implements KeyStore {
       this.#putMaterials(record.keyId, materials);
       this.#replaceKnownReplicas(record);
     });
-    this.#forget(record.keyId);
+    this.#remembered.forgetRecord(record.keyId);
   }
 
   key(keyId: KeyId): KeyRecord | undefined {
-    const remembered = this.#records.get(keyId);
+    const remembered = this.#remembered.record(keyId);
     if (remembered !== undefined) return remembered;
     const row = this.#sql.key.get(keyId);
     if (row === undefined) return undefined;
@@ -81,19 +80,19 @@ export class SqliteKeyStore implements KeyStore {
       imported: facts.origin === 'EXTERNAL' ? importedFacts(this.#sql.versions.all(keyId).map(versionFromRow)) : null,
       currentMaterial: current === undefined ? null : materialFromRow(current).material,
     });
-    remember(this.#records, keyId, record);
+    this.#remembered.putRecord(record);
     return record;
   }
 
   keyOfMaterial(
     materialId: string,
   ): { readonly record: KeyRecord; readonly material: StoredMaterial | null } | undefined {
-    let found = this.#materials.get(materialId);
+    let found = this.#remembered.material(materialId);
     if (found === undefined) {
       const row = this.#sql.material.get(materialId);
       if (row === undefined) return undefined;
       found = { keyId: requireKeyId(text(row, 'key_id')), material: versionFromRow(row).material };
-      remember(this.#materials, materialId, found);
+      this.#remembered.putMaterial(materialId, found);
     }
     const record = this.key(found.keyId);
     return record === undefined ? undefined : { record, material: found.material };
@@ -131,7 +130,7 @@ export class SqliteKeyStore implements KeyStore {
       replica.policy,
       JSON.stringify(replica.tags),
     );
-    this.#forget(keyId);
+    this.#remembered.forgetRecord(keyId);
   }
 
   installKey({ record, materials, own }: InstalledKey): void {
@@ -152,17 +151,17 @@ export class SqliteKeyStore implements KeyStore {
       this.#putMaterials(record.keyId, materials);
       this.#replaceKnownReplicas(record);
     });
-    this.#forget(record.keyId);
+    this.#remembered.forgetRecord(record.keyId);
   }
 
   removeReplica(keyId: KeyId, region: string): void {
     this.#sql.deleteReplica.run(keyId, region);
-    this.#forget(keyId);
+    this.#remembered.forgetRecord(keyId);
   }
 
   setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void {
     this.#sql.setState.run(state, deletion?.windowDays ?? null, deletion?.dateMs ?? null, keyId);
-    this.#forget(keyId);
+    this.#remembered.forgetRecord(keyId);
   }
 
   deleteKey(keyId: KeyId): void {
@@ -172,8 +171,7 @@ export class SqliteKeyStore implements KeyStore {
 
   /** Drops what is remembered of a key and of its materials: something else has changed its rows. */
   forget(keyId: KeyId): void {
-    this.#forget(keyId);
-    for (const [materialId, known] of this.#materials) if (known.keyId === keyId) this.#materials.delete(materialId);
+    this.#remembered.forget(keyId);
   }
 
   #putMaterials(keyId: KeyId, materials: readonly MaterialRecord[]): void {
@@ -205,15 +203,6 @@ export class SqliteKeyStore implements KeyStore {
     for (const region of record.multiRegion.replicaRegions) {
       this.#sql.putReplica.run(record.keyId, region, 'ACTIVE', null, '', '', '[]');
     }
-  }
-
-  #forget(keyId: KeyId): void {
-    this.#records.delete(keyId);
-  }
-
-  #forgetAll(): void {
-    this.#records.clear();
-    this.#materials.clear();
   }
 }
 
@@ -262,13 +251,4 @@ function nonCurrentFirst(a: MaterialRecord, b: MaterialRecord): number {
 function requireKeyId(id: string): KeyId {
   if (!isKeyId(id)) throw new Error(`the database holds the malformed key id ${id}`);
   return id;
-}
-
-/** Remembers a value; the oldest one is forgotten where there is no room. */
-function remember<Value>(cache: Map<string, Value>, key: string, value: Value): void {
-  if (cache.size >= LIMITS.kmsCachedKeysMax) {
-    const oldest = cache.keys().next();
-    if (oldest.done !== true) cache.delete(oldest.value);
-  }
-  cache.set(key, value);
 }

@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { Database, type SqlStatement } from '../../../src/adapters/database.js';
+import { SqliteKeyStore } from '../../../src/adapters/key_store_sqlite.js';
+import { SqliteMaterialStore } from '../../../src/adapters/material_store_sqlite.js';
+import { SqliteJournal } from '../../../src/adapters/replication_store_sqlite.js';
+
+const HOME = { partition: 'aws', region: 'us-east-1', account: '111122223333' };
+
+/** Tables that have a row, or more, for each key: nobody may read one of them whole while a caller waits. */
+const TABLES_OF_KEYS = ['keys', 'key_materials', 'key_tags', 'key_replicas'];
+
+/** Reads of a whole table that are meant, by the start of the statement, with the reason. */
+const WHOLE_TABLE_READS: readonly (readonly [string, string])[] = [];
+
+/** Every statement that a region's stores prepare. */
+function preparedStatements(): { readonly database: Database; readonly statements: readonly string[] } {
+  const database = Database.open(':memory:');
+  const statements: string[] = [];
+  const recording = new Proxy(database, {
+    get(target, name) {
+      if (name === 'prepare') {
+        return (sql: string): SqlStatement => {
+          statements.push(sql);
+          return target.prepare(sql);
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const keys = new SqliteKeyStore(recording, HOME);
+  const stores = [keys, new SqliteMaterialStore(recording, keys), new SqliteJournal(recording)];
+  expect(stores).to.have.length(3);
+  return { database, statements };
+}
+
+/** Tables that a statement reads from the first row to the last, by SQLite's own plan. */
+function scannedTables(database: Database, sql: string): readonly string[] {
+  const parameters = Array.from({ length: sql.split('?').length - 1 }, () => null);
+  const steps = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters);
+  return steps.flatMap((step) => {
+    const found = /^SCAN (\w+)(?<index> USING (?:COVERING )?INDEX \w+)?/u.exec(String(step['detail']));
+    // A partial index holds only the rows that wait for something; a page is read along the primary key.
+    return found?.[1] !== undefined && found.groups?.['index'] === undefined ? [found[1]] : [];
+  });
+}
+
+describe('SQL of a region', () => {
+  it('reads no table of keys from its first row to its last', () => {
+    const { database, statements } = preparedStatements();
+    expect(statements.length).to.be.greaterThan(40);
+    const whole = statements.filter(
+      (sql) =>
+        !WHOLE_TABLE_READS.some(([start]) => sql.startsWith(start)) &&
+        scannedTables(database, sql).some((table) => TABLES_OF_KEYS.includes(table)),
+    );
+    database.close();
+    expect(whole).to.deep.equal([]);
+  });
+
+  it('would notice a read of a whole table', () => {
+    const { database } = preparedStatements();
+    expect(scannedTables(database, 'SELECT key_id FROM keys WHERE description = ?')).to.deep.equal(['keys']);
+    database.close();
+  });
+});
