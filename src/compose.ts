@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SqliteAliasStore } from './adapters/alias_store_sqlite.js';
 import { AuditFile } from './adapters/audit_file.js';
 import { LabClock } from './adapters/clock_lab.js';
 import { Database } from './adapters/database.js';
 import { SqliteKeyStore } from './adapters/key_store_sqlite.js';
+import { SqliteLastUsageStore } from './adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from './adapters/material_store_sqlite.js';
 import { SqliteJournal } from './adapters/replication_store_sqlite.js';
 import { TrailFile } from './adapters/trail_file.js';
@@ -16,6 +18,7 @@ import { importCapabilitiesOf } from './hsm/import_strategy.js';
 import { RegionImportTokens } from './import/import_token.js';
 import { EXPIRATION_METRIC, secondsUntilExpiration } from './kms/expiration_metric.js';
 import { Deadlines } from './kms/deadlines.js';
+import { LastUsages } from './kms/last_usage.js';
 import type { KmsRegion } from './kms/region.js';
 import { ReplicaImportWatch } from './kms/multi_region_sync.js';
 import { explainStep } from './hsm/step_explanation.js';
@@ -146,6 +149,12 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const roster = openRosterBook({ journal, partition, authorityKid: config.authorityKid });
   const time = new LabClock(join(config.directory, 'clock.json'), { isLab: config.lab });
   const { clock } = time;
+  const lastUsages = new LastUsages(
+    { store: new SqliteLastUsageStore(database), keys: store, clock },
+    { report: logDeadline },
+  );
+  lastUsages.start();
+  closers.add(() => lastUsages.stop());
 
   const events = new EventBuffer(Date.now() * EVENTS_PER_MS);
   const audit = new AuditFile(join(config.directory, 'audit.jsonl'));
@@ -197,6 +206,8 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     home,
     store,
     materials,
+    aliases: new SqliteAliasStore(database, store),
+    lastUsages,
     hsm,
     importHsm: imports,
     importTokens: new RegionImportTokens(imports, { partition, region }),

@@ -22,6 +22,14 @@ export const LIMITS = {
   kmsPolicyBytesMax: 32_768,
   /** Tags of one key. @source AWS general reference, tagging */
   kmsTagsMax: 50,
+  /** Aliases of one key. @source AWS KMS Developer Guide, resource quotas */
+  kmsAliasesPerKeyMax: 50,
+  /** How often it is written what keys were last used for, milliseconds: so much may be missing after a process was killed. */
+  kmsLastUsageWriteMs: 5_000,
+  /** Keys whose last usage is not written yet before it is written at once: 300 octets each. */
+  kmsLastUsagePendingMax: 10_000,
+  /** Last usages written in one transaction: a few milliseconds. */
+  kmsLastUsageBatchMax: 500,
   /** Octets of the names and values of one encryption context together; the service's own bound is not published. */
   kmsEncryptionContextBytesMax: 8192,
   /** How long import parameters are valid, milliseconds. @source AWS KMS API Reference, GetParametersForImport */

@@ -29,6 +29,7 @@ export class SqliteKeyStore implements KeyStore {
   readonly #database: Database;
   readonly #home: KeyHome;
   readonly #remembered = new RememberedKeys();
+  readonly #deleteListeners: ((keyId: KeyId) => void)[] = [];
   readonly #sql: ReturnType<typeof prepareAll>;
 
   constructor(database: Database, home: KeyHome) {
@@ -115,6 +116,23 @@ export class SqliteKeyStore implements KeyStore {
     return this.#sql.tags.all(keyId).map(tagFromRow);
   }
 
+  putTags(keyId: KeyId, tags: readonly Tag[]): void {
+    this.transaction(() => {
+      for (const tag of tags) this.#sql.putTag.run(keyId, tag.TagKey, tag.TagValue);
+    });
+  }
+
+  removeTags(keyId: KeyId, tagKeys: readonly string[]): void {
+    this.transaction(() => {
+      for (const tagKey of tagKeys) this.#sql.deleteTag.run(keyId, tagKey);
+    });
+  }
+
+  setDescription(keyId: KeyId, description: string): void {
+    this.transaction(() => this.#sql.setDescription.run(description, keyId));
+    this.forget(keyId);
+  }
+
   replica(keyId: KeyId, region: string): ReplicaRecord | undefined {
     const row = this.#sql.replica.get(keyId, region);
     return row === undefined ? undefined : replicaFromRow(row);
@@ -167,6 +185,11 @@ export class SqliteKeyStore implements KeyStore {
   deleteKey(keyId: KeyId): void {
     this.#sql.deleteKey.run(keyId);
     this.forget(keyId);
+    for (const listener of this.#deleteListeners) listener(keyId);
+  }
+
+  onDelete(listener: (keyId: KeyId) => void): void {
+    this.#deleteListeners.push(listener);
   }
 
   /** Drops what is remembered of a key and of its materials: something else has changed its rows. */
@@ -233,7 +256,11 @@ const STATEMENTS = {
     ON CONFLICT (key_id, material_id) DO UPDATE SET material_state = excluded.material_state`,
   tags: 'SELECT tag_key, tag_value FROM key_tags WHERE key_id = ? ORDER BY rowid',
   insertTag: 'INSERT INTO key_tags (key_id, tag_key, tag_value) VALUES (?, ?, ?)',
+  putTag: `INSERT INTO key_tags (key_id, tag_key, tag_value) VALUES (?, ?, ?)
+    ON CONFLICT (key_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value`,
+  deleteTag: 'DELETE FROM key_tags WHERE key_id = ? AND tag_key = ?',
   deleteTags: 'DELETE FROM key_tags WHERE key_id = ?',
+  setDescription: 'UPDATE keys SET description = ? WHERE key_id = ?',
   replica: 'SELECT * FROM key_replicas WHERE key_id = ? AND region = ?',
   replicaRegions: "SELECT region FROM key_replicas WHERE key_id = ? AND standing <> 'FAILED' ORDER BY rowid",
   putReplica: `INSERT INTO key_replicas (key_id, region, standing, failure, description, policy, tags)

@@ -59,6 +59,12 @@ export interface KeyStore {
   keyIds(page: { readonly after: string; readonly limit: number }): readonly KeyId[];
   policy(keyId: KeyId): string | undefined;
   tags(keyId: KeyId): readonly Tag[];
+  /** Adds tags to a key, or changes the values of those that it has; durable when it returns. */
+  putTags(keyId: KeyId, tags: readonly Tag[]): void;
+  /** Takes tags from a key; durable when it returns. */
+  removeTags(keyId: KeyId, tagKeys: readonly string[]): void;
+  /** Durable when it returns. */
+  setDescription(keyId: KeyId, description: string): void;
   replica(keyId: KeyId, region: string): ReplicaRecord | undefined;
   /** Records a replica, or replaces what was recorded of it. */
   putReplica(keyId: KeyId, replica: ReplicaRecord): void;
@@ -70,4 +76,6 @@ export interface KeyStore {
   installKey(key: InstalledKey): void;
   /** Removes a key with everything that belongs to it. */
   deleteKey(keyId: KeyId): void;
+  /** Calls `listener` with every key that is removed, inside the transaction: what is remembered of it is dropped there. */
+  onDelete(listener: (keyId: KeyId) => void): void;
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.js';
+import type { AliasStore } from './alias_store.js';
 import type { KeyHome } from './key_id.js';
 import type { KeyStore } from './key_store.js';
+import type { LastUsages } from './last_usage.js';
 import type { MaterialStore } from './material_store.js';
 import type { ImportHsm, ImportTokens, KeyHsm, Replicator, ServiceEvents } from './ports.js';
 
@@ -9,6 +11,8 @@ export interface KmsRegion {
   readonly home: KeyHome;
   readonly store: KeyStore;
   readonly materials: MaterialStore;
+  readonly aliases: AliasStore;
+  readonly lastUsages: LastUsages;
   readonly hsm: KeyHsm;
   readonly importHsm: ImportHsm;
   readonly importTokens: ImportTokens;

@@ -1,6 +1,9 @@
+import { SqliteAliasStore } from '../../src/adapters/alias_store_sqlite.js';
 import type { Database } from '../../src/adapters/database.js';
 import type { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { LastUsages } from '../../src/kms/last_usage.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import { makeMemoryTrail } from './memory_trail.js';
 import { NO_IMPORT } from './no_import.js';
@@ -16,6 +19,11 @@ export function makeKmsRegion(
   return {
     ...region,
     materials: new SqliteMaterialStore(database, parts.store),
+    aliases: new SqliteAliasStore(database, parts.store),
+    lastUsages: new LastUsages(
+      { store: new SqliteLastUsageStore(database), keys: parts.store, clock: parts.clock },
+      { report: () => undefined },
+    ),
     ...NO_IMPORT,
     events: makeMemoryTrail(parts.home, parts.clock).trail,
     deadlines: { changed: () => undefined },

@@ -2,9 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KMSClient } from '@aws-sdk/client-kms';
+import { SqliteAliasStore } from '../../src/adapters/alias_store_sqlite.js';
 import { SystemClock } from '../../src/adapters/clock_system.js';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
 import { TrailFile } from '../../src/adapters/trail_file.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
@@ -14,6 +16,7 @@ import { RegionImportTokens } from '../../src/import/import_token.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
 import type { KeyHsm, Replicator } from '../../src/kms/ports.js';
+import { LastUsages } from '../../src/kms/last_usage.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import { serveAws, type AwsServer, type RequestOutcome } from '../../src/surfaces/aws/server.js';
 import { NO_IMPORT } from './no_import.js';
@@ -104,10 +107,16 @@ export async function makeRegionFixture(options: {
   const replicator = options.replicator?.({ home, database, store, clock }) ?? recordingReplicator(options.hsm);
   const trailFile = await TrailFile.open(join(directory, 'trail.jsonl'));
   const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
+  const failures: unknown[] = [];
   const region: KmsRegion = {
     home,
     store,
     materials: new SqliteMaterialStore(database, store),
+    aliases: new SqliteAliasStore(database, store),
+    lastUsages: new LastUsages(
+      { store: new SqliteLastUsageStore(database), keys: store, clock },
+      { report: (failure) => failures.push(failure) },
+    ),
     hsm: options.hsm,
     ...(options.imports?.(home) ?? NO_IMPORT),
     replicator,
@@ -115,7 +124,6 @@ export async function makeRegionFixture(options: {
     events: trail,
     deadlines: { changed: () => deadlines.changed() },
   };
-  const failures: unknown[] = [];
   const deadlines = new Deadlines(region, { report: (failure) => failures.push(failure) });
   await deadlines.start();
   const outcomes: RequestOutcome[] = [];
@@ -164,6 +172,7 @@ export async function makeRegionFixture(options: {
       await deadlines.stop();
       for (const client of clients) client.destroy();
       await server.close();
+      await region.lastUsages.stop();
       await trailFile.close();
       database.close();
       await rm(directory, { recursive: true });

@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { SqliteAliasStore } from '../../src/adapters/alias_store_sqlite.js';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
+import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
+import { LastUsages } from '../../src/kms/last_usage.js';
 import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import type { Replicator } from '../../src/kms/ports.js';
 import type { Call, KmsRegion } from '../../src/kms/region.js';
@@ -111,6 +114,11 @@ export function makeSoftwareRegion(
     home,
     store,
     materials: new SqliteMaterialStore(database, store),
+    aliases: new SqliteAliasStore(database, store),
+    lastUsages: new LastUsages(
+      { store: new SqliteLastUsageStore(database), keys: store, clock },
+      { report: (failure) => failures.push(failure) },
+    ),
     hsm,
     importHsm,
     importTokens: new SoftwareImportTokens(),
