@@ -127,6 +127,15 @@ describe('The AWS endpoint', () => {
     }
   });
 
+  it('does not take signatures in a query', async () => {
+    const query = 'X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20260615%2Fus-east-1%2Fkms%2Faws4_request';
+    for (const method of ['GET', 'POST']) {
+      const response = await fetch(`${server.url}/?Action=ListKeys&${query}&X-Amz-Signature=0`, { method });
+      expect(response.status).to.equal(400);
+      expect(await response.json()).to.include({ __type: 'MissingAuthenticationTokenException' });
+    }
+  });
+
   it('stops reading a body that is too long', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { SignatureVerifier, type Credential, type SignedRequest } from '../../../src/surfaces/aws/sigv4.js';
@@ -61,6 +62,11 @@ function refusal(request: SignedRequest, nowMs = NOW): { readonly code: string; 
 }
 
 describe('Signature Version 4', () => {
+  const bare = (authorization: string | undefined): SignedRequest => {
+    const headers = { ...HEADERS, ...(authorization !== undefined && { Authorization: authorization }) };
+    return sent(Object.entries(headers), '{}');
+  };
+
   it('accepts what the SDK signs, whatever its header values and body', async () => {
     const client = new KMSClient({
       region: 'us-east-1',
@@ -186,6 +192,88 @@ describe('Signature Version 4', () => {
     });
   }
 
+  it('remembers nothing of a claim that it refused, and takes each claim for itself', () => {
+    const verifier = verifierAt(NOW);
+    expect(() => verifier.verify(made({ region: 'eu-west-1' }))).to.throw('valid region');
+    expect(verifier.verify(made()).service).to.equal('kms');
+    expect(verifier.verify(made({ service: 'monitoring' })).service).to.equal('monitoring');
+    expect(() => verifier.verify(made({ secretAccessKey: 'guess' }))).to.throw('does not match');
+  });
+
+  describe('and the hash of the body', () => {
+    const declared = (value: string) => ({ ...HEADERS, 'X-Amz-Content-Sha256': value });
+    const ofBody = createHash('sha256').update('{}').digest('hex');
+
+    it('may be declared as what it is', () => {
+      expect(verifierAt(NOW).verify(made({ headers: declared(ofBody) })).credential.accessKeyId).to.equal('AKID');
+    });
+
+    for (const value of [
+      'UNSIGNED-PAYLOAD',
+      'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+      'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+      'STREAMING-AWS4-HMAC-SHA256-EVENTS',
+    ]) {
+      it(`may not be replaced by ${value}, however it is signed`, () => {
+        for (const payloadHash of [value, ofBody]) {
+          const { code, message } = refusal(made({ headers: declared(value), payloadHash }));
+          expect(code).to.equal('InvalidSignatureException');
+          expect(message).to.contain('unsigned and streamed bodies are not supported');
+        }
+      });
+    }
+
+    it('may not be that of another body, nor empty, nor unsigned', () => {
+      for (const value of ['0'.repeat(64), ofBody.toUpperCase(), '']) {
+        const { code, message } = refusal(made({ headers: declared(value), payloadHash: value }));
+        expect(code).to.equal('InvalidSignatureException');
+        expect(message).to.contain('is not the SHA-256 of the body');
+      }
+      const headers = declared(ofBody);
+      expect(refusal(made({ headers, signed: Object.keys(HEADERS) })).message).to.contain(
+        "'x-amz-content-sha256' must be",
+      );
+    });
+  });
+
+  it('says which algorithm it does not know, and which parameters it misses', () => {
+    for (const algorithm of ['AWS4-ECDSA-P256-SHA256', 'AWS4-HMAC-SHA1', 'AWS4-HMAC-SHA256-PAYLOAD']) {
+      expect(refusal(made({ algorithm }))).to.deep.equal({
+        code: 'IncompleteSignatureException',
+        message: `Unsupported AWS 'algorithm': '${algorithm}'.`,
+      });
+    }
+    const scope = 'Credential=AKID/20260615/us-east-1/kms';
+    const signature = `Signature=${'0'.repeat(64)}`;
+    const said: readonly (readonly [string, string])[] = [
+      [`${scope}/aws4_request, SignedHeaders=host`, "Authorization header requires 'Signature' parameter."],
+      [
+        signature,
+        "Authorization header requires 'Credential' parameter. Authorization header requires 'SignedHeaders' parameter.",
+      ],
+      [
+        `${scope}, SignedHeaders=host, ${signature}`,
+        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'AKID/20260615/us-east-1/kms'",
+      ],
+    ];
+    for (const [parameters, message] of said) {
+      expect(refusal(bare(`AWS4-HMAC-SHA256 ${parameters}`)).message).to.equal(message);
+    }
+  });
+
+  it('takes the last one of two Authorization headers for nothing, and the first one neither', () => {
+    const good = authorizationFor({ time: TIME, headers: HEADERS, body: '{}' });
+    const bad = good.replace(/[0-9a-f]{64}$/, '0'.repeat(64));
+    for (const pair of [
+      [good, bad],
+      [bad, good],
+      [good, good],
+    ]) {
+      const headers = [...Object.entries(HEADERS), ...pair.map((value) => ['Authorization', value] as const)];
+      expect(refusal(sent(headers, '{}')).code).to.equal('IncompleteSignatureException');
+    }
+  });
+
   for (const name of ['host', 'x-amz-date', 'x-amz-target']) {
     it(`refuses requests that do not sign ${name}`, () => {
       const signed = Object.keys(HEADERS).filter((header) => header.toLowerCase() !== name);
@@ -219,11 +307,6 @@ describe('Signature Version 4', () => {
     });
   });
 
-  const bare = (authorization: string | undefined): SignedRequest => {
-    const headers = { ...HEADERS, ...(authorization !== undefined && { Authorization: authorization }) };
-    return sent(Object.entries(headers), '{}');
-  };
-
   it('misses a signature', () => {
     for (const authorization of [undefined, '']) {
       expect(refusal(bare(authorization)).code).to.equal('MissingAuthenticationTokenException');
@@ -246,8 +329,11 @@ describe('Signature Version 4', () => {
   it('misses the time, and does not take other words for one', () => {
     const { 'X-Amz-Date': _, ...headers } = HEADERS;
     expect(refusal(made({ headers })).code).to.equal('IncompleteSignatureException');
-    const word = { ...HEADERS, 'X-Amz-Date': 'now' };
-    expect(refusal(made({ headers: word })).code).to.equal('IncompleteSignatureException');
+    for (const word of ['now', new Date(NOW).toUTCString(), '2026-06-15T12:00:00Z', '20261315T120000Z', '']) {
+      const { code, message } = refusal(made({ headers: { ...HEADERS, 'X-Amz-Date': word } }));
+      expect(code).to.equal('IncompleteSignatureException');
+      expect(message).to.contain("Date must be in ISO-8601 'basic format'.");
+    }
   });
 
   describe('with a session token', () => {
