@@ -7,6 +7,7 @@ import { Database } from './adapters/database.js';
 import { SqliteKeyStore } from './adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from './adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from './adapters/material_store_sqlite.js';
+import { SqliteRotationStore } from './adapters/rotation_store_sqlite.js';
 import { SqliteJournal } from './adapters/replication_store_sqlite.js';
 import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
@@ -145,6 +146,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const home = { partition, region, account };
   const store = new SqliteKeyStore(database, home);
   const materials = new SqliteMaterialStore(database, store);
+  const rotations = new SqliteRotationStore(database);
   const journal = new SqliteJournal(database);
   const roster = openRosterBook({ journal, partition, authorityKid: config.authorityKid });
   const time = new LabClock(join(config.directory, 'clock.json'), { isLab: config.lab });
@@ -206,6 +208,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     home,
     store,
     materials,
+    rotations,
     aliases: new SqliteAliasStore(database, store),
     lastUsages,
     hsm,

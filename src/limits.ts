@@ -20,6 +20,12 @@ export const LIMITS = {
   kmsCachedKeysMax: 20_000,
   /** Octets of a key policy. @source AWS KMS Developer Guide, resource quotas */
   kmsPolicyBytesMax: 32_768,
+  /** Policies, by their text, that are remembered ready for evaluation: about 1 kB each, most keys share a few. */
+  kmsCompiledPoliciesMax: 2000,
+  /** Grants of one key. @source AWS KMS Developer Guide, resource quotas */
+  kmsGrantsPerKeyMax: 50_000,
+  /** What grants permit, of all keys and grantees together, that is remembered: about 300 octets each. */
+  kmsCachedPermissionsMax: 100_000,
   /** Tags of one key. @source AWS general reference, tagging */
   kmsTagsMax: 50,
   /** Aliases of one key. @source AWS KMS Developer Guide, resource quotas */
@@ -40,6 +46,12 @@ export const LIMITS = {
   kmsImportValidityMsMax: 365 * 24 * 60 * 60 * 1000,
   /** On-demand rotations of one key. @source AWS KMS Developer Guide, resource quotas */
   kmsOnDemandRotationsMax: 25,
+  /** Shortest, longest and usual period of automatic rotation, days. @source AWS KMS API Reference, EnableKeyRotation */
+  kmsRotationPeriodDaysMin: 90,
+  kmsRotationPeriodDaysMax: 2560,
+  kmsRotationPeriodDays: 365,
+  /** How long before an automatic rotation nobody may rotate by hand, milliseconds. @source AWS KMS API Reference, RotateKeyOnDemand */
+  kmsRotationImminentMs: 20 * 60 * 1000,
   /** How often the region's clock is looked at for what is due, milliseconds: everything happens within a second. */
   kmsDeadlineTickMs: 250,
   /** Longest pause before work that was due and failed is tried again, milliseconds. */

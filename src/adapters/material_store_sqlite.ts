@@ -92,6 +92,7 @@ export class SqliteMaterialStore implements MaterialStore {
       version.state,
       version.createdMs,
       version.rotatedMs,
+      version.rotationType,
       version.description,
       version.expirationModel,
       version.validToMs,
@@ -215,10 +216,11 @@ export class SqliteMaterialStore implements MaterialStore {
 const STATEMENTS = {
   versions: `${VERSION_ROWS} WHERE key_id = ? ORDER BY rotation_index`,
   putVersion: `INSERT INTO key_materials (key_id, material_id, rotation_index, material_state, created_ms, rotated_ms,
-    description, expiration_model, valid_to_ms, public_key, exported_key_token, domain_key_id, record_mac)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    rotation_type, description, expiration_model, valid_to_ms, public_key, exported_key_token, domain_key_id, record_mac)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key_id, material_id) DO UPDATE SET rotation_index = excluded.rotation_index,
-    material_state = excluded.material_state, rotated_ms = excluded.rotated_ms, description = excluded.description,
+    material_state = excluded.material_state, rotated_ms = excluded.rotated_ms,
+    rotation_type = excluded.rotation_type, description = excluded.description,
     expiration_model = excluded.expiration_model, valid_to_ms = excluded.valid_to_ms, public_key = excluded.public_key,
     exported_key_token = excluded.exported_key_token, domain_key_id = excluded.domain_key_id,
     record_mac = excluded.record_mac`,

@@ -9,13 +9,17 @@ import type { DueMaterial } from './material_store.js';
 import { isPermanent } from './material_version.js';
 import { synchronizeReplicas } from './multi_region_sync.js';
 import type { KmsRegion } from './region.js';
+import { rotateDueKeys } from './rotation_schedule.js';
 
 /** What deadlines work on. */
-export type DeadlineRegion = Pick<KmsRegion, 'store' | 'materials' | 'hsm' | 'clock' | 'events' | 'replicator'>;
+export type DeadlineRegion = Pick<
+  KmsRegion,
+  'store' | 'materials' | 'rotations' | 'hsm' | 'clock' | 'events' | 'replicator'
+>;
 
 /**
- * Everything of a region that waits for time: the expiry of imported material, the end of deletion windows, the end of import
- * parameters, and the service events that tell of them.
+ * Everything of a region that waits for time: the expiry of imported material, automatic rotation, the end of deletion windows,
+ * the end of import parameters, and the service events that tell of them.
  *
  * What is due is done at the start, within a second of the region's clock, and at once when {@link Deadlines.runDue} is called
  * because the clock was moved. Each piece is one transaction that looks again at what it does: a crash leaves it done or not begun,
@@ -60,7 +64,7 @@ export class Deadlines {
 
   /** What waits has changed: it is read again. Called after the transaction that changed it. */
   changed(): void {
-    this.#nextDueMs = this.#region.materials.nextDueMs();
+    this.#nextDueMs = this.#readNextDueMs();
     this.#isUnfinished ||= this.#region.materials.events(1).length > 0;
     if (this.#timer !== undefined) this.#look();
   }
@@ -85,9 +89,17 @@ export class Deadlines {
 
   #look(): void {
     if (this.#region.clock.monotonicMs() < this.#notBeforeMs) return;
-    this.#nextDueMs = this.#region.materials.nextDueMs();
+    this.#nextDueMs = this.#readNextDueMs();
+    // Replication keeps events too.
+    this.#isUnfinished ||= this.#region.materials.events(1).length > 0;
     const isDue = this.#nextDueMs !== null && this.#nextDueMs <= this.#region.clock.nowMs();
     if (isDue || this.#isUnfinished) void this.runDue();
+  }
+
+  #readNextDueMs(): number | null {
+    const { materials, rotations } = this.#region;
+    const dueMs = [materials.nextDueMs(), rotations.nextDueMs()].filter((ms) => ms !== null);
+    return dueMs.length === 0 ? null : Math.min(...dueMs);
   }
 
   async #run(): Promise<void> {
@@ -103,9 +115,10 @@ export class Deadlines {
         (nowMs) => materials.deletableKeys(nowMs, max),
         (keyId, nowMs) => this.#deleteKey(keyId, nowMs),
       );
+      await rotateDueKeys(this.#region, (failure) => this.#fail(failure));
       if (materials.removeParametersUntil(this.#region.clock.nowMs()) > 0) materials.scrub();
       await this.#deliver();
-      this.#nextDueMs = materials.nextDueMs();
+      this.#nextDueMs = this.#readNextDueMs();
       if (!this.#isUnfinished) this.#pauseMs = LIMITS.kmsDeadlineTickMs;
     } catch (error) {
       this.#fail(error);

@@ -3,7 +3,13 @@ import { incorrectKeyMaterial, KmsError } from './errors.js';
 import type { Expiration, ImportType } from './import_rules.js';
 import type { KeyRecord } from './key_record.js';
 import type { KeyState } from './key_state.js';
-import { isComplete, isPermanent, pendingVersion, type MaterialVersion } from './material_version.js';
+import {
+  isComplete,
+  isPermanent,
+  pendingVersion,
+  type MaterialVersion,
+  type RotationType,
+} from './material_version.js';
 
 /** What an import asks for, after its material was unwrapped. */
 export interface PlacedImport {
@@ -66,6 +72,7 @@ export function placeImport(
       state: stateOfNew(record, versions),
       createdMs: request.nowMs,
       rotatedMs: null,
+      rotationType: null,
       description: null,
       expirationModel: null,
       validToMs: null,
@@ -120,11 +127,11 @@ export function stateWith(state: KeyState, versions: readonly MaterialVersion[])
 export function rotated(
   versions: readonly MaterialVersion[],
   pending: MaterialVersion,
-  nowMs: number,
+  rotation: { readonly type: RotationType; readonly nowMs: number },
 ): MaterialVersion[] {
   const current = versions.filter((version) => version.state === 'CURRENT');
   return [
     ...current.map((version): MaterialVersion => ({ ...version, state: 'NON_CURRENT' })),
-    { ...pending, state: 'CURRENT', rotatedMs: nowMs },
+    { ...pending, state: 'CURRENT', rotatedMs: rotation.nowMs, rotationType: rotation.type },
   ];
 }

@@ -9,6 +9,9 @@ import type { ExpirationModel } from './key_record.js';
  */
 export type MaterialState = 'CURRENT' | 'NON_CURRENT' | 'PENDING_ROTATION' | 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION';
 
+/** Why a version became current: its time had come, or somebody asked. */
+export type RotationType = 'AUTOMATIC' | 'ON_DEMAND';
+
 /** One version of a key's material, whether or not the material is here. */
 export interface MaterialVersion {
   /** 64 lower-case hex digits. */
@@ -19,6 +22,11 @@ export interface MaterialVersion {
   readonly createdMs: number;
   /** When it became current by a rotation; null for the first and for pending ones. */
   readonly rotatedMs: number | null;
+  /**
+   * Null for the first, and for imported material before its rotation. Material of origin `AWS_KMS` has it from the beginning:
+   * with `rotatedMs` null it is that of a rotation in progress.
+   */
+  readonly rotationType: RotationType | null;
   readonly description: string | null;
   /** Null where nothing was imported, or after it was deleted by request; kept after it expired. */
   readonly expirationModel: ExpirationModel | null;
@@ -45,4 +53,9 @@ export function isComplete(versions: readonly MaterialVersion[]): boolean {
 /** The version that waits for a rotation, if there is one. */
 export function pendingVersion(versions: readonly MaterialVersion[]): MaterialVersion | undefined {
   return versions.find((version) => !isPermanent(version));
+}
+
+/** The version of a rotation in progress: made, but not yet known to be in every region of the key. */
+export function rotationInProgress(versions: readonly MaterialVersion[]): MaterialVersion | undefined {
+  return versions.find(({ rotationType, rotatedMs }) => rotationType !== null && rotatedMs === null);
 }

@@ -5,12 +5,14 @@ import type { KeyStore } from './key_store.js';
 import type { LastUsages } from './last_usage.js';
 import type { MaterialStore } from './material_store.js';
 import type { ImportHsm, ImportTokens, KeyHsm, Replicator, ServiceEvents } from './ports.js';
+import type { RotationStore } from './rotation_store.js';
 
 /** One region's key manager: everything that its operations work on. */
 export interface KmsRegion {
   readonly home: KeyHome;
   readonly store: KeyStore;
   readonly materials: MaterialStore;
+  readonly rotations: RotationStore;
   readonly aliases: AliasStore;
   readonly lastUsages: LastUsages;
   readonly hsm: KeyHsm;

@@ -33,7 +33,8 @@ export function synchronizedVersions(
   const known = new Map(local.map((version) => [version.materialId, version]));
   const versions = context.materials.map((told, at): MaterialVersion => {
     const { description = null, rotatedMs = null } = context.imported?.versions[at] ?? {};
-    return { ...(known.get(told.materialId) ?? MISSING), ...told, description, rotatedMs };
+    const rotationType = rotatedMs === null ? null : 'ON_DEMAND';
+    return { ...(known.get(told.materialId) ?? MISSING), ...told, description, rotatedMs, rotationType };
   });
   const pending = context.imported?.pending ?? null;
   if (pending !== null) {
@@ -43,6 +44,7 @@ export function synchronizedVersions(
       index: versions.length,
       state: 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION',
       rotatedMs: null,
+      rotationType: null,
     });
   }
   const told = new Set(versions.map(({ materialId }) => materialId));

@@ -3,6 +3,7 @@ import type { Database } from '../../src/adapters/database.js';
 import type { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
 import { LastUsages } from '../../src/kms/last_usage.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import { makeMemoryTrail } from './memory_trail.js';
@@ -19,6 +20,7 @@ export function makeKmsRegion(
   return {
     ...region,
     materials: new SqliteMaterialStore(database, parts.store),
+    rotations: new SqliteRotationStore(database),
     aliases: new SqliteAliasStore(database, parts.store),
     lastUsages: new LastUsages(
       { store: new SqliteLastUsageStore(database), keys: parts.store, clock: parts.clock },

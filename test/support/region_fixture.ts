@@ -8,13 +8,14 @@ import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
 import { TrailFile } from '../../src/adapters/trail_file.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
 import type { TrailEvent } from '../../src/audit/trail_event.js';
 import { importCapabilitiesOf } from '../../src/hsm/import_strategy.js';
 import { RegionImportTokens } from '../../src/import/import_token.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
-import type { KeyHome } from '../../src/kms/key_id.js';
+import type { KeyHome, KeyId } from '../../src/kms/key_id.js';
 import type { KeyHsm, Replicator } from '../../src/kms/ports.js';
 import { LastUsages } from '../../src/kms/last_usage.js';
 import type { KmsRegion } from '../../src/kms/region.js';
@@ -97,6 +98,8 @@ export async function makeRegionFixture(options: {
   readonly imports?: FixtureImports;
   readonly name?: string;
   readonly replicator?: (parts: ReplicatorParts) => Replicator;
+  /** Told of keys that go, inside the transaction in which they go. */
+  readonly deleting?: (keyId: KeyId) => void;
 }): Promise<RegionFixture> {
   const name = options.name ?? 'us-east-1';
   const directory = await mkdtemp(join(tmpdir(), 'keyferry-region-'));
@@ -112,6 +115,7 @@ export async function makeRegionFixture(options: {
     home,
     store,
     materials: new SqliteMaterialStore(database, store),
+    rotations: new SqliteRotationStore(database),
     aliases: new SqliteAliasStore(database, store),
     lastUsages: new LastUsages(
       { store: new SqliteLastUsageStore(database), keys: store, clock },
@@ -124,7 +128,10 @@ export async function makeRegionFixture(options: {
     events: trail,
     deadlines: { changed: () => deadlines.changed() },
   };
-  const deadlines = new Deadlines(region, { report: (failure) => failures.push(failure) });
+  const deadlines = new Deadlines(region, {
+    report: (failure) => failures.push(failure),
+    ...(options.deleting !== undefined && { deleting: options.deleting }),
+  });
   await deadlines.start();
   const outcomes: RequestOutcome[] = [];
   const server = await serveAws(

@@ -4,6 +4,7 @@ import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
 import { LastUsages } from '../../src/kms/last_usage.js';
@@ -114,6 +115,7 @@ export function makeSoftwareRegion(
     home,
     store,
     materials: new SqliteMaterialStore(database, store),
+    rotations: new SqliteRotationStore(database),
     aliases: new SqliteAliasStore(database, store),
     lastUsages: new LastUsages(
       { store: new SqliteLastUsageStore(database), keys: store, clock },

@@ -2,10 +2,15 @@ import { authorizeKey } from '../authorization.js';
 import { KmsError } from '../errors.js';
 import { findKey } from '../key_lookup.js';
 import type { ExpirationModel, KeyRecord } from '../key_record.js';
-import type { MaterialState, MaterialVersion } from '../material_version.js';
+import {
+  rotationInProgress,
+  type MaterialState,
+  type MaterialVersion,
+  type RotationType,
+} from '../material_version.js';
 import { decodeMarker, encodeMarker } from '../pagination.js';
 import type { Operation } from '../region.js';
-import { requireRotatableSpec } from './rotate_key_on_demand.js';
+import { requireRotatableSpec } from '../rotation.js';
 
 export const INCLUDED_KEY_MATERIAL = ['ALL_KEY_MATERIAL', 'ROTATIONS_ONLY'] as const;
 
@@ -28,7 +33,7 @@ export interface RotationEntry {
   readonly ExpirationModel?: ExpirationModel;
   readonly ValidTo?: Date;
   readonly RotationDate?: Date;
-  readonly RotationType?: 'AUTOMATIC' | 'ON_DEMAND';
+  readonly RotationType?: RotationType;
 }
 
 export interface ListKeyRotationsResponse {
@@ -79,12 +84,11 @@ function entryOf(record: KeyRecord, version: MaterialVersion): RotationEntry {
     KeyMaterialId: version.materialId,
     ...(version.description !== null && { KeyMaterialDescription: version.description }),
     ...(imported && { ImportState: isHere ? 'IMPORTED' : 'PENDING_IMPORT' }),
-    KeyMaterialState: version.state,
+    // A replica that has the material of a rotation in progress decrypts with it, and does not yet encrypt.
+    KeyMaterialState: rotationInProgress([version]) === undefined ? version.state : 'PENDING_ROTATION',
     ...(isHere && version.expirationModel !== null && { ExpirationModel: version.expirationModel }),
     ...(isHere && version.validToMs !== null && { ValidTo: new Date(version.validToMs) }),
-    ...(version.rotatedMs !== null && {
-      RotationDate: new Date(version.rotatedMs),
-      RotationType: 'ON_DEMAND' as const,
-    }),
+    ...(version.rotatedMs !== null && { RotationDate: new Date(version.rotatedMs) }),
+    ...(version.rotatedMs !== null && version.rotationType !== null && { RotationType: version.rotationType }),
   };
 }

@@ -1,15 +1,19 @@
-import { randomUUID } from 'node:crypto';
 import { LIMITS } from '../../limits.js';
 import { authorizeKey } from '../authorization.js';
-import { awaitDependency } from '../dependency_failure.js';
 import { KmsError } from '../errors.js';
 import { findKey } from '../key_lookup.js';
 import type { KeyRecord } from '../key_record.js';
 import { requireState } from '../key_state.js';
-import { rotated } from '../material_change.js';
-import type { MaterialVersion } from '../material_version.js';
-import { synchronizeReplicas } from '../multi_region_sync.js';
+import { rotationInProgress, type MaterialVersion } from '../material_version.js';
 import type { Call, Operation } from '../region.js';
+import {
+  beginRotation,
+  finishRotation,
+  makeRotationMaterial,
+  requirePrimary,
+  requireRotatableSpec,
+} from '../rotation.js';
+import { isFull, isImminent } from '../rotation_schedule.js';
 
 export interface RotateKeyOnDemandRequest {
   readonly KeyId: string;
@@ -21,10 +25,11 @@ export interface RotateKeyOnDemandResponse {
 
 /**
  * Gives a symmetric encryption key new current material: fresh material of the token, or for an imported key the material that
- * was imported for the purpose. What the former material encrypted, it still decrypts.
+ * was imported for the purpose. What the former material encrypted, it still decrypts. A key with replicas is rotated when all of
+ * them have the material; the answer does not wait for that.
  *
  * @throws {@link KmsError} `UnsupportedOperationException` for other keys and for replicas; `LimitExceededException`;
- * `KMSInvalidStateException` where no imported material waits
+ * `ConflictException` while a rotation is in progress or about to come; `KMSInvalidStateException` where no imported material waits
  * @source AWS KMS API Reference, RotateKeyOnDemand
  */
 export const rotateKeyOnDemand: Operation<RotateKeyOnDemandRequest, RotateKeyOnDemandResponse> = async (
@@ -33,29 +38,17 @@ export const rotateKeyOnDemand: Operation<RotateKeyOnDemandRequest, RotateKeyOnD
 ) => {
   const { region } = call;
   const record = findRotatable(call, request.KeyId);
-  const made = record.origin === 'AWS_KMS' ? await makeVersion(call, record) : undefined;
+  const made = record.origin === 'AWS_KMS' ? await makeRotationMaterial(region, record) : undefined;
   const { arn, materialId } = region.store.transaction(() => {
     const now = findRotatable(call, request.KeyId);
+    if (made !== undefined) {
+      beginRotation(region, now, { material: made, type: 'ON_DEMAND' });
+      return { arn: now.arn, materialId: made.binding.materialId };
+    }
     const versions = region.materials.versions(now.keyId);
-    const next = made === undefined ? waitingVersion(now, versions) : { ...made, index: versions.length };
-    const nowMs = region.clock.nowMs();
-    // Two versions are never CURRENT at once: the old one steps down first.
-    for (const version of rotated(versions, next, nowMs)) region.materials.putVersion(now.keyId, version);
-    if (now.origin === 'EXTERNAL') synchronizeReplicas(region, now);
-    region.materials.putEvent({
-      eventId: randomUUID(),
-      atMs: nowMs,
-      name: 'RotateKey',
-      keyArn: now.arn,
-      details: {
-        keyId: now.keyId,
-        rotationType: 'ON_DEMAND',
-        keyOrigin: now.origin,
-        previousKeyMaterialId: versions.find(({ state }) => state === 'CURRENT')?.materialId ?? '',
-        currentKeyMaterialId: next.materialId,
-      },
-    });
-    return { arn: now.arn, materialId: next.materialId };
+    const waiting = waitingVersion(now, versions);
+    finishRotation(region, now, { versions, waiting, type: 'ON_DEMAND' });
+    return { arn: now.arn, materialId: waiting.materialId };
   });
   call.note?.({ keyArn: arn, keyMaterialId: materialId });
   region.deadlines.changed();
@@ -63,31 +56,31 @@ export const rotateKeyOnDemand: Operation<RotateKeyOnDemandRequest, RotateKeyOnD
   return { KeyId: arn };
 };
 
-/** Refuses keys whose material is never rotated. The real service sends this without a text. */
-export function requireRotatableSpec(record: KeyRecord): void {
-  if (record.keySpec !== 'SYMMETRIC_DEFAULT') throw new KmsError('UnsupportedOperationException', '');
-}
-
 function findRotatable(call: Call, keyId: string): KeyRecord {
+  const { materials, rotations, clock } = call.region;
   const record = findKey(call, keyId, 'key');
   authorizeKey(call, 'RotateKeyOnDemand', record);
   requireRotatableSpec(record);
   requireState('rotate', record.state, record.arn);
-  const { multiRegion } = record;
-  if (multiRegion?.type === 'REPLICA') {
-    throw new KmsError('UnsupportedOperationException', `${record.arn} is not a multi-region primary key.`);
-  }
-  if (record.origin === 'AWS_KMS' && multiRegion !== null && multiRegion.replicaRegions.length > 0) {
-    throw new KmsError(
-      'UnsupportedOperationException',
-      `${record.arn} has replicas: rotation of a multi-Region key across Regions is not supported here.`,
-    );
-  }
-  const rotations = call.region.materials.versions(record.keyId).filter(({ rotatedMs }) => rotatedMs !== null);
-  if (rotations.length >= LIMITS.kmsOnDemandRotationsMax) {
+  requirePrimary(record);
+  const versions = materials.versions(record.keyId);
+  const { length: rotationCount } = versions.filter(({ rotationType }) => rotationType === 'ON_DEMAND');
+  if (
+    rotationCount >= LIMITS.kmsOnDemandRotationsMax ||
+    (record.origin === 'AWS_KMS' && isFull(record, versions.length))
+  ) {
     throw new KmsError(
       'LimitExceededException',
       `The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: ${record.arn}`,
+    );
+  }
+  if (rotationInProgress(versions) !== undefined) {
+    throw new KmsError('ConflictException', `A rotation of ${record.arn} is in progress.`);
+  }
+  if (isImminent(rotations.setting(record.keyId), clock.nowMs())) {
+    throw new KmsError(
+      'ConflictException',
+      `An automatic rotation of ${record.arn} is in progress or scheduled within the next 20 minutes.`,
     );
   }
   return record;
@@ -102,26 +95,4 @@ function waitingVersion(record: KeyRecord, versions: readonly MaterialVersion[])
     );
   }
   return waiting;
-}
-
-/** Fresh material of the token, in no database yet. */
-async function makeVersion(call: Call, record: KeyRecord): Promise<MaterialVersion> {
-  const { region } = call;
-  const { keyId, keySpec, keyUsage, dataSuite } = record;
-  const material = await awaitDependency(
-    'service',
-    region.hsm.createMaterial({ keyId, keySpec, keyUsage, multiRegion: record.multiRegion !== null, dataSuite }),
-  );
-  return {
-    materialId: material.binding.materialId,
-    index: 0,
-    state: 'PENDING_ROTATION',
-    createdMs: region.clock.nowMs(),
-    rotatedMs: null,
-    description: null,
-    expirationModel: null,
-    validToMs: null,
-    publicKey: material.publicKey,
-    material,
-  };
 }

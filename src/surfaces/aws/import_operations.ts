@@ -3,6 +3,9 @@ import { cancelKeyDeletion } from '../../kms/operations/cancel_key_deletion.js';
 import { deleteImportedKeyMaterial } from '../../kms/operations/delete_imported_key_material.js';
 import { getParametersForImport } from '../../kms/operations/get_parameters_for_import.js';
 import { importKeyMaterial } from '../../kms/operations/import_key_material.js';
+import { disableKeyRotation } from '../../kms/operations/disable_key_rotation.js';
+import { enableKeyRotation } from '../../kms/operations/enable_key_rotation.js';
+import { getKeyRotationStatus } from '../../kms/operations/get_key_rotation_status.js';
 import { INCLUDED_KEY_MATERIAL, listKeyRotations } from '../../kms/operations/list_key_rotations.js';
 import { rotateKeyOnDemand } from '../../kms/operations/rotate_key_on_demand.js';
 import { scheduleKeyDeletion } from '../../kms/operations/schedule_key_deletion.js';
@@ -28,6 +31,15 @@ export const IMPORT_OPERATIONS: readonly (readonly [string, WireOperation])[] = 
       deleteImportedKeyMaterial,
     ),
   ],
+  ['DisableKeyRotation', operation(structure({ required: { KeyId: keyId }, optional: {} }), disableKeyRotation)],
+  [
+    'EnableKeyRotation',
+    operation(
+      structure({ required: { KeyId: keyId }, optional: { RotationPeriodInDays: integer(90, 2560) } }),
+      enableKeyRotation,
+    ),
+  ],
+  ['GetKeyRotationStatus', operation(structure({ required: { KeyId: keyId }, optional: {} }), getKeyRotationStatus)],
   [
     'GetParametersForImport',
     operation(

@@ -1,0 +1,95 @@
+import { isKeyId, type KeyId } from '../kms/key_id.js';
+import type { DueMaterial } from '../kms/material_store.js';
+import type { RotationSetting, RotationStore } from '../kms/rotation_store.js';
+import { REPLICATION_LIMITS } from '../replication/limits.js';
+import type { Database, SqlRow, SqlStatement } from './database.js';
+import { integer, integerOrNull, text } from './key_rows.js';
+
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE key_rotations (
+    key_id TEXT PRIMARY KEY REFERENCES keys (key_id) ON DELETE CASCADE,
+    period_days INTEGER NOT NULL,
+    next_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX key_rotations_due ON key_rotations (next_ms);
+  CREATE INDEX key_materials_waiting ON key_materials (key_id) WHERE material_state = 'PENDING_ROTATION';`,
+];
+
+/** Rotations that are to come, in a region's SQLite database, beside its keys. */
+export class SqliteRotationStore implements RotationStore {
+  readonly #sql: Readonly<Record<StatementName, SqlStatement>>;
+
+  /** @param database - the key store and the material store have migrated it already */
+  constructor(database: Database) {
+    database.migrate('rotations', MIGRATIONS);
+    const prepared = {} as Record<StatementName, SqlStatement>;
+    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
+    this.#sql = prepared;
+  }
+
+  setting(keyId: KeyId): RotationSetting | undefined {
+    const row = this.#sql.setting.get(keyId);
+    return row === undefined ? undefined : { periodDays: integer(row, 'period_days'), nextMs: integer(row, 'next_ms') };
+  }
+
+  putSetting(keyId: KeyId, { periodDays, nextMs }: RotationSetting): void {
+    this.#sql.putSetting.run(keyId, periodDays, nextMs);
+  }
+
+  removeSetting(keyId: KeyId): void {
+    this.#sql.removeSetting.run(keyId);
+  }
+
+  dueKeys(nowMs: number, limit: number): readonly KeyId[] {
+    return this.#sql.dueKeys.all(nowMs, REPLICATION_LIMITS.materialsPerKeyMax, limit).map(keyIdOf);
+  }
+
+  isDue(keyId: KeyId, nowMs: number): boolean {
+    return this.#sql.isDue.get(keyId, nowMs, REPLICATION_LIMITS.materialsPerKeyMax) !== undefined;
+  }
+
+  deliveredRotations(limit: number): readonly DueMaterial[] {
+    return this.#sql.deliveredRotations
+      .all(limit)
+      .map((row) => ({ keyId: keyIdOf(row), materialId: text(row, 'material_id') }));
+  }
+
+  nextDueMs(): number | null {
+    if (this.deliveredRotations(1).length > 0) return 0;
+    const row = this.#sql.nextDue.get(REPLICATION_LIMITS.materialsPerKeyMax);
+    return row === undefined ? null : integerOrNull(row, 'next_ms');
+  }
+}
+
+/** A rotation of origin AWS_KMS that is in progress; imported material that waits has no rotation type yet. */
+const WAITING = `material_state = 'PENDING_ROTATION' AND rotation_type IS NOT NULL`;
+
+/** Keys that would be rotated now if their time had come; the parameter is the most versions of a multi-Region key. */
+const ROTATABLE = `key_state = 'Enabled' AND coalesce(multi_region_type, '') <> 'REPLICA'
+  AND NOT EXISTS (SELECT 1 FROM key_materials WHERE key_materials.key_id = keys.key_id AND ${WAITING})
+  AND (multi_region_type IS NULL
+    OR (SELECT count(*) FROM key_materials WHERE key_materials.key_id = keys.key_id) < ?)`;
+
+const STATEMENTS = {
+  setting: 'SELECT period_days, next_ms FROM key_rotations WHERE key_id = ?',
+  putSetting: `INSERT INTO key_rotations (key_id, period_days, next_ms) VALUES (?, ?, ?)
+    ON CONFLICT (key_id) DO UPDATE SET period_days = excluded.period_days, next_ms = excluded.next_ms`,
+  removeSetting: 'DELETE FROM key_rotations WHERE key_id = ?',
+  dueKeys: `SELECT key_id FROM key_rotations JOIN keys USING (key_id)
+    WHERE next_ms <= ? AND ${ROTATABLE} ORDER BY next_ms LIMIT ?`,
+  isDue: `SELECT 1 FROM key_rotations JOIN keys USING (key_id) WHERE key_id = ? AND next_ms <= ? AND ${ROTATABLE}`,
+  nextDue: `SELECT next_ms FROM key_rotations JOIN keys USING (key_id) WHERE ${ROTATABLE} ORDER BY next_ms LIMIT 1`,
+  deliveredRotations: `SELECT key_id, material_id FROM key_materials AS waiting WHERE ${WAITING} AND NOT EXISTS (
+      SELECT 1 FROM key_replicas AS replica
+      WHERE replica.key_id = waiting.key_id AND replica.standing <> 'FAILED' AND NOT EXISTS (
+        SELECT 1 FROM replica_materials AS held WHERE held.key_id = waiting.key_id
+          AND held.material_id = waiting.material_id AND held.region = replica.region))
+    LIMIT ?`,
+} as const;
+type StatementName = keyof typeof STATEMENTS;
+
+function keyIdOf(row: SqlRow): KeyId {
+  const id = text(row, 'key_id');
+  if (!isKeyId(id)) throw new Error(`the database holds the malformed key id ${id}`);
+  return id;
+}
