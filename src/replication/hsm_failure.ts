@@ -28,7 +28,7 @@ const FAILURES: Readonly<Record<string, Omit<HsmFailure, 'detail'>>> = {
 /**
  * What to do about something that an HSM threw. Strategies are never changed because of a failure.
  *
- * @source docs/PROTOCOL.md section 6.4
+ * @source docs/PROTOCOL.md section 6.5
  */
 export function classifyHsmFailure(error: unknown): HsmFailure {
   if (!(error instanceof KeyferryError)) throw error;

@@ -23,6 +23,7 @@ const PARTITION = 'aws';
 /** One region of a pair: its endpoint, its replication agent, and what that refused. */
 export interface PairedRegion extends RegionFixture {
   readonly agent: ReplicationAgent;
+  readonly token: RegionToken;
   readonly refusals: string[];
 }
 
@@ -81,13 +82,15 @@ async function openRegion(
   partition: { readonly network: PairNetwork; readonly roster: string; readonly authorityKid: string },
 ): Promise<PairedRegion> {
   const refusals: string[] = [];
-  const made: { agent?: ReplicationAgent } = {};
+  const made: { agent?: ReplicationAgent; journal?: SqliteJournal } = {};
   const fixture = await makeRegionFixture({
     name: member.name,
     hsm: member.token.hsm,
     imports: importsOf(member.token),
+    deleting: (keyId) => made.journal?.forgetKey(keyId),
     replicator: ({ home, database, store, clock }) => {
       const journal = new SqliteJournal(database);
+      made.journal = journal;
       const roster = openRosterBook({ journal, partition: PARTITION, authorityKid: partition.authorityKid });
       const applied = roster.apply(partition.roster);
       if (isReject(applied)) throw new Error(`the roster is refused: ${applied.code}: ${applied.detail}`);
@@ -115,7 +118,7 @@ async function openRegion(
   const { agent } = made;
   if (agent === undefined) throw new Error('the fixture made no agent');
   await agent.start();
-  return { ...fixture, agent, refusals };
+  return { ...fixture, agent, refusals, token: member.token };
 }
 
 /** Hands messages over in a later turn of the event loop, while it is connected. */
