@@ -47,15 +47,18 @@ export function importTable(measurements: readonly ImportMeasurement[]): string 
   );
 }
 
-/** Operations of backing keys per second: the region's HSM beside its token calls alone. */
+/** Operations of backing keys per second: the region's HSM and its token calls alone, beside the C loop. */
 export function operationTable(measurements: readonly OperationMeasurement[]): string {
   const columns = [
     left('token'),
     left('operation'),
-    left('C loop'),
+    right('C /s'),
+    right('threads'),
     right('executor /s'),
+    right('of C'),
     right('region HSM /s'),
-    right('of executor'),
+    right('of C'),
+    right('C CPU µs'),
     right('executor token CPU µs'),
     right('region token CPU µs'),
     right('region JS CPU µs'),
@@ -66,10 +69,13 @@ export function operationTable(measurements: readonly OperationMeasurement[]): s
     measurements.map((each) => [
       each.token,
       each.operation,
-      'has none',
+      rate(each.cPerSecond),
+      String(each.cThreads),
       rate(each.plainPerSecond),
+      each.plainRatio.median.toFixed(2),
       rate(each.regionPerSecond),
       each.ratio.median.toFixed(2),
+      number(each.cCpu),
       number(each.plainTokenCpu),
       number(each.regionTokenCpu),
       number(each.regionMainCpu),

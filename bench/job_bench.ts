@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { makeRegionToken } from '../test/support/region_token.js';
-import type { SoftwareTokenKind } from '../test/support/token_directory.js';
+import type { ScratchToken, SoftwareTokenKind } from '../test/support/token_directory.js';
 import { CLoop, type CLoopResult } from './c_loop.js';
 import { loadFor, type LoadResult } from './load.js';
 import { preparePlainJob, type PlainJobName } from './plain_jobs.js';
@@ -9,8 +9,14 @@ import { quantile, summarize, type Summary } from './statistics.js';
 
 /** Jobs that wait or run at any time. */
 export const IN_FLIGHT = 64;
-const C_THREADS = [1, 2] as const;
+/** Threads of the C loop: the faster one is the limit. */
+export const C_THREADS = [1, 2] as const;
 const C_LOOP = fileURLToPath(new URL('../../build/c_loop', import.meta.url));
+
+/** The C loop on a token. */
+export function cLoopOf(token: ScratchToken): CLoop {
+  return new CLoop(C_LOOP, token);
+}
 
 /** How long to measure. */
 export interface Effort {
@@ -58,7 +64,7 @@ export async function measureJobs(
   progress(`${token}: making and probing a token`);
   const region = await makeRegionToken(token);
   try {
-    const loop = new CLoop(C_LOOP, region.token);
+    const loop = cLoopOf(region.token);
     const measurements: JobMeasurement[] = [];
     for (const job of jobs) {
       const plain = await preparePlainJob(job, region.executor, { keyWrapPad: region.capabilities.keyWrapPad });

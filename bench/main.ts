@@ -12,6 +12,8 @@ import {
 import { importTable, operationTable } from './import_report.js';
 import { IN_FLIGHT, measureJobs, type Effort, type JobMeasurement } from './job_bench.js';
 import { costTable, jobTable } from './job_report.js';
+import { awsTable } from './aws_report.js';
+import { CONNECTIONS, measureAws, type AwsEffort, type AwsMeasurement } from './aws_bench.js';
 import { machineFacts } from './machine.js';
 import { measureOperations, type OperationMeasurement } from './operation_bench.js';
 import { PLAIN_JOBS, type PlainJobName } from './plain_jobs.js';
@@ -21,7 +23,8 @@ import { replicationCpuTable, replicationJobsTable, replicationTable } from './r
 const REPLICATION = 'replication';
 const OPERATIONS = 'operations';
 const IMPORT = 'import';
-const SECTIONS = [...PLAIN_JOBS, OPERATIONS, IMPORT, REPLICATION];
+const AWS = 'aws';
+const SECTIONS = [...PLAIN_JOBS, OPERATIONS, AWS, IMPORT, REPLICATION];
 /** Replications that are in flight: one after another, and as many as a source runs towards one destination. */
 const REPLICATIONS_IN_FLIGHT = [1, 8];
 
@@ -42,6 +45,8 @@ interface Settings {
   readonly replication: ReplicationEffort | null;
   /** Whether operations of backing keys are measured, with the effort of the jobs. */
   readonly operations: boolean;
+  /** Null where the AWS endpoint is not measured. */
+  readonly aws: AwsEffort | null;
   /** Null where imports are not measured. */
   readonly imports: ImportEffort | null;
   readonly json: string | undefined;
@@ -82,6 +87,9 @@ function readSettings(args: readonly string[]): Settings | null {
     jobs: PLAIN_JOBS.filter(isWanted),
     effort: { rounds: Math.ceil(positive(values.rounds, values.quick ? 3 : 7, 'rounds')), seconds },
     operations: isWanted(OPERATIONS),
+    aws: !isWanted(AWS)
+      ? null
+      : { rounds: Math.ceil(positive(values.rounds, values.quick ? 3 : 7, 'rounds')), seconds },
     imports: !isWanted(IMPORT)
       ? null
       : {
@@ -130,11 +138,22 @@ function operationSection(operations: readonly OperationMeasurement[]): readonly
   if (operations.length === 0) return [];
   const does = new Map(operations.map((each) => [each.operation, each.does]));
   return [
-    `Operations of backing keys, ${IN_FLIGHT} in flight: the C loop has none of them, so the executor's plain job is what they are compared with.`,
+    `Operations of backing keys, ${IN_FLIGHT} in flight, beside the C loop with the number of threads that makes it fastest.`,
     'Beyond that job the region HSM, in',
     ...[...does].map(([operation, text]) => `  ${operation}: ${text}`),
     '',
     operationTable(operations),
+    '',
+  ];
+}
+
+function awsSection(measurements: readonly AwsMeasurement[], effort: AwsEffort | null): readonly string[] {
+  if (effort === null) return [];
+  return [
+    `The AWS endpoint, ${CONNECTIONS.join(' and ')} connections with one request in flight on each; the client signs every request and has a process of its own;`,
+    `medians of ${effort.rounds} rounds of ${effort.seconds} s; "bare" is a node:http server that answers a constant, "stub" a region whose HSM does`,
+    '',
+    awsTable(measurements),
     '',
   ];
 }
@@ -195,6 +214,8 @@ async function main(args: readonly string[]): Promise<void> {
     if (settings.operations) operations.push(...(await measureOperations(token, settings.effort, progress)));
     if (settings.imports !== null) imports.push(...(await measureImports(token, settings.imports, progress)));
   }
+  const aws =
+    settings.aws === null ? [] : await measureAws(['bare', 'stub', ...settings.tokens], settings.aws, progress);
   const replications: ReplicationMeasurement[] = [];
   if (settings.replication !== null) {
     for (const pair of pairsOf(settings.tokens)) {
@@ -209,6 +230,7 @@ async function main(args: readonly string[]): Promise<void> {
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}`,
     ...jobSection(jobs, settings.effort),
     ...operationSection(operations),
+    ...awsSection(aws, settings.aws),
     ...importSection(imports),
     ...replicationSection(replications, settings.replication?.keys ?? 0),
   ];
@@ -216,7 +238,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (settings.json !== undefined) {
     const { effort, replication, imports: importEffort } = settings;
     const efforts = { effort, replicationEffort: replication, importEffort };
-    const all = { machine, ...efforts, inFlight: IN_FLIGHT, jobs, operations, imports, replications };
+    const all = { machine, ...efforts, inFlight: IN_FLIGHT, jobs, operations, aws, imports, replications };
     writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`);
   }
 }

@@ -31,7 +31,7 @@ import { CURVES } from '../src/wire/curve.js';
 import { encodePublicKey, rsaPublicKey } from '../src/wire/public_key.js';
 import type { RegionToken } from '../test/support/region_token.js';
 
-/** Cryptographic operations of backing keys that the C loop does not do. */
+/** Cryptographic operations of backing keys; the C loop has jobs of the same names. */
 export const OPERATIONS = ['ecdsa-p256-sign', 'rsa-2048-pss-sign', 'hmac-256', 'rsa-2048-oaep-sha1-decrypt'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 
