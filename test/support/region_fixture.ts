@@ -100,6 +100,8 @@ export async function makeRegionFixture(options: {
   readonly replicator?: (parts: ReplicatorParts) => Replicator;
   /** Told of keys that go, inside the transaction in which they go. */
   readonly deleting?: (keyId: KeyId) => void;
+  /** Takes the outcomes instead of `outcomes`. */
+  readonly observe?: (outcome: RequestOutcome) => void;
 }): Promise<RegionFixture> {
   const name = options.name ?? 'us-east-1';
   const directory = await mkdtemp(join(tmpdir(), 'keyferry-region-'));
@@ -140,7 +142,7 @@ export async function makeRegionFixture(options: {
       credentials: [{ ...FIXTURE_CREDENTIAL, principal: ROOT }],
       signatureTimeMs: () => clock.unshiftedMs(),
       trail,
-      observe: (outcome) => outcomes.push(outcome),
+      observe: options.observe ?? ((outcome) => outcomes.push(outcome)),
     },
     { host: '127.0.0.1', port: 0 },
   );
