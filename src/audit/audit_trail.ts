@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { KeyHome } from '../kms/key_id.js';
 import type { ServiceEvent, ServiceEvents } from '../kms/ports.js';
@@ -17,6 +16,8 @@ export interface TrailSink {
 
 /** One authenticated call, answered or refused. */
 export interface RecordedCall {
+  /** UUID of the event. */
+  readonly eventId: string;
   readonly requestId: string;
   readonly operation: string;
   /** ARN. */
@@ -72,9 +73,9 @@ export class AuditTrail implements ServiceEvents {
       responseElements: responseElements(operation, call.response),
       ...this.#additional(call.notes),
       requestID: call.requestId,
-      eventID: randomUUID(),
+      eventID: call.eventId,
       readOnly: isReadOnly(operation),
-      resources: this.#resources(call.notes.flatMap(({ keyArn }) => (keyArn === undefined ? [] : [keyArn]))),
+      resources: this.#resources(call.notes.flatMap(({ aliasArn, keyArn }) => aliasArn ?? keyArn ?? [])),
       eventType: 'AwsApiCall',
       ...this.#closing(),
     });
@@ -150,7 +151,7 @@ export class AuditTrail implements ServiceEvents {
   #resources(arns: readonly string[]): TrailEvent['resources'] {
     return [...new Set(arns)].map((arn) => ({
       accountId: arn.split(':')[4] ?? this.#options.home.account,
-      type: 'AWS::KMS::Key',
+      type: arn.includes(':alias/') ? 'AWS::KMS::Alias' : 'AWS::KMS::Key',
       ARN: arn,
     }));
   }

@@ -44,7 +44,7 @@ export interface TrailEvent {
   readonly readOnly: boolean;
   readonly resources: readonly {
     readonly accountId: string;
-    readonly type: 'AWS::KMS::Key';
+    readonly type: 'AWS::KMS::Key' | 'AWS::KMS::Alias';
     readonly ARN: string;
   }[];
   readonly eventType: 'AwsApiCall' | 'AwsServiceEvent';

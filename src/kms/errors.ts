@@ -12,6 +12,7 @@ export type KmsExceptionName =
   | 'ExpiredImportTokenException'
   | 'IncorrectKeyException'
   | 'IncorrectKeyMaterialException'
+  | 'InvalidAliasNameException'
   | 'InvalidArnException'
   | 'InvalidCiphertextException'
   | 'InvalidGrantTokenException'

@@ -67,6 +67,18 @@ export function parseKeyReference(text: string, home: KeyHome, accepted: Accepte
   throw invalidKeyId(text);
 }
 
+/**
+ * The alias that a `KeyId` member names a key by, with its prefix: the value of `kms:RequestAlias`. Undefined where it names the key
+ * itself.
+ *
+ * @param text - a member that {@link parseKeyReference} has accepted
+ */
+export function requestAlias(text: string | undefined): string | undefined {
+  if (text === undefined || text.startsWith('alias/')) return text;
+  const at = text.indexOf(':alias/');
+  return at < 0 ? undefined : text.slice(at + 1);
+}
+
 function invalidKeyId(text: string): KmsError {
   return new KmsError('NotFoundException', `Invalid keyId '${text}'`);
 }

@@ -1,6 +1,6 @@
 import type { KeySpec, KeyUsage, StoredMaterial } from '../hsm/material.js';
 import { authorizeKey } from './authorization.js';
-import { keyNotFound, parseKeyReference, aliasNotFound, type AcceptedReference } from './key_id.js';
+import { aliasArn, aliasNotFound, keyNotFound, parseKeyReference, type AcceptedReference } from './key_id.js';
 import type { KeyRecord } from './key_record.js';
 import { requireAlgorithm, type AlgorithmUse } from './key_spec.js';
 import { requireState } from './key_state.js';
@@ -12,9 +12,16 @@ import type { Call } from './region.js';
  * @throws {@link KmsError} `NotFoundException`
  */
 export function findKey(call: Call, text: string, accepted: AcceptedReference): KeyRecord {
-  const reference = parseKeyReference(text, call.region.home, accepted);
-  if (reference.kind === 'alias') throw aliasNotFound(reference.arn);
-  const record = call.region.store.key(reference.keyId);
+  const { home, store, aliases } = call.region;
+  const reference = parseKeyReference(text, home, accepted);
+  if (reference.kind === 'alias') {
+    // An ARN of another account names another alias, even where the name is the same.
+    const alias = reference.arn === aliasArn(home, reference.name) ? aliases.alias(reference.name) : undefined;
+    const named = alias === undefined ? undefined : store.key(alias.keyId);
+    if (named === undefined) throw aliasNotFound(reference.arn);
+    return named;
+  }
+  const record = store.key(reference.keyId);
   // An ARN of another account names another key, even where the key id is the same.
   if (record === undefined || record.arn !== reference.arn) throw keyNotFound(reference.arn);
   return record;

@@ -8,7 +8,8 @@ export type KeyState =
  * How an operation depends on the key's state. `read`: allowed in every state. `use`: cryptography with the key.
  * `replicate`: ReplicateKey. `publicKey`: GetPublicKey.
  * `parameters`, `import`, `deleteMaterial`: GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial; `rotate`:
- * RotateKeyOnDemand; `schedule` and `cancel`: ScheduleKeyDeletion and CancelKeyDeletion.
+ * RotateKeyOnDemand; `schedule` and `cancel`: ScheduleKeyDeletion and CancelKeyDeletion. `annotate`: aliases, tags and description;
+ * `enable`: EnableKey and DisableKey.
  */
 export type StateDemand =
   | 'read'
@@ -20,7 +21,9 @@ export type StateDemand =
   | 'deleteMaterial'
   | 'rotate'
   | 'schedule'
-  | 'cancel';
+  | 'cancel'
+  | 'annotate'
+  | 'enable';
 
 type Refusal = (arn: string) => KmsError;
 
@@ -68,6 +71,8 @@ const REFUSALS: Readonly<Record<StateDemand, Readonly<Record<KeyState, Refusal |
   deleteMaterial: { ...MANAGE, PendingDeletion: null, PendingReplicaDeletion: null },
   rotate: USE,
   schedule: { ...MANAGE, Creating: null },
+  annotate: { ...MANAGE, Creating: null, Updating: null },
+  enable: { ...MANAGE, PendingImport: isPendingImport },
   cancel: {
     Enabled: isNotPendingDeletion,
     Disabled: isNotPendingDeletion,

@@ -37,6 +37,8 @@ export interface Caller {
 export interface CallNote {
   /** ARN of a key that the call is about, whether it succeeds or not. */
   readonly keyArn?: string;
+  /** ARN of an alias that the call is about, whether it exists or not. */
+  readonly aliasArn?: string;
   /** The key material that was used or made. */
   readonly keyMaterialId?: string;
   /** The strategy by which the token did the work. */

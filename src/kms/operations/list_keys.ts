@@ -1,6 +1,6 @@
 import { authorizeAccount } from '../authorization.js';
-import { keyArn } from '../key_id.js';
-import { decodeMarker, encodeMarker } from '../pagination.js';
+import { isKeyId, keyArn } from '../key_id.js';
+import { pageOf, readMarker } from '../pagination.js';
 import type { Operation } from '../region.js';
 
 export interface ListKeysRequest {
@@ -25,14 +25,7 @@ export const listKeys: Operation<ListKeysRequest, ListKeysResponse> = async (cal
   authorizeAccount(call, 'ListKeys');
   const { home, store } = call.region;
   const limit = request.Limit ?? 100;
-  const after = request.Marker === undefined ? '' : decodeMarker(request.Marker);
-  const found = store.keyIds({ after, limit: limit + 1 });
-  const page = found.slice(0, limit);
-  const last = page.at(-1);
-  const more = found.length > limit && last !== undefined;
-  return {
-    Keys: page.map((keyId) => ({ KeyId: keyId, KeyArn: keyArn(home, keyId) })),
-    Truncated: more,
-    ...(more && { NextMarker: encodeMarker(last) }),
-  };
+  const after = readMarker(request.Marker, isKeyId) ?? '';
+  const { page, ...end } = pageOf(store.keyIds({ after, limit: limit + 1 }), limit, (keyId) => keyId);
+  return { Keys: page.map((keyId) => ({ KeyId: keyId, KeyArn: keyArn(home, keyId) })), ...end };
 };

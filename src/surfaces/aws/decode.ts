@@ -4,7 +4,14 @@ import { AwsError } from './exceptions.js';
 import type { Decoded, EnumShape, IntegerShape, Shape, StructureShape, TextShape } from './shape.js';
 
 /** Members whose values no message ever shows. */
-const SENSITIVE: ReadonlySet<string> = new Set(['Plaintext', 'PrivateKeyPlaintext', 'SharedSecret', 'Message']);
+const SENSITIVE: ReadonlySet<string> = new Set([
+  'KeyStorePassword',
+  'Message',
+  'Plaintext',
+  'PrivateKeyPlaintext',
+  'SharedSecret',
+  'XksProxyAuthenticationCredential',
+]);
 /** Longest value that a validation message repeats, UTF-16 units. */
 const SHOWN_LENGTH_MAX = 2048;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

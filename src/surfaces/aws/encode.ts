@@ -1,3 +1,26 @@
+/** Operations whose answer has no body. @source AWS KMS API Reference: "the service sends back an HTTP 200 response with an empty HTTP body" */
+const WITHOUT_BODY: ReadonlySet<string> = new Set([
+  'CreateAlias',
+  'DeleteAlias',
+  'DisableKey',
+  'DisableKeyRotation',
+  'EnableKey',
+  'EnableKeyRotation',
+  'PutKeyPolicy',
+  'RetireGrant',
+  'RevokeGrant',
+  'TagResource',
+  'UntagResource',
+  'UpdateAlias',
+  'UpdateKeyDescription',
+  'UpdatePrimaryRegion',
+]);
+
+/** The body of an operation's answer, as {@link encodeResponse}; empty for operations that answer nothing. */
+export function encodeAnswer(operation: string, response: object): string {
+  return WITHOUT_BODY.has(operation) ? '' : encodeResponse(response);
+}
+
 /** A value of an operation's answer. */
 type Encodable = string | number | boolean | Date | Uint8Array | readonly Encodable[] | object | undefined;
 

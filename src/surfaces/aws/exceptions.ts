@@ -36,6 +36,7 @@ export const STATUS: Readonly<Record<ExceptionName, 400 | 500>> = {
   IncompleteSignatureException: 400,
   IncorrectKeyException: 400,
   IncorrectKeyMaterialException: 400,
+  InvalidAliasNameException: 400,
   InvalidArnException: 400,
   InvalidCiphertextException: 400,
   InvalidGrantTokenException: 400,

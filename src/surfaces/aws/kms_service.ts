@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { RecordedCall } from '../../audit/audit_trail.js';
 import type { CallNote, Caller, KmsRegion } from '../../kms/region.js';
-import { encodeResponse } from './encode.js';
+import { encodeAnswer } from './encode.js';
 import { answerException, AwsError, type ExceptionAnswer } from './exceptions.js';
 import { OPERATIONS } from './operations.js';
 
@@ -21,7 +22,7 @@ export interface KmsCall {
 /** What AWS KMS answers. */
 export interface KmsAnswer {
   readonly operation: string;
-  /** JSON document. */
+  /** JSON document; empty for operations that answer nothing. */
   readonly body: string;
   /** Null for success. */
   readonly failure: ExceptionAnswer | null;
@@ -51,14 +52,17 @@ export async function answerKms(
     const { request, run } = decode(call.body);
     decoded = request;
     result = await run({ region, caller: call.caller, note: (note) => notes.push(note) });
-    answer = { operation, body: encodeResponse(result), failure: null, cause: null };
+    answer = { operation, body: encodeAnswer(operation, result), failure: null, cause: null };
   } catch (error) {
     answer = failed(operation, error);
   }
   const { failure } = answer;
+  const { requestId } = call;
+  const eventId = randomUUID();
   try {
     await trail.recordCall({
-      requestId: call.requestId,
+      eventId,
+      requestId,
       operation,
       principal: call.caller.principal,
       accessKeyId: call.accessKeyId,
@@ -72,6 +76,7 @@ export async function answerKms(
   } catch (error) {
     return failed(operation, error);
   }
+  if (failure === null) region.lastUsages.record({ operation, requestId, trailEventId: eventId, notes });
   return answer;
 }
 

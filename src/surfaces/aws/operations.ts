@@ -25,7 +25,9 @@ import { sign } from '../../kms/operations/sign.js';
 import { verify } from '../../kms/operations/verify.js';
 import { verifyMac } from '../../kms/operations/verify_mac.js';
 import { MESSAGE_TYPES } from '../../kms/signature.js';
+import { CUSTOM_KEY_STORE_OPERATIONS } from './custom_key_store_operations.js';
 import { IMPORT_OPERATIONS } from './import_operations.js';
+import { MANAGEMENT_OPERATIONS } from './management_operations.js';
 import { blob, boolean, integer, listOf, map, oneOf, structure, text } from './shape.js';
 import { operation, type WireOperation } from './wire_operation.js';
 
@@ -76,7 +78,9 @@ const mac = {
  * @source AWS KMS API Reference
  */
 export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, WireOperation>([
+  ...CUSTOM_KEY_STORE_OPERATIONS,
   ...IMPORT_OPERATIONS,
+  ...MANAGEMENT_OPERATIONS,
   [
     'CreateKey',
     operation(

@@ -10,6 +10,7 @@ const ARN = `arn:aws:kms:us-east-1:${ACCOUNT}:key/12345678-1234-1234-1234-123456
 
 function callOf(call: Partial<RecordedCall>): RecordedCall {
   return {
+    eventId: '99999999-8888-7777-6666-555555555555',
     requestId: '11111111-2222-3333-4444-555555555555',
     operation: 'DescribeKey',
     principal: ROOT,
