@@ -209,6 +209,16 @@ bool Decoder::body(Step& step) {
       step.order.octets = reader_.octets(step.order.length);
       return step.order.length > 0 && makes_secret(step.reg) && makes_output(step.output) &&
              makes_output(step.second_output);
+    case Opcode::kReadPrivateKey: {
+      step.count = reader_.word();
+      const bool has_objects = object_operand(step.object) && step.object.is_register &&
+                               object_operand(step.second_object) && step.second_object.is_register;
+      step.data = BytesOperand{};
+      step.data.octets = reader_.octets(step.data.length);
+      step.length_max = reader_.word();
+      return has_objects && step.count >= 1 && step.count <= 3 && step.length_max <= kScalarBytesMax &&
+             makes_secret(step.reg);
+    }
     case Opcode::kKeep:
       step.reg = reader_.word();
       return step.reg < objects_ && makes_output(step.output);

@@ -25,6 +25,8 @@ constexpr uint32_t kAttributesMax = 128;
 constexpr uint32_t kTemplateDepthMax = 3;
 constexpr uint32_t kHandlesMax = 1u << 20;
 constexpr uint32_t kRandomBytesMax = 65536;
+// The longest private value of an elliptic curve: P-521.
+constexpr uint32_t kScalarBytesMax = 66;
 
 // How long a job may take: it decides which thread runs it.
 enum class Weight : uint32_t { kShort = 0, kLong = 1, kSlow = 2 };
@@ -54,7 +56,11 @@ enum class Opcode : uint32_t {
   kReadSecret = 21,
   kUnpadOaep = 22,
   kEcPrivateValue = 23,
+  kReadPrivateKey = 24,
 };
+
+// What kReadPrivateKey is asked for.
+enum class PrivateKeyKind : uint32_t { kRsa = 1, kCurve = 2, kEdwards = 3 };
 
 struct ObjectOperand {
   bool is_register;

@@ -196,6 +196,8 @@ Status Runner::run_step(const Step& step, ResultWriter& writer) {
       return ec_private_value(step, writer);
     case Opcode::kReadSecret:
       return read_secret(step);
+    case Opcode::kReadPrivateKey:
+      return read_private_key(step);
   }
   return Status::kRefused;
 }

@@ -81,6 +81,7 @@ class Runner {
   Status unpad_oaep(const Step& step, ResultWriter& writer);
   Status ec_private_value(const Step& step, ResultWriter& writer);
   Status read_secret(const Step& step);
+  Status read_private_key(const Step& step);
 
   // Runs an *Init and its operation into the room that `place` gives, with more room where the token asks for it.
   template <typename Place>
@@ -96,6 +97,8 @@ class Runner {
   bool is_public_class(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, Status& status);
   Status attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, bool secret, AttributeState& state,
                          Octets& value);
+  // Reads an attribute that a caller may know into locked memory.
+  Status read_into_secret(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, Octets& value);
   void made(uint32_t reg, CK_OBJECT_HANDLE handle, bool token_object);
   bool is_token_object(CK_OBJECT_HANDLE handle);
   Status failed(Call call, CK_RV rv, CK_MECHANISM_TYPE mechanism = kNone);

@@ -198,13 +198,11 @@ Status Runner::attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, 
   return Status::kOk;
 }
 
-// CKA_VALUE of an object that this job has made, into locked memory: the length first, as in attribute_state.
-Status Runner::read_secret(const Step& step) {
-  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-  if (!object(step.object, handle)) return Status::kReference;
-  hold(Hold::kShared);
+// An attribute of an object that this job has made, into locked memory: the length first, as in attribute_state.
+Status Runner::read_into_secret(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, Octets& value) {
+  value = Octets{nullptr, 0};
   CK_FUNCTION_LIST_PTR functions = module_->functions();
-  CK_ATTRIBUTE attribute{CKA_VALUE, nullptr, 0};
+  CK_ATTRIBUTE attribute{type, nullptr, 0};
   Status status = check(Call::kGetAttributeValue, functions->C_GetAttributeValue(session_, handle, &attribute, 1));
   if (status != Status::kOk) return status;
   const CK_ULONG length = attribute.ulValueLen;
@@ -215,8 +213,19 @@ Status Runner::read_secret(const Step& step) {
   status = check(Call::kGetAttributeValue, functions->C_GetAttributeValue(session_, handle, &attribute, 1));
   if (status != Status::kOk) return status;
   if (attribute.ulValueLen != length) return failed(Call::kGetAttributeValue, CKR_GENERAL_ERROR);
-  secrets_[step.reg] = Secret{octets, length, true};
+  value = Octets{octets, length};
   return Status::kOk;
+}
+
+// CKA_VALUE of an object that this job has made.
+Status Runner::read_secret(const Step& step) {
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  if (!object(step.object, handle)) return Status::kReference;
+  hold(Hold::kShared);
+  Octets value;
+  const Status status = read_into_secret(handle, CKA_VALUE, value);
+  if (status == Status::kOk) secrets_[step.reg] = Secret{value.octets, value.length, true};
+  return status;
 }
 
 // One output: the number of attributes, then type, state, length and octets of each.

@@ -1,4 +1,9 @@
-import { CKM_ECDSA, CKM_ECDSA_SHA384, CKM_RSA_PKCS_KEY_PAIR_GEN } from '../token/cryptoki.js';
+import {
+  CKM_EC_EDWARDS_KEY_PAIR_GEN,
+  CKM_ECDSA,
+  CKM_ECDSA_SHA384,
+  CKM_RSA_PKCS_KEY_PAIR_GEN,
+} from '../token/cryptoki.js';
 import { factWords } from '../token/fact_words.js';
 import { factNames, type FactName, type TokenProfile } from '../token/profile.js';
 import type { Ed25519Parameters } from '../token/public_key.js';
@@ -32,6 +37,8 @@ export interface HsmCapabilities {
   readonly ed25519Parameters: Ed25519Parameters;
   /** Longest RSA modulus that the token makes, bits, as far as it tells. */
   readonly rsaModulusBitsMax: number;
+  /** Whether the token lists a mechanism that makes Edwards key pairs; whether it can do anything else with them is another question. */
+  readonly listsEdwardsGeneration: boolean;
   /** What the token cannot do: the mechanism, and what it answered. What is not in it works. */
   readonly refusedFacts: Readonly<Partial<Record<FactName, string>>>;
   /** Module and firmware in one line. */
@@ -90,6 +97,7 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
     ecPrivateUnwrapAttributes: rules.ecPrivateUnwrapAttributes,
     ed25519Parameters: rules.ed25519Parameters ?? 'oid',
     rsaModulusBitsMax: rsaModulusBitsMax(profile),
+    listsEdwardsGeneration: profile.mechanisms.some(({ type }) => type === CKM_EC_EDWARDS_KEY_PAIR_GEN),
     refusedFacts: Object.fromEntries(
       factNames
         .filter((name) => !profile.facts[name].works)

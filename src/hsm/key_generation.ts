@@ -59,16 +59,28 @@ export function generateMaterial(
     publicTemplate(spec, capabilities),
     templateOf(shape, 'generate', capabilities),
   );
-  const told = job.getAttributes(
-    pair.publicKey,
-    spec.kind === 'rsa' ? [CKA_MODULUS, CKA_PUBLIC_EXPONENT] : [CKA_EC_POINT],
-  );
+  const publicKey = tellPublicKey(job, keySpec, spec, pair.publicKey);
   job.destroyObject(pair.publicKey);
-  return { key: pair.privateKey, publicKey: (result) => publicKeyFrom(keySpec, spec, result, told) };
+  return { key: pair.privateKey, publicKey };
+}
+
+/**
+ * Adds the reading of a fresh pair's public half to a job.
+ *
+ * @returns from the job's result: DER SubjectPublicKeyInfo
+ */
+export function tellPublicKey(
+  job: Job,
+  keySpec: KeySpec,
+  spec: PrivateKeySpec,
+  publicKey: ObjectRef,
+): (result: JobResult) => Uint8Array {
+  const told = job.getAttributes(publicKey, spec.kind === 'rsa' ? [CKA_MODULUS, CKA_PUBLIC_EXPONENT] : [CKA_EC_POINT]);
+  return (result) => publicKeyFrom(keySpec, spec, result, told);
 }
 
 /** The public half of a pair while it is made: nobody uses it in the token. */
-function publicTemplate(spec: PrivateKeySpec, capabilities: HsmCapabilities): Template {
+export function publicTemplate(spec: PrivateKeySpec, capabilities: HsmCapabilities): Template {
   const size =
     spec.kind === 'rsa'
       ? ([

@@ -9,11 +9,12 @@ import {
   type DataSuite,
 } from '../wire/ciphertext_blob.js';
 import type { HsmCapabilities } from './capability.js';
+import { assertDataKeyPair, generateReadablePair, unreadablePair } from './data_key_pair.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import { openOaep, sealOaep } from './key_operations.js';
 import { withLoaded, type KeyStorage, type LoadedKey } from './key_storage.js';
-import type { StoredMaterial } from './material.js';
+import type { KeySpec, StoredMaterial } from './material.js';
 import { gcm, messageKey } from './message_key.js';
 import { RandomPool } from './random_pool.js';
 
@@ -124,6 +125,36 @@ export class MessageCipher {
         const plaintext = options.reveal ? job.reveal(dataKey) : null;
         const result = await this.#jobs.run(job);
         return { blob: sealed(result), plaintext: plaintext === null ? null : result.bytes(plaintext) };
+      }),
+    );
+  }
+
+  /**
+   * A key pair of the caller's: the public half, and the private half as PKCS#8, encrypted; in clear only where `reveal` asks for it.
+   *
+   * @throws {@link HsmError} `ERR_HSM_STRATEGY` where the token makes no such pair, or none whose private half can be told
+   */
+  async generateDataKeyPair(
+    material: StoredMaterial,
+    context: EncryptionContext,
+    options: { readonly keySpec: KeySpec; readonly reveal: boolean },
+  ): Promise<{ readonly publicKey: Uint8Array; readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }> {
+    const suite = this.#suiteOf(material);
+    assertDataKeyPair(this.#capabilities, options.keySpec);
+    return this.#jobs.healing(() =>
+      this.#with(material, async (key) => {
+        const job = new Job('generate data key pair', suite);
+        const pair = generateReadablePair(job, options.keySpec, this.#capabilities);
+        const sealed = await this.#seal(job, material, key, context, pair.pkcs8);
+        const plaintext = options.reveal ? job.reveal(pair.pkcs8) : null;
+        const result = await this.#jobs.run(job).catch((error: unknown) => {
+          throw unreadablePair(error, options.keySpec) ?? error;
+        });
+        return {
+          publicKey: pair.publicKey(result),
+          blob: sealed(result),
+          plaintext: plaintext === null ? null : result.bytes(plaintext),
+        };
       }),
     );
   }

@@ -4,6 +4,7 @@ import type { DataSuite } from '../wire/ciphertext_blob.js';
 import type { ReplicationSuite } from '../wire/suite.js';
 import { AgreementKeys, type AgreedKeys, type Agreement, type EphemeralKey } from './agreement_key.js';
 import type { HsmCapabilities } from './capability.js';
+import { refusalOfDataKeyPair } from './data_key_pair.js';
 import { DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
 import { HsmHealth } from './health.js';
@@ -202,6 +203,20 @@ export class RegionHsm {
     options: { readonly octets: number; readonly reveal: boolean },
   ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }> {
     return this.#cipher.generateDataKey(material, context, options);
+  }
+
+  /** A key pair of the caller's: the private half as PKCS#8, encrypted; in clear only where `reveal` asks for it. */
+  generateDataKeyPair(
+    material: StoredMaterial,
+    context: EncryptionContext,
+    options: { readonly keySpec: KeySpec; readonly reveal: boolean },
+  ): Promise<{ readonly publicKey: Uint8Array; readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }> {
+    return this.#cipher.generateDataKeyPair(material, context, options);
+  }
+
+  /** Why this token makes no data key pairs of a spec, naming the mechanisms; undefined where it does. */
+  refusalOfDataKeyPair(keySpec: KeySpec): string | undefined {
+    return refusalOfDataKeyPair(this.#capabilities, keySpec);
   }
 
   /**

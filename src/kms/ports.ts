@@ -37,6 +37,17 @@ export interface KeyHsm {
     options: { readonly octets: number; readonly reveal: boolean },
   ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }>;
   /** Octets of the token's random generator. */
+  /**
+   * A key pair of the caller's, made in the token: the public half as DER SubjectPublicKeyInfo, the private half as DER PKCS#8, encrypted;
+   * in clear only where `reveal` asks for it.
+   */
+  generateDataKeyPair(
+    material: StoredMaterial,
+    context: EncryptionContext,
+    options: { readonly keySpec: KeySpec; readonly reveal: boolean },
+  ): Promise<{ readonly publicKey: Uint8Array; readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }>;
+  /** Why this token makes no data key pairs of a spec, naming the mechanisms; undefined where it does. */
+  refusalOfDataKeyPair(keySpec: KeySpec): string | undefined;
   random(octets: number): Promise<Uint8Array>;
   /** Destroys what of this material is loaded in the token, once nobody uses it; does nothing where it is not loaded. */
   unload(material: StoredMaterial): Promise<void>;

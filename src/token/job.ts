@@ -1,4 +1,5 @@
 import type { ObjectHandle } from './object.js';
+import type { PublicKeyKind } from '../wire/public_key.js';
 import type { Mechanism } from './mechanism.js';
 import type { Template } from './template.js';
 import { JobEncoder } from './job_encoder.js';
@@ -13,6 +14,12 @@ export interface ObjectRef {
 export interface SecretRef {
   readonly kind: 'secret-ref';
   readonly index: number;
+}
+
+/** Both halves of a pair that an earlier step makes. */
+export interface KeyPairRef {
+  readonly publicKey: ObjectRef;
+  readonly privateKey: ObjectRef;
 }
 
 /** What a step leaves for the caller; read with {@link JobResult}. */
@@ -69,11 +76,7 @@ export class Job {
   }
 
   /** `C_GenerateKeyPair`. */
-  generateKeyPair(
-    mechanism: Mechanism,
-    publicTemplate: Template,
-    privateTemplate: Template,
-  ): { readonly publicKey: ObjectRef; readonly privateKey: ObjectRef } {
+  generateKeyPair(mechanism: Mechanism, publicTemplate: Template, privateTemplate: Template): KeyPairRef {
     return this.encoder.generateKeyPair(mechanism, publicTemplate, privateTemplate);
   }
 
@@ -138,6 +141,16 @@ export class Job {
    */
   readSecret(object: ObjectRef): SecretRef {
     return this.encoder.readSecret(object);
+  }
+
+  /**
+   * Reads the private key of a pair that this job has made, attribute by attribute, into locked native memory and puts it together
+   * there as PKCS#8: what the API itself gives away. Fails for a key that is sensitive.
+   *
+   * @source RFC 5208; RFC 8017 appendix A.1.2, RFC 5915 (with the public point, the curve by name), RFC 8410
+   */
+  readPrivateKey(pair: KeyPairRef, kind: PublicKeyKind): SecretRef {
+    return this.encoder.readPrivateKey(pair, kind);
   }
 
   /** `C_CreateObject`. Template values must be public; a secret `CKA_VALUE` comes as a {@link SecretRef}. */

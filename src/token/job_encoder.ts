@@ -1,9 +1,10 @@
 import * as ck from './cryptoki.js';
-import type { BytesOperand, ObjectOperand, ObjectRef, Output, SecretRef } from './job.js';
+import type { BytesOperand, KeyPairRef, ObjectOperand, ObjectRef, Output, SecretRef } from './job.js';
 import type { Mechanism } from './mechanism.js';
 import { encodeMechanism, weightOf, type Weight } from './mechanism_encoding.js';
-import { OPCODE } from './opcode.js';
-import { ProgramBuffer } from './program_buffer.js';
+import { OPCODE, privateKeyKind } from './opcode.js';
+import type { PublicKeyKind } from '../wire/public_key.js';
+import { ProgramBuffer, within } from './program_buffer.js';
 import type { Template } from './template.js';
 import { encodeTemplate, makesTokenObject } from './template_encoding.js';
 
@@ -52,11 +53,7 @@ export class JobEncoder {
     return made;
   }
 
-  generateKeyPair(
-    mechanism: Mechanism,
-    publicTemplate: Template,
-    privateTemplate: Template,
-  ): { readonly publicKey: ObjectRef; readonly privateKey: ObjectRef } {
+  generateKeyPair(mechanism: Mechanism, publicTemplate: Template, privateTemplate: Template): KeyPairRef {
     const program = this.#begin(OPCODE.generateKeyPair);
     this.#mechanism(program, mechanism);
     this.#template(program, publicTemplate);
@@ -226,6 +223,19 @@ export class JobEncoder {
     return made;
   }
 
+  readPrivateKey(pair: KeyPairRef, kind: PublicKeyKind): SecretRef {
+    const program = this.#begin(OPCODE.readPrivateKey);
+    const curve = kind.kind === 'curve' ? kind.curve : null;
+    program.word(privateKeyKind(kind));
+    this.#object(program, pair.privateKey);
+    this.#object(program, pair.publicKey);
+    program.putOctets(curve?.oid ?? new Uint8Array());
+    program.word(curve?.coordinateOctets ?? 0);
+    const made = this.#makeSecret(program);
+    this.#end(program);
+    return made;
+  }
+
   unpadOaep(
     encoded: SecretRef,
     expected: { readonly hash: 'sha1' | 'sha256'; readonly minOctets: number; readonly maxOctets: number },
@@ -383,11 +393,4 @@ export class JobEncoder {
   #weigh(weight: Weight): void {
     if (weight > this.#weight) this.#weight = weight;
   }
-}
-
-function within(value: number, max: number, what: string): number {
-  if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new RangeError(`${value} ${what}: a job takes 0 to ${max}`);
-  }
-  return value;
 }

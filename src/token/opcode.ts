@@ -1,3 +1,5 @@
+import type { PublicKeyKind } from '../wire/public_key.js';
+
 /** Numbers of the steps, as `native/src/program.h` has them. */
 export const OPCODE = {
   generateKey: 1,
@@ -23,4 +25,11 @@ export const OPCODE = {
   readSecret: 21,
   unpadOaep: 22,
   ecPrivateValue: 23,
+  readPrivateKey: 24,
 } as const;
+
+/** Number of the PKCS#8 that a private key is to be written as, as `native/src/program.h` has it. */
+export function privateKeyKind(kind: PublicKeyKind): number {
+  if (kind.kind === 'rsa') return 1;
+  return kind.curve.name === 'Ed25519' ? 3 : 2;
+}

@@ -120,3 +120,11 @@ const IDLE_MAX = 256;
 const PROGRAM_BYTES_MAX = 128 * 1024 * 1024;
 
 const idle: ProgramBuffer[] = [];
+
+/** A number that a program takes, or RangeError. */
+export function within(value: number, max: number, what: string): number {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw new RangeError(`${value} ${what}: a job takes 0 to ${max}`);
+  }
+  return value;
+}

@@ -124,6 +124,21 @@ export class SoftwareKeyHsm implements KeyHsm {
     return { blob: this.#seal(material, context, plaintext), plaintext: options.reveal ? plaintext : null };
   }
 
+  refusalOfDataKeyPair(keySpec: KeySpec): string | undefined {
+    return this.refusals.get(keySpec);
+  }
+
+  async generateDataKeyPair(
+    material: StoredMaterial,
+    context: EncryptionContext,
+    options: { readonly keySpec: KeySpec; readonly reveal: boolean },
+  ): Promise<{ readonly publicKey: Uint8Array; readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }> {
+    this.#enter('generateDataKeyPair');
+    const { octets, publicKey } = makeMaterial(options.keySpec);
+    if (publicKey === null) throw new HsmError('ERR_HSM_TYPE', `a ${options.keySpec} key is no pair`);
+    return { publicKey, blob: this.#seal(material, context, octets), plaintext: options.reveal ? octets : null };
+  }
+
   async random(octets: number): Promise<Uint8Array> {
     this.#enter('random');
     return randomBytes(octets);

@@ -1,4 +1,5 @@
 import { DATA_KEY_SPECS } from '../../kms/data_key.js';
+import { DATA_KEY_PAIR_SPECS } from '../../kms/data_key_pair.js';
 import { DRY_RUN_MODIFIERS } from '../../kms/dry_run.js';
 import {
   ENCRYPTION_ALGORITHMS,
@@ -14,6 +15,8 @@ import { deriveSharedSecret } from '../../kms/operations/derive_shared_secret.js
 import { describeKey } from '../../kms/operations/describe_key.js';
 import { encrypt } from '../../kms/operations/encrypt.js';
 import { generateDataKey } from '../../kms/operations/generate_data_key.js';
+import { generateDataKeyPair } from '../../kms/operations/generate_data_key_pair.js';
+import { generateDataKeyPairWithoutPlaintext } from '../../kms/operations/generate_data_key_pair_without_plaintext.js';
 import { generateDataKeyWithoutPlaintext } from '../../kms/operations/generate_data_key_without_plaintext.js';
 import { generateMac } from '../../kms/operations/generate_mac.js';
 import { generateRandom } from '../../kms/operations/generate_random.js';
@@ -61,6 +64,10 @@ const dataKey = {
     GrantTokens: grantTokens,
     DryRun: boolean,
   },
+} as const;
+const dataKeyPair = {
+  required: { KeyId: keyId, KeyPairSpec: oneOf(DATA_KEY_PAIR_SPECS) },
+  optional: { EncryptionContext: map, GrantTokens: grantTokens, DryRun: boolean },
 } as const;
 
 const signature = {
@@ -162,6 +169,14 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
       generateDataKey,
     ),
   ],
+  [
+    'GenerateDataKeyPair',
+    operation(
+      structure({ required: dataKeyPair.required, optional: { ...dataKeyPair.optional, Recipient: recipient } }),
+      generateDataKeyPair,
+    ),
+  ],
+  ['GenerateDataKeyPairWithoutPlaintext', operation(structure(dataKeyPair), generateDataKeyPairWithoutPlaintext)],
   ['GenerateDataKeyWithoutPlaintext', operation(structure(dataKey), generateDataKeyWithoutPlaintext)],
   ['GenerateMac', operation(structure(mac), generateMac)],
   [
