@@ -20,6 +20,8 @@ export const LIMITS = {
   kmsCachedKeysMax: 20_000,
   /** Octets of a key policy. @source AWS KMS Developer Guide, resource quotas */
   kmsPolicyBytesMax: 32_768,
+  /** Characters of the key policies that a region's store keeps in memory: 20,000 default policies have a third of it. */
+  kmsCachedPolicyCharactersMax: 16 * 1024 * 1024,
   /** Policies, by their text, that are remembered ready for evaluation: about 1 kB each, most keys share a few. */
   kmsCompiledPoliciesMax: 2000,
   /** Grants of one key. @source AWS KMS Developer Guide, resource quotas */
@@ -86,4 +88,38 @@ export const LIMITS = {
   awsSignersMax: 1000,
   /** Headers that one request may sign. */
   awsSignedHeadersMax: 64,
+  /** How long data points are kept, milliseconds. @source AWS KMS Developer Guide, "Monitor KMS keys with Amazon CloudWatch": two weeks */
+  monitoringRetentionMs: 14 * 24 * 60 * 60 * 1000,
+  /** How far ahead a data point may be, milliseconds. @source Amazon CloudWatch API Reference, MetricDatum */
+  monitoringFutureMs: 2 * 60 * 60 * 1000,
+  /** How often the region's clock is looked at for a new minute, milliseconds. */
+  monitoringTickMs: 1000,
+  /** How often data points and history that are too old are removed, milliseconds of the region's clock. */
+  monitoringPruneMs: 60 * 60 * 1000,
+  /** Metrics with stored data points; expiring keys are not among them. */
+  monitoringMetricsMax: 20_000,
+  /** Stored data points, about 100 octets each: the oldest make room. */
+  monitoringSamplesMax: 500_000,
+  /** Data points of one metric that are read at once: two weeks of minutes in two units. */
+  monitoringSamplesReadMax: 50_000,
+  /** Different keys and operations that are counted within one minute. */
+  monitoringCountsMax: 10_000,
+  /** Alarms of a region. @source Amazon CloudWatch User Guide, quotas */
+  monitoringAlarmsMax: 5000,
+  /** Alarms that are evaluated before requests are answered again. */
+  monitoringAlarmBatchMax: 50,
+  /** How long the history of alarms is kept, milliseconds. @source Amazon CloudWatch API Reference, DescribeAlarmHistory: 30 days */
+  monitoringHistoryMs: 30 * 24 * 60 * 60 * 1000,
+  /** Items of the history of all alarms, at most 4 kB each: the oldest make room. */
+  monitoringHistoryMax: 50_000,
+  /** Notifications that wait to be delivered; further ones are told to the history only. */
+  monitoringActionsMax: 1000,
+  /** Notifications that are being delivered at the same time. */
+  monitoringDeliveriesMax: 8,
+  /** Attempts to deliver one notification. */
+  monitoringAttemptsMax: 6,
+  /** Pause before the second attempt, milliseconds; it doubles with each further one. */
+  monitoringRetryMs: 1000,
+  /** Time that the receiver of a notification may take, milliseconds. @source Amazon SNS Developer Guide: 15 seconds, which is long */
+  monitoringPostTimeoutMs: 5000,
 } as const;
