@@ -7,6 +7,10 @@ import type { TrailEvent, TrailMembers, TrailValue, UserIdentity } from './trail
 
 /** Longest text of a client's that one event repeats, UTF-16 units. */
 const CLIENT_TEXT_MAX = 1024;
+/** Access keys whose identities are remembered. */
+const IDENTITIES_MAX = 1000;
+
+type Draft<Value> = { -readonly [Name in keyof Value]: Value[Name] };
 
 /** Where the events of a trail go. */
 export interface TrailSink {
@@ -51,6 +55,10 @@ export interface AuditTrailOptions {
  */
 export class AuditTrail implements ServiceEvents {
   readonly #options: AuditTrailOptions;
+  /** By access key id. */
+  readonly #identities = new Map<string, { readonly arn: string; readonly identity: UserIdentity }>();
+  #lastSecond = Number.NaN;
+  #lastTime = '';
 
   constructor(options: AuditTrailOptions) {
     this.#options = options;
@@ -58,46 +66,57 @@ export class AuditTrail implements ServiceEvents {
 
   /** Records a call; durable when the promise has resolved, so that it is awaited before the call is answered. */
   recordCall(call: RecordedCall): Promise<void> {
-    const { operation, failure } = call;
-    return this.#options.sink.append({
-      ...this.#common(operation, this.#options.clock.nowMs(), {
-        userIdentity: identityOf(call),
-        sourceIPAddress: call.sourceAddress,
-        userAgent: call.userAgent.slice(0, CLIENT_TEXT_MAX),
-      }),
-      ...(failure !== null && {
-        errorCode: failure.name === 'AccessDeniedException' ? 'AccessDenied' : failure.name,
-        ...(failure.message !== '' && { errorMessage: failure.message.slice(0, CLIENT_TEXT_MAX) }),
-      }),
+    const { operation, failure, notes } = call;
+    const { clock, home } = this.#options;
+    // One literal of one shape, and members set by name: this runs for every request.
+    const event: Draft<TrailEvent> = {
+      eventVersion: '1.11',
+      userIdentity: this.#identityOf(call),
+      eventTime: this.#timeOf(clock.nowMs()),
+      eventSource: 'kms.amazonaws.com',
+      eventName: operation,
+      awsRegion: home.region,
+      sourceIPAddress: call.sourceAddress,
+      userAgent: call.userAgent.slice(0, CLIENT_TEXT_MAX),
       requestParameters: requestParameters(operation, call.request),
       responseElements: responseElements(operation, call.response),
-      ...this.#additional(call.notes),
       requestID: call.requestId,
       eventID: call.eventId,
       readOnly: isReadOnly(operation),
-      resources: this.#resources(call.notes.flatMap(({ aliasArn, keyArn }) => aliasArn ?? keyArn ?? [])),
+      resources: this.#resources(notes.flatMap(arnOf)),
       eventType: 'AwsApiCall',
-      ...this.#closing(),
-    });
+      managementEvent: true,
+      recipientAccountId: home.account,
+      eventCategory: 'Management',
+    };
+    if (failure !== null) {
+      event.errorCode = failure.name === 'AccessDeniedException' ? 'AccessDenied' : failure.name;
+      if (failure.message !== '') event.errorMessage = failure.message.slice(0, CLIENT_TEXT_MAX);
+    }
+    const additional = this.#additional(notes);
+    if (additional !== null) event.additionalEventData = additional;
+    return this.#options.sink.append(event);
   }
 
   /** {@inheritDoc ServiceEvents.record} */
   record(event: ServiceEvent): Promise<void> {
     const internal = 'AWS Internal';
+    const clockOffset = this.#additional([]);
     return this.#options.sink.append({
       ...this.#common(event.name, event.atMs, {
         userIdentity: { accountId: this.#options.home.account, invokedBy: internal },
         sourceIPAddress: internal,
         userAgent: internal,
       }),
-      requestParameters: null,
-      responseElements: null,
-      ...this.#additional([]),
+      requestParameters: requestParameters(event.name, event.call?.request ?? null),
+      responseElements: responseElements(event.name, event.call?.response ?? null),
+      ...(clockOffset !== null && { additionalEventData: clockOffset }),
       eventID: event.eventId,
       readOnly: false,
       resources: this.#resources([event.keyArn]),
-      eventType: 'AwsServiceEvent',
-      serviceEventDetails: event.details,
+      ...(event.call === undefined
+        ? { eventType: 'AwsServiceEvent', serviceEventDetails: event.details }
+        : { eventType: 'AwsApiCall' }),
       ...this.#closing(),
     });
   }
@@ -120,7 +139,7 @@ export class AuditTrail implements ServiceEvents {
     return {
       eventVersion: '1.11',
       userIdentity: origin.userIdentity,
-      eventTime: `${new Date(atMs).toISOString().slice(0, 19)}Z`,
+      eventTime: this.#timeOf(atMs),
       eventSource: 'kms.amazonaws.com',
       eventName,
       awsRegion: this.#options.home.region,
@@ -133,19 +152,39 @@ export class AuditTrail implements ServiceEvents {
     return { managementEvent: true, recipientAccountId: this.#options.home.account, eventCategory: 'Management' };
   }
 
-  #additional(notes: readonly CallNote[]): { readonly additionalEventData?: TrailMembers } {
+  /** Material and strategy, and what else the operation noted; null where that is nothing. */
+  #additional(notes: readonly CallNote[]): TrailMembers | null {
     const clockOffsetMs = this.#options.clockOffsetMs();
     const data: Record<string, TrailValue> = {};
-    for (const name of ['keyMaterialId', 'strategy'] as const) {
-      // ReEncrypt uses two keys: both are shown, the source first.
-      const values = [...new Set(notes.flatMap((note) => note[name] ?? []))];
-      const [first] = values;
-      if (first !== undefined) data[name] = values.length === 1 ? first : values;
+    for (const note of notes) {
+      if (note.keyMaterialId !== undefined) addTo(data, 'keyMaterialId', note.keyMaterialId);
+      if (note.strategy !== undefined) addTo(data, 'strategy', note.strategy);
+      if (note.outsideToken !== undefined) data['outsideToken'] = note.outsideToken;
+      if (note.refusal !== undefined) data['refusal'] = note.refusal;
     }
-    const outsideToken = notes.findLast((note) => note.outsideToken !== undefined)?.outsideToken;
-    if (outsideToken !== undefined) data['outsideToken'] = outsideToken;
     if (clockOffsetMs !== 0) data['clockOffsetMs'] = clockOffsetMs;
-    return Object.keys(data).length === 0 ? {} : { additionalEventData: data };
+    for (const _ in data) return data;
+    return null;
+  }
+
+  /** That of an access key is remembered: it is in every event. */
+  #identityOf(call: Pick<RecordedCall, 'principal' | 'accessKeyId'>): UserIdentity {
+    const known = this.#identities.get(call.accessKeyId);
+    if (known?.arn === call.principal) return known.identity;
+    const identity = identityOf(call);
+    if (this.#identities.size >= IDENTITIES_MAX) this.#identities.clear();
+    this.#identities.set(call.accessKeyId, { arn: call.principal, identity });
+    return identity;
+  }
+
+  /** ISO 8601, whole seconds; the last one is remembered. */
+  #timeOf(atMs: number): string {
+    const second = Math.floor(atMs / 1000);
+    if (second !== this.#lastSecond) {
+      this.#lastTime = `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+      this.#lastSecond = second;
+    }
+    return this.#lastTime;
   }
 
   #resources(arns: readonly string[]): TrailEvent['resources'] {
@@ -155,6 +194,20 @@ export class AuditTrail implements ServiceEvents {
       ARN: arn,
     }));
   }
+}
+
+/** What a note says about whom a call is about: an alias is named before its key. */
+function arnOf({ aliasArn, keyArn }: CallNote): string | readonly [] {
+  return aliasArn ?? keyArn ?? [];
+}
+
+/** ReEncrypt uses two keys: both values are shown, the source's first. */
+function addTo(data: Record<string, TrailValue>, name: string, value: string): void {
+  const earlier = data[name];
+  if (earlier === undefined) data[name] = value;
+  else if (Array.isArray(earlier)) {
+    if (!earlier.includes(value)) data[name] = [...earlier, value];
+  } else if (earlier !== value) data[name] = [earlier, value];
 }
 
 /** @source AWS CloudTrail User Guide, userIdentity element */

@@ -1,5 +1,8 @@
 import type { TrailMembers, TrailValue } from './trail_event.js';
 
+/** Names that are remembered in both spellings. */
+const CAMEL_CASES_MAX = 1000;
+
 /** What the trail keeps of one operation: members by the API's names. What is not named is never kept. */
 interface RecordedOperation {
   readonly readOnly: boolean;
@@ -124,6 +127,7 @@ const RECORDED: Readonly<Record<string, RecordedOperation>> = {
     [],
   ),
   UpdateKeyDescription: changing(['KeyId', 'Description'], []),
+  SynchronizeMultiRegionKey: changing([], ['KeyId']),
   Verify: reading('KeyId', 'MessageType', 'SigningAlgorithm', 'DryRun'),
   VerifyMac: reading('KeyId', 'MacAlgorithm', 'DryRun'),
 };
@@ -154,13 +158,16 @@ export function responseElements(operation: string, response: object | null): Tr
 }
 
 function keep(members: object, names: readonly string[]): TrailMembers | null {
-  const kept: Record<string, TrailValue> = {};
-  const values = new Map<string, unknown>(Object.entries(members));
+  const values = members as Readonly<Record<string, unknown>>;
+  let kept: Record<string, TrailValue> | null = null;
   for (const name of names) {
-    const value = render(values.get(name), isMapOfNames(name));
-    if (value !== undefined) kept[camelCase(name)] = value;
+    if (!Object.hasOwn(values, name)) continue;
+    const value = render(values[name], isMapOfNames(name));
+    if (value === undefined) continue;
+    kept ??= {};
+    kept[camelCase(name)] = value;
   }
-  return Object.keys(kept).length === 0 ? null : kept;
+  return kept;
 }
 
 /** The names in an encryption context are its owner's: they are kept as they are. */
@@ -168,8 +175,15 @@ function isMapOfNames(member: string): boolean {
   return member.endsWith('EncryptionContext');
 }
 
+/** Names of members, of which there are few; every event has some. */
+const CAMEL_CASES = new Map<string, string>();
+
 function camelCase(name: string): string {
-  return name.charAt(0).toLowerCase() + name.slice(1);
+  const known = CAMEL_CASES.get(name);
+  if (known !== undefined) return known;
+  const text = name.charAt(0).toLowerCase() + name.slice(1);
+  if (CAMEL_CASES.size < CAMEL_CASES_MAX) CAMEL_CASES.set(name, text);
+  return text;
 }
 
 /** Octets are never shown, wherever they are. */
