@@ -86,7 +86,7 @@ class Customer {
   /** ImportKeyMaterial: opens the token, unwraps, checks and stores. */
   async upload(key: StoredImportKey, token: Uint8Array, encrypted: Uint8Array): Promise<{ outsideToken: boolean }> {
     const claims = await this.#tokens.open(token);
-    if (claims === undefined) throw new Error('the region does not open its own import token');
+    if (claims instanceof Error) throw claims;
     return this.#imports.importMaterial({
       importKey: key,
       algorithm: claims.algorithm,

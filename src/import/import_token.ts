@@ -94,14 +94,11 @@ export class RegionImportTokens {
     return utf8(jws);
   }
 
-  /** What a token says, or undefined for what this region did not issue. Whether it is still valid is the caller's to judge. */
-  async open(token: Uint8Array): Promise<ImportTokenClaims | undefined> {
-    const opened = await this.inspect(token);
-    return opened instanceof ImportError ? undefined : opened;
-  }
-
-  /** As {@link open}, with the reason of a refusal for the security audit. */
-  async inspect(token: Uint8Array): Promise<ImportTokenClaims | ImportError> {
+  /**
+   * What a token says, or why this region did not issue it: for the security audit, not for the caller of the API. Whether it is still
+   * valid is the caller's to judge.
+   */
+  async open(token: Uint8Array): Promise<ImportTokenClaims | ImportError> {
     if (token.length > TOKEN_OCTETS_MAX) return refused('ERR_IMPORT_TOKEN_FORM', 'the token is too long');
     const jws = parseJws(token);
     if (isReject(jws)) return refused('ERR_IMPORT_TOKEN_FORM', jws.detail);

@@ -1,4 +1,5 @@
 import type { KeySpec, KeyUsage, MaterialBinding, StoredMaterial } from '../hsm/material.js';
+import type { ImportError } from '../import/errors.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 
 /** Encryption context of a request: any order; authenticated, not secret. */
@@ -126,8 +127,11 @@ export interface ImportTokenClaims {
 export interface ImportTokens {
   /** At most 6,144 octets, opaque to callers. */
   issue(claims: ImportTokenClaims): Promise<Uint8Array>;
-  /** Checks form and signature; whether it is still valid is the caller's to judge. Undefined for what this region did not issue. */
-  open(token: Uint8Array): Promise<ImportTokenClaims | undefined>;
+  /**
+   * Checks form and signature; whether it is still valid is the caller's to judge. An error that is not thrown, for the audit alone, where
+   * this region did not issue it.
+   */
+  open(token: Uint8Array): Promise<ImportTokenClaims | ImportError>;
 }
 
 /** Something that a region did to a key without anybody's call, as the audit trail shows it. */

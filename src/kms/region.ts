@@ -45,6 +45,8 @@ export interface CallNote {
   readonly strategy?: string;
   /** Whether key material was outside the token for a moment, as the configuration allowed. */
   readonly outsideToken?: boolean;
+  /** A code that says more of a refusal than its caller is told. */
+  readonly refusal?: string;
 }
 
 /** One call of an operation. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   CreateKeyCommand,
   DecryptCommand,
@@ -19,6 +19,7 @@ import { IMPORT_TOKEN_TYP, RegionImportTokens } from '../../src/import/import_to
 import { isKeyId } from '../../src/kms/key_id.js';
 import type { ImportParameters } from '../../src/kms/material_store.js';
 import { importKeyMaterial } from '../../src/kms/operations/import_key_material.js';
+import type { CallNote } from '../../src/kms/region.js';
 import { BIRTH_TYP, issueBirthCertificate } from '../../src/replication/key_certificate.js';
 import { attacksOn, expectRefusal } from '../support/attack.js';
 import { Chance } from '../support/chance.js';
@@ -144,11 +145,17 @@ for (const kind of ['softhsm2', 'nss'] as const) {
       return { token: answer.ImportToken ?? new Uint8Array(), publicKey: answer.PublicKey ?? new Uint8Array() };
     }
 
+    async function claimsOf(octets: Uint8Array) {
+      const claims = await tokens.open(octets);
+      if (claims instanceof ImportError) throw claims;
+      return claims;
+    }
+
     /** The same, with what the region keeps of them. */
     async function keptParametersFor(KeyId: string, algorithm: AlgorithmSpec) {
       const made = await parametersFor(KeyId, algorithm);
-      const claims = await tokens.open(made.token);
-      const parameters = region.region.materials.parameters(claims?.importKeyId ?? '');
+      const { importKeyId } = await claimsOf(made.token);
+      const parameters = region.region.materials.parameters(importKeyId);
       if (parameters === undefined) throw new Error('no parameters are kept');
       return { ...made, parameters };
     }
@@ -162,20 +169,16 @@ for (const kind of ['softhsm2', 'nss'] as const) {
     const send = (KeyId: string, ImportToken: Uint8Array, EncryptedKeyMaterial: Uint8Array) =>
       kms.send(new ImportKeyMaterialCommand({ KeyId, ImportToken, EncryptedKeyMaterial, ...EXPIRY }));
 
-    /** The API's error and what the trail says of the same call. */
+    /** The API's error, and what the trail says of the same call beyond it. */
     async function refusalOf(KeyId: string, ImportToken: Uint8Array, blob: Uint8Array) {
       const told = await toldOf(send(KeyId, ImportToken, blob));
       const events = await region.events();
-      const { eventName, errorCode } = events.at(-1) ?? {};
+      const { eventName, errorCode, additionalEventData, resources } = events.at(-1) ?? {};
       expect(eventName).to.equal('ImportKeyMaterial');
       expect(errorCode, 'error in the audit trail').to.equal(told.name);
-      return told;
+      expect(resources?.[0]?.ARN, 'key in the audit trail').to.match(new RegExp(`key/${KeyId}$`));
+      return { told, audited: additionalEventData?.['refusal'] };
     }
-
-    const audited = async (octets: Uint8Array): Promise<string> => {
-      const found = await tokens.inspect(octets);
-      return found instanceof ImportError ? found.code : 'opened';
-    };
 
     async function stateOf(KeyId: string) {
       const described = await kms.send(new DescribeKeyCommand({ KeyId }));
@@ -224,8 +227,9 @@ for (const kind of ['softhsm2', 'nss'] as const) {
         ],
       ];
       for (const [code, octets] of cases) {
-        expect(await audited(octets)).to.equal(code);
-        expect(await refusalOf(KeyId, octets, blob)).to.include(INVALID_TOKEN);
+        const { told, audited } = await refusalOf(KeyId, octets, blob);
+        expect(audited).to.equal(code);
+        expect(told).to.include(INVALID_TOKEN);
       }
       expect(await stateOf(KeyId)).to.deep.equal(UNTOUCHED);
       await send(KeyId, good.token, blob);
@@ -237,13 +241,13 @@ for (const kind of ['softhsm2', 'nss'] as const) {
       const ofY = await parametersFor(y);
       const blob = wrapForImport(OAEP, ofX.publicKey, randomBytes(32));
       const [signing] = await imports.importSigningKeys();
-      const claims = await tokens.open(ofX.token);
-      if (signing === undefined || claims === undefined) throw new Error('the token is not open');
+      const claims = await claimsOf(ofX.token);
+      if (signing === undefined) throw new Error('the token is not provisioned');
       const stranger = softwareSigner();
       const other = (payload: Record<string, unknown>) => put(payload, 'algorithm', 'RSAES_OAEP_SHA_1');
       const elsewhere = new RegionImportTokens(imports, { partition: 'aws', region: 'eu-west-1' });
       const cases: readonly (readonly [string, string, Uint8Array])[] = [
-        ['opened', y, ofX.token],
+        ['ERR_IMPORT_TOKEN_KEY', y, ofX.token],
         ['ERR_IMPORT_TOKEN_SIGNATURE', x, tampered(ofX.token, other)],
         ['ERR_IMPORT_TOKEN_SIGNING_KEY', x, await resigned(ofX.token, stranger, other)],
         ['ERR_IMPORT_TOKEN_SIGNATURE', x, await resigned(ofX.token, { ...stranger, kid: signing.kid }, other)],
@@ -251,15 +255,17 @@ for (const kind of ['softhsm2', 'nss'] as const) {
         ['ERR_IMPORT_TOKEN_FORM', x, ofX.token.subarray(0, 300)],
         ['ERR_IMPORT_TOKEN_REGION', x, await elsewhere.issue(claims)],
         // Even the right signature moves no wrapping key to another algorithm, size or key.
-        ['opened', x, await tokens.issue({ ...claims, algorithm: 'RSAES_OAEP_SHA_1' })],
-        ['opened', x, await tokens.issue({ ...claims, wrappingKeySpec: 'RSA_4096' })],
-        ['opened', y, await tokens.issue({ ...claims, keyId: y })],
-        ['opened', x, await tokens.issue({ ...claims, publicKeyHash: '0'.repeat(64) })],
+        ['ERR_IMPORT_TOKEN_ALGORITHM', x, await tokens.issue({ ...claims, algorithm: 'RSAES_OAEP_SHA_1' })],
+        ['ERR_IMPORT_TOKEN_WRAPPING_KEY', x, await tokens.issue({ ...claims, wrappingKeySpec: 'RSA_4096' })],
+        ['ERR_IMPORT_TOKEN_WRAPPING_KEY', y, await tokens.issue({ ...claims, keyId: y })],
+        ['ERR_IMPORT_TOKEN_WRAPPING_KEY', x, await tokens.issue({ ...claims, publicKeyHash: '0'.repeat(64) })],
+        ['ERR_IMPORT_TOKEN_USED', x, await tokens.issue({ ...claims, importKeyId: randomUUID() })],
       ];
       const told = [];
       for (const [code, KeyId, octets] of cases) {
-        expect(await audited(octets)).to.equal(code);
-        told.push(await refusalOf(KeyId, octets, blob));
+        const refusal = await refusalOf(KeyId, octets, blob);
+        expect(refusal.audited).to.equal(code);
+        told.push(refusal.told);
       }
       expect(told[0]).to.include(INVALID_TOKEN);
       expect(new Set(told.map((answer) => JSON.stringify(answer)))).to.have.lengthOf(1);
@@ -267,7 +273,9 @@ for (const kind of ['softhsm2', 'nss'] as const) {
       expect(await stateOf(y)).to.deep.equal(UNTOUCHED);
       // None of that has used the parameters up, and y's own blob is y's.
       await send(x, ofX.token, blob);
-      expect(await refusalOf(y, ofY.token, blob)).to.include({ name: 'InvalidCiphertextException', status: 400 });
+      const { told: ofOther, audited } = await refusalOf(y, ofY.token, blob);
+      expect(ofOther).to.include({ name: 'InvalidCiphertextException', status: 400 });
+      expect(audited).to.equal('ERR_IMPORT_MATERIAL_UNWRAP');
     });
 
     it('A48 a token that was used takes no other material in, and the first stays', async () => {
@@ -278,11 +286,19 @@ for (const kind of ['softhsm2', 'nss'] as const) {
       const { CiphertextBlob } = await kms.send(new EncryptCommand({ KeyId, Plaintext: Buffer.from('first') }));
       const second = wrapForImport(OAEP, publicKey, randomBytes(32));
       for (const again of [second, blob]) {
-        expect(await refusalOf(KeyId, once, again)).to.include(INVALID_TOKEN);
+        const { told, audited } = await refusalOf(KeyId, once, again);
+        expect(told).to.include(INVALID_TOKEN);
+        expect(audited).to.equal('ERR_IMPORT_TOKEN_USED');
       }
       const opened = await kms.send(new DecryptCommand({ CiphertextBlob }));
       expect(Buffer.from(opened.Plaintext ?? []).toString()).to.equal('first');
       expect((await stateOf(KeyId)).versions).to.equal(1);
+
+      // With parameters of its own, other material is still not the key's.
+      const own = await parametersFor(KeyId);
+      const { told, audited } = await refusalOf(KeyId, own.token, wrapForImport(OAEP, own.publicKey, randomBytes(32)));
+      expect(told).to.include({ name: 'IncorrectKeyMaterialException', status: 400 });
+      expect(audited).to.equal('ERR_IMPORT_MATERIAL_OTHER');
 
       // Of two at the same moment one is taken.
       const raced = await makeKey();
@@ -306,7 +322,9 @@ for (const kind of ['softhsm2', 'nss'] as const) {
         const { token: good, publicKey, parameters } = await keptParametersFor(KeyId, algorithm);
         for (const { name, probe } of wrappingProbes(algorithm)) {
           const blob = probe(publicKey);
-          answers.set(`${algorithm} ${name}`, JSON.stringify(await refusalOf(KeyId, good, blob)));
+          const { told, audited } = await refusalOf(KeyId, good, blob);
+          answers.set(`${algorithm} ${name}`, JSON.stringify(told));
+          expect(audited, name).to.equal('ERR_IMPORT_MATERIAL_UNWRAP');
           const again = await toldOf(send(KeyId, good, blob));
           expect(again.name, `a second probe under one wrapping key, ${name}`).to.equal(INVALID_TOKEN.name);
           giveBack(parameters);
@@ -329,9 +347,8 @@ for (const kind of ['softhsm2', 'nss'] as const) {
       const audit = new Set<string>();
       for (let count = 0; count < TOKEN_CASES; count += 1) {
         const ImportToken = mutatedToken(good, chance);
-        const outcome = await outcomeOf({ KeyId, ImportToken, EncryptedKeyMaterial });
+        const outcome = await outcomeOf({ KeyId, ImportToken, EncryptedKeyMaterial }, audit);
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-        if (count % 20 === 0) audit.add(await audited(ImportToken));
       }
       expect(Object.fromEntries(outcomes)).to.deep.equal({ [INVALID_TOKEN.name]: TOKEN_CASES });
       // The cases get past the form, and past the kid.
@@ -371,25 +388,27 @@ for (const kind of ['softhsm2', 'nss'] as const) {
       const [late, timely] = [await makeKey(), await makeKey()];
       const expired = await parametersFor(late);
       const good = await parametersFor(timely);
-      const claims = await tokens.open(good.token);
-      await region.advance((claims?.expiresMs ?? 0) - region.region.clock.nowMs() - 5000);
+      const claims = await claimsOf(good.token);
+      await region.advance(claims.expiresMs - region.region.clock.nowMs() - 5000);
       await send(timely, good.token, wrapForImport(OAEP, good.publicKey, randomBytes(32)));
       await region.advance(10_000);
       const blob = wrapForImport(OAEP, expired.publicKey, randomBytes(32));
-      expect(await audited(expired.token)).to.equal('opened');
-      expect(await refusalOf(late, expired.token, blob)).to.include({
-        name: 'ExpiredImportTokenException',
-        status: 400,
-      });
+      const { told, audited } = await refusalOf(late, expired.token, blob);
+      expect(told).to.include({ name: 'ExpiredImportTokenException', status: 400 });
+      expect(audited).to.equal('ERR_IMPORT_TOKEN_EXPIRED');
       expect(await stateOf(late)).to.deep.equal(UNTOUCHED);
     });
 
-    async function outcomeOf(request: {
-      readonly KeyId: string;
-      readonly ImportToken: Uint8Array;
-      readonly EncryptedKeyMaterial: Uint8Array;
-    }): Promise<string> {
-      return importKeyMaterial(call(), { ...request, ...EXPIRY }).then(
+    async function outcomeOf(
+      request: {
+        readonly KeyId: string;
+        readonly ImportToken: Uint8Array;
+        readonly EncryptedKeyMaterial: Uint8Array;
+      },
+      audit = new Set<string>(),
+    ): Promise<string> {
+      const note = ({ refusal }: CallNote) => void (refusal !== undefined && audit.add(refusal));
+      return importKeyMaterial({ ...call(), note }, { ...request, ...EXPIRY }).then(
         () => 'imported',
         (error: Error) => ('code' in error ? String(error.code) : `${error.name}: ${error.message}`),
       );

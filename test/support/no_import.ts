@@ -1,3 +1,4 @@
+import { ImportError } from '../../src/import/errors.js';
 import type { ImportHsm, ImportTokens } from '../../src/kms/ports.js';
 
 /** Import in a region that a test imports nothing into. */
@@ -9,6 +10,6 @@ export const NO_IMPORT: { readonly importHsm: ImportHsm; readonly importTokens: 
   },
   importTokens: {
     issue: () => Promise.reject(new Error('this region imports nothing')),
-    open: async () => undefined,
+    open: async () => new ImportError('ERR_IMPORT_TOKEN_FORM', 'this region imports nothing'),
   },
 };

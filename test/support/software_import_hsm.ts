@@ -11,6 +11,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { HsmError } from '../../src/hsm/errors.js';
+import { ImportError } from '../../src/import/errors.js';
 import type { KeySpec, MaterialBinding, StoredMaterial } from '../../src/hsm/material.js';
 import type {
   ImportHsm,
@@ -137,10 +138,12 @@ export class SoftwareImportTokens implements ImportTokens {
     return Buffer.concat([this.#mac(body), body]);
   }
 
-  async open(token: Uint8Array): Promise<ImportTokenClaims | undefined> {
+  async open(token: Uint8Array): Promise<ImportTokenClaims | ImportError> {
     const octets = Buffer.from(token);
     const body = octets.subarray(32);
-    if (!this.#mac(body).equals(octets.subarray(0, 32))) return undefined;
+    if (!this.#mac(body).equals(octets.subarray(0, 32))) {
+      return new ImportError('ERR_IMPORT_TOKEN_SIGNATURE', 'the double did not issue this token');
+    }
     return JSON.parse(body.toString('utf8')) as ImportTokenClaims;
   }
 

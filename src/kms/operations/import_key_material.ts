@@ -1,4 +1,5 @@
 import { HsmError } from '../../hsm/errors.js';
+import { ImportError, type ImportErrorCode } from '../../import/errors.js';
 import { authorizeKey } from '../authorization.js';
 import { awaitDependency } from '../dependency_failure.js';
 import { incorrectKeyMaterial, invalidCiphertext, KmsError, originNotValid, validationError } from '../errors.js';
@@ -57,7 +58,7 @@ export const importKeyMaterial: Operation<ImportKeyMaterialRequest, ImportKeyMat
   const parameters = await openToken(call, record, request.ImportToken);
   const { importKey } = parameters;
   // The token was checked meanwhile: somebody else may have begun with the same one.
-  if (unwrapping.has(importKey.id)) throw invalidToken();
+  if (unwrapping.has(importKey.id)) throw refusedToken(call, record, 'ERR_IMPORT_TOKEN_USED');
   unwrapping.add(importKey.id);
   try {
     const { material, strategy, outsideToken } = await unwrap(call, record, parameters, request.EncryptedKeyMaterial);
@@ -67,6 +68,9 @@ export const importKeyMaterial: Operation<ImportKeyMaterialRequest, ImportKeyMat
       install(call, request, { parameters, material, expiration });
     } catch (error) {
       useUp(call, importKey.id);
+      if (error instanceof KmsError && error.code === 'IncorrectKeyMaterialException') {
+        note(call, record, 'ERR_IMPORT_MATERIAL_OTHER');
+      }
       throw error;
     }
     region.deadlines.changed();
@@ -102,7 +106,9 @@ function install(
       expiration: unwrapped.expiration,
       nowMs: clock.nowMs(),
     });
-    if (!materials.removeParameters(unwrapped.parameters.importKey.id)) throw invalidToken();
+    if (!materials.removeParameters(unwrapped.parameters.importKey.id)) {
+      throw refusedToken(call, record, 'ERR_IMPORT_TOKEN_USED');
+    }
     materials.putVersion(record.keyId, version);
     const isTold = versions.some(
       ({ materialId, description }) => materialId === version.materialId && description === version.description,
@@ -133,14 +139,27 @@ async function unwrap(
     if (!(error instanceof HsmError)) throw error;
     if (error.code === 'ERR_HSM_UNWRAP') {
       useUp(call, importKey.id);
+      note(call, record, 'ERR_IMPORT_MATERIAL_UNWRAP');
       throw invalidCiphertext(error);
     }
     if (error.code === 'ERR_HSM_TYPE') {
       useUp(call, importKey.id);
+      note(call, record, 'ERR_IMPORT_MATERIAL_KIND');
       throw incorrectKeyMaterial(`The key material is not what key spec ${keySpec} asks for.`, error);
     }
     throw error;
   }
+}
+
+/** Tells the audit alone why an import is refused. */
+function note(call: Call, { arn }: KeyRecord, refusal: ImportErrorCode): void {
+  call.note?.({ keyArn: arn, refusal });
+}
+
+/** Whatever is wrong with a token, its caller is told one thing. */
+function refusedToken(call: Call, record: KeyRecord, refusal: ImportErrorCode): KmsError {
+  note(call, record, refusal);
+  return invalidToken();
 }
 
 function useUp(call: Call, importKeyId: string): void {
@@ -151,18 +170,20 @@ function useUp(call: Call, importKeyId: string): void {
 async function openToken(call: Call, record: KeyRecord, octets: Uint8Array): Promise<ImportParameters> {
   const { region } = call;
   const claims = await awaitDependency('service', region.importTokens.open(octets));
-  if (claims === undefined || claims.keyId !== record.keyId) throw invalidToken();
+  if (claims instanceof ImportError) throw refusedToken(call, record, claims.code);
+  if (claims.keyId !== record.keyId) throw refusedToken(call, record, 'ERR_IMPORT_TOKEN_KEY');
   if (claims.expiresMs <= region.clock.nowMs()) {
+    note(call, record, 'ERR_IMPORT_TOKEN_EXPIRED');
     throw new KmsError('ExpiredImportTokenException', 'The import token has expired.');
   }
   const parameters = region.materials.parameters(claims.importKeyId);
+  if (parameters === undefined) throw refusedToken(call, record, 'ERR_IMPORT_TOKEN_USED');
+  if (parameters.algorithm !== claims.algorithm) throw refusedToken(call, record, 'ERR_IMPORT_TOKEN_ALGORITHM');
   const isTheirs =
-    parameters !== undefined &&
     parameters.keyId === record.keyId &&
-    parameters.algorithm === claims.algorithm &&
     parameters.importKey.keySpec === claims.wrappingKeySpec &&
     publicKeyHash(parameters.importKey.publicKey) === claims.publicKeyHash;
-  if (!isTheirs) throw invalidToken();
+  if (!isTheirs) throw refusedToken(call, record, 'ERR_IMPORT_TOKEN_WRAPPING_KEY');
   return parameters;
 }
 

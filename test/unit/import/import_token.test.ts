@@ -47,7 +47,7 @@ describe('import tokens', () => {
   const tokens = new RegionImportTokens(signer, home);
 
   async function codeOf(token: Uint8Array | string, judge = tokens): Promise<string> {
-    const outcome = await judge.inspect(typeof token === 'string' ? utf8(token) : token);
+    const outcome = await judge.open(typeof token === 'string' ? utf8(token) : token);
     return outcome instanceof ImportError ? outcome.code : 'accepted';
   }
   const payload = (change: Readonly<Record<string, JsonInput>> = {}): JsonInput => {
@@ -73,7 +73,6 @@ describe('import tokens', () => {
     expect(await codeOf(token, apart)).to.equal('ERR_IMPORT_TOKEN_REGION');
     const stranger = new RegionImportTokens(softwareSigner(), home);
     expect(await codeOf(token, stranger)).to.equal('ERR_IMPORT_TOKEN_SIGNING_KEY');
-    expect(await stranger.open(token)).to.equal(undefined);
   });
 
   it('are still good while the key that signed them is in the token, and newer ones sign', async () => {

@@ -10,6 +10,7 @@ import { importKeyMaterial } from '../../../../src/kms/operations/import_key_mat
 import { createKey } from '../../../../src/kms/operations/create_key.js';
 import { scheduleKeyDeletion } from '../../../../src/kms/operations/schedule_key_deletion.js';
 import { WRAPPING_ALGORITHMS } from '../../../../src/kms/import_rules.js';
+import type { CallNote } from '../../../../src/kms/region.js';
 import { importInto, makeExternalKey, prepareImport } from '../../../support/import_ceremony.js';
 import { makeSoftwareRegion, refusalOf, type SoftwareRegion } from '../../../support/software_region.js';
 
@@ -70,6 +71,28 @@ describe('ImportKeyMaterial', () => {
     await importInto(software.call, keyId, material);
     expect(await metadata()).to.not.have.property('ValidTo');
     expect(await decrypt(software.call, { CiphertextBlob })).to.have.property('KeyMaterialId', first.KeyMaterialId);
+  });
+
+  it('tells the audit alone what is wrong with what came with a good token', async () => {
+    const refusals: unknown[] = [];
+    const watched = { ...software.call, note: ({ refusal }: CallNote) => void (refusal && refusals.push(refusal)) };
+    await importInto(software.call, keyId, material);
+    const blob = (octets: Uint8Array) => importInto(watched, keyId, octets);
+    const garbage = importInto(watched, keyId, material, { EncryptedKeyMaterial: randomBytes(256) });
+    const codes = [];
+    for (const attempt of [blob(randomBytes(31)), blob(randomBytes(32)), garbage]) {
+      codes.push((await refusalOf(attempt)).code);
+    }
+    expect(codes).to.deep.equal([
+      'IncorrectKeyMaterialException',
+      'IncorrectKeyMaterialException',
+      'InvalidCiphertextException',
+    ]);
+    expect(refusals.toSorted()).to.deep.equal([
+      'ERR_IMPORT_MATERIAL_KIND',
+      'ERR_IMPORT_MATERIAL_OTHER',
+      'ERR_IMPORT_MATERIAL_UNWRAP',
+    ]);
   });
 
   it('refuses other material than the one that the key is tied to, also after it was deleted', async () => {
