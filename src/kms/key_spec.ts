@@ -26,6 +26,23 @@ export const KEY_SPECS = [
 ] as const;
 export type RequestedKeySpec = (typeof KEY_SPECS)[number];
 
+/** The key specs that the deprecated member `CustomerMasterKeySpec` can name, in the model's order. */
+export const CUSTOMER_MASTER_KEY_SPECS = [
+  'RSA_2048',
+  'RSA_3072',
+  'RSA_4096',
+  'ECC_NIST_P256',
+  'ECC_NIST_P384',
+  'ECC_NIST_P521',
+  'ECC_SECG_P256K1',
+  'SYMMETRIC_DEFAULT',
+  'HMAC_224',
+  'HMAC_256',
+  'HMAC_384',
+  'HMAC_512',
+  'SM2',
+] as const satisfies readonly RequestedKeySpec[];
+
 /** Every key usage of the AWS KMS model. */
 export const KEY_USAGES = [
   'SIGN_VERIFY',
@@ -136,6 +153,20 @@ const OTHER_USAGES: Readonly<Record<Exclude<RequestedKeySpec, KeySpec>, readonly
   SM2: ['ENCRYPT_DECRYPT', 'SIGN_VERIFY', 'KEY_AGREEMENT'],
 };
 
+const NO_ML_DSA = 'it needs CKM_ML_DSA_KEY_PAIR_GEN and CKM_ML_DSA of PKCS #11 3.2, which are not used yet.';
+const NO_ML_KEM = 'it needs CKM_ML_KEM_KEY_PAIR_GEN and CKM_ML_KEM of PKCS #11 3.2, which are not used yet.';
+
+/** Why some specs are not made, naming the mechanisms. */
+const WHY_NOT_MADE: Readonly<Record<Exclude<RequestedKeySpec, KeySpec>, string>> = {
+  ML_DSA_44: NO_ML_DSA,
+  ML_DSA_65: NO_ML_DSA,
+  ML_DSA_87: NO_ML_DSA,
+  ML_KEM_512: NO_ML_KEM,
+  ML_KEM_768: NO_ML_KEM,
+  ML_KEM_1024: NO_ML_KEM,
+  SM2: 'AWS KMS has it in its China Regions only, and PKCS #11 has no standard mechanism for it.',
+};
+
 /** Octets of what is hashed or masked by an algorithm's hash: RSAES-OAEP's, and the digests that may be signed. */
 const DIGEST_OCTETS: Readonly<Partial<Record<SigningAlgorithm | EncryptionAlgorithm, number>>> = {
   RSAES_OAEP_SHA_1: 20,
@@ -220,7 +251,7 @@ export function chooseKeySpec(
   const wanted = usage ?? 'ENCRYPT_DECRYPT';
   if (!isMade(spec)) {
     if (!OTHER_USAGES[spec].includes(wanted)) throw incompatible(spec, wanted);
-    throw new KmsError('UnsupportedOperationException', `KeySpec ${spec} is not supported here.`);
+    throw new KmsError('UnsupportedOperationException', `KeySpec ${spec} is not supported here: ${WHY_NOT_MADE[spec]}`);
   }
   if (!isUsageOf(spec, wanted)) throw incompatible(spec, wanted);
   return { keySpec: spec, keyUsage: wanted };

@@ -1,5 +1,6 @@
 import { authorizeAccount } from '../authorization.js';
-import { KmsError, validationError } from '../errors.js';
+import { customKeyStoreNotFound } from '../custom_key_store.js';
+import { validationError } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
 import { refuseRecipient, type Recipient } from '../recipient.js';
 import type { Operation } from '../region.js';
@@ -24,12 +25,7 @@ export interface GenerateRandomResponse {
 export const generateRandom: Operation<GenerateRandomRequest, GenerateRandomResponse> = async (call, request) => {
   if (request.NumberOfBytes === undefined) throw validationError('NumberOfBytes is required.');
   refuseRecipient(request.Recipient);
-  if (request.CustomKeyStoreId !== undefined) {
-    throw new KmsError(
-      'CustomKeyStoreNotFoundException',
-      `Custom key store '${request.CustomKeyStoreId}' does not exist.`,
-    );
-  }
+  if (request.CustomKeyStoreId !== undefined) throw customKeyStoreNotFound(request.CustomKeyStoreId);
   authorizeAccount(call, 'GenerateRandom');
   return { Plaintext: await awaitDependency('service', call.region.hsm.random(request.NumberOfBytes)) };
 };

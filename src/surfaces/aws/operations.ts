@@ -2,6 +2,7 @@ import { DATA_KEY_SPECS } from '../../kms/data_key.js';
 import { DATA_KEY_PAIR_SPECS } from '../../kms/data_key_pair.js';
 import { DRY_RUN_MODIFIERS } from '../../kms/dry_run.js';
 import {
+  CUSTOMER_MASTER_KEY_SPECS,
   ENCRYPTION_ALGORITHMS,
   KEY_AGREEMENT_ALGORITHMS,
   KEY_SPECS,
@@ -97,7 +98,7 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
           Policy: policy,
           Description: description,
           KeyUsage: oneOf(KEY_USAGES),
-          CustomerMasterKeySpec: oneOf(KEY_SPECS),
+          CustomerMasterKeySpec: oneOf(CUSTOMER_MASTER_KEY_SPECS),
           KeySpec: oneOf(KEY_SPECS),
           Origin: oneOf(['AWS_KMS', 'EXTERNAL', 'AWS_CLOUDHSM', 'EXTERNAL_KEY_STORE']),
           CustomKeyStoreId: text(1, 64),

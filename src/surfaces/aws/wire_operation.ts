@@ -8,17 +8,23 @@ export interface DecodedCall {
   run(call: Call): Promise<object>;
 }
 
-/**
- * An operation that can be called over the wire: decodes a request's body.
- *
- * @throws {@link AwsError} as {@link decodeRequest}
- */
-export type WireOperation = (body: Uint8Array) => DecodedCall;
+/** An operation that can be called over the wire. */
+export interface WireOperation {
+  /**
+   * Decodes a request's body.
+   *
+   * @throws {@link AwsError} as {@link decodeRequest}
+   */
+  (body: Uint8Array): DecodedCall;
+  /** Members of the request. */
+  readonly shape: StructureShape;
+}
 
 /** Joins the members of a request with what answers it. */
 export function operation<S extends StructureShape>(shape: S, run: Operation<Decoded<S>, object>): WireOperation {
-  return (body) => {
+  const decode = (body: Uint8Array): DecodedCall => {
     const request = decodeRequest(shape, body);
     return { request, run: (call) => run(call, request) };
   };
+  return Object.assign(decode, { shape });
 }
