@@ -4,6 +4,7 @@ import { SqliteAliasStore } from './adapters/alias_store_sqlite.js';
 import { AuditFile } from './adapters/audit_file.js';
 import { LabClock } from './adapters/clock_lab.js';
 import { Database } from './adapters/database.js';
+import { SqliteGrantStore } from './adapters/grant_store_sqlite.js';
 import { SqliteKeyStore } from './adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from './adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from './adapters/material_store_sqlite.js';
@@ -219,6 +220,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     events: trail,
     deadlines: { changed: () => deadlines.changed() },
   };
+    grants: new SqliteGrantStore(database, store),
   const deadlines = new Deadlines(kms, { report: logDeadline, deleting: (keyId) => journal.forgetKey(keyId) });
   // What fell due while the region was down is done before anybody is answered.
   await deadlines.start();

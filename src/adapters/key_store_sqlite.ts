@@ -18,6 +18,7 @@ import {
   versionFromRow,
 } from './key_rows.js';
 import { RememberedKeys } from './remembered_keys.js';
+import { RememberedPolicies } from './remembered_policies.js';
 
 /**
  * The keys of a region in its SQLite database.
@@ -29,6 +30,7 @@ export class SqliteKeyStore implements KeyStore {
   readonly #database: Database;
   readonly #home: KeyHome;
   readonly #remembered = new RememberedKeys();
+  readonly #policies = new RememberedPolicies();
   readonly #deleteListeners: ((keyId: KeyId) => void)[] = [];
   readonly #sql: ReturnType<typeof prepareAll>;
 
@@ -37,7 +39,10 @@ export class SqliteKeyStore implements KeyStore {
     this.#database = database;
     this.#home = home;
     this.#sql = prepareAll(database);
-    database.onRollback(() => this.#remembered.forgetAll());
+    database.onRollback(() => {
+      this.#remembered.forgetAll();
+      this.#policies.forgetAll();
+    });
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -108,8 +113,18 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   policy(keyId: KeyId): string | undefined {
+    const remembered = this.#policies.policy(keyId);
+    if (remembered !== undefined) return remembered;
     const row = this.#sql.policy.get(keyId);
-    return row === undefined ? undefined : text(row, 'policy');
+    if (row === undefined) return undefined;
+    const policy = text(row, 'policy');
+    this.#policies.put(keyId, policy);
+    return policy;
+  }
+
+  setPolicy(keyId: KeyId, policy: string): void {
+    this.#sql.updatePolicy.run(policy, keyId);
+    this.#policies.forget(keyId);
   }
 
   tags(keyId: KeyId): readonly Tag[] {
@@ -163,7 +178,7 @@ export class SqliteKeyStore implements KeyStore {
       );
       if (changed.changes !== 1) throw new Error(`key ${record.keyId} is not recorded`);
       if (own !== undefined) {
-        this.#sql.updatePolicy.run(own.policy, record.keyId);
+        this.setPolicy(record.keyId, own.policy);
         this.#replaceTags(record.keyId, own.tags);
       }
       this.#putMaterials(record.keyId, materials);
@@ -195,6 +210,7 @@ export class SqliteKeyStore implements KeyStore {
   /** Drops what is remembered of a key and of its materials: something else has changed its rows. */
   forget(keyId: KeyId): void {
     this.#remembered.forget(keyId);
+    this.#policies.forget(keyId);
   }
 
   #putMaterials(keyId: KeyId, materials: readonly MaterialRecord[]): void {

@@ -1,35 +1,99 @@
 import { KmsError } from './errors.js';
+import type { GrantedRequest, GrantPermission } from './grant.js';
+import { permits } from './grant.js';
+import { findGrantOfToken } from './grant_token.js';
 import type { KeyRecord } from './key_record.js';
-import type { EncryptionContext } from './ports.js';
-import type { Call } from './region.js';
+import { compilePolicy, evaluatePolicy, type PolicyQuestion, type PolicyVerdict } from './policy_evaluation.js';
+import { identityOf, type CallerIdentity } from './policy_principal.js';
+import { RequestContext, type RequestFacts } from './request_context.js';
+import type { Call, Caller, KmsRegion } from './region.js';
 
-/** What a request says that policies and grants may ask about. */
-export interface RequestFacts {
-  readonly grantTokens?: readonly string[] | undefined;
-  /** Of the side that this permission is about. */
-  readonly encryptionContext?: EncryptionContext | undefined;
-  /** Values of condition keys that follow from the request, for example `kms:EncryptionAlgorithm`. Absent members are not set. */
-  readonly conditions?: Readonly<Record<`${'kms' | 'aws'}:${string}`, ConditionValue | undefined>>;
+export type { ConditionValue } from './condition_context.js';
+export type { RequestConditions, RequestFacts } from './request_context.js';
+
+/** By what a caller may do something. */
+export interface Authorization {
+  /** The permissions of grants that allow it; null where policies do. */
+  readonly grants: readonly GrantPermission[] | null;
 }
 
-/** A value of a condition key. */
-export type ConditionValue = string | number | boolean | Date | readonly string[];
+const BY_POLICY: Authorization = Object.freeze({ grants: null });
 
 /**
- * Checks that the caller may use a key.
+ * Permissions that principals of other accounts can have.
  *
- * Principals of the key's account may do everything, as under the default key policy with administrators only. The audit trail
- * learns here which key a call is about.
+ * @source AWS KMS Developer Guide, "AWS KMS permissions", column "Cross-account use"
+ */
+const CROSS_ACCOUNT: ReadonlySet<string> = new Set([
+  'CreateGrant',
+  'Decapsulate',
+  'Decrypt',
+  'DeriveSharedSecret',
+  'DescribeKey',
+  'Encapsulate',
+  'Encrypt',
+  'GenerateDataKey',
+  'GenerateDataKeyPair',
+  'GenerateDataKeyPairWithoutPlaintext',
+  'GenerateDataKeyWithoutPlaintext',
+  'GenerateMac',
+  'GetKeyRotationStatus',
+  'GetPublicKey',
+  'ListGrants',
+  'ReEncryptFrom',
+  'ReEncryptTo',
+  'RevokeGrant',
+  'Sign',
+  'Verify',
+  'VerifyMac',
+]);
+
+const actions = new Map<string, string>();
+
+/**
+ * Checks that the caller may use a key: an explicit denial wins; otherwise the key policy allows it, or leaves it to the account whose
+ * identity policies allow it, or a grant does. The audit trail learns here which key a call is about.
  *
  * @param operation - name of the permission without `kms:`
- * @throws {@link KmsError} `AccessDeniedException`; `InvalidGrantTokenException` where a grant token is given
+ * @throws {@link KmsError} `AccessDeniedException`; `InvalidGrantTokenException` for a grant token that belongs to no grant
+ * @source AWS KMS Developer Guide, "Determining access to AWS KMS keys"
  */
-export function authorizeKey(call: Call, operation: string, record: KeyRecord, facts: RequestFacts = {}): void {
+export function authorizeKey(
+  call: Call,
+  operation: string,
+  record: KeyRecord,
+  facts: RequestFacts = {},
+): Authorization {
   call.note?.({ keyArn: record.arn });
-  requireAccount(call, operation, record.account, record.arn);
-  if (facts.grantTokens !== undefined && facts.grantTokens.length > 0) {
-    throw new KmsError('InvalidGrantTokenException', 'The grant token does not belong to a grant of this key.');
+  // A grant works from the moment it is made, so that its tokens only have to be genuine.
+  for (const token of facts.grantTokens ?? []) findGrantOfToken(call.region.grants, token);
+  const question = questionOf(call, operation, { resource: record.arn, record, facts });
+  const ofKey = askKeyPolicy(call.region, record, question);
+  const ofIdentity = askIdentityPolicy(call.caller, question);
+  const { caller } = question;
+  const isForeign = caller.account !== record.account;
+  if (!isForeign) {
+    if (ofKey === 'denied') throw denied(question, operation, 'with an explicit deny in a resource-based policy');
+    if (ofIdentity === 'denied') throw deniedByIdentity(question, operation);
+    if (ofKey === 'allowed' || (ofKey === 'delegated' && ofIdentity === 'allowed')) return BY_POLICY;
+    const grants = grantsFor(call.region, record, { caller, ofIdentity, operation, facts });
+    if (grants.length > 0) return { grants };
+    throw denied(
+      question,
+      operation,
+      `because no ${ofKey === 'delegated' ? 'identity' : 'resource'}-based policy allows the kms:${operation} action`,
+    );
   }
+  // What a stranger is told does not depend on the key before its own account lets it ask.
+  if (ofIdentity === 'denied') throw deniedByIdentity(question, operation);
+  if (ofIdentity !== 'allowed') {
+    throw denied(question, operation, `because no identity-based policy allows the kms:${operation} action`);
+  }
+  if (ofKey === 'denied' || !CROSS_ACCOUNT.has(operation)) throw foreignKeyInaccessible(call.caller);
+  if (ofKey !== 'silent') return BY_POLICY;
+  const grants = grantsFor(call.region, record, { caller, ofIdentity, operation, facts });
+  if (grants.length === 0) throw foreignKeyInaccessible(call.caller);
+  return { grants };
 }
 
 /**
@@ -44,7 +108,13 @@ export function authorizeAccount(
   operation: string,
   facts: Pick<RequestFacts, 'conditions'> & { readonly resource?: string } = {},
 ): void {
-  requireAccount(call, operation, call.region.home.account, facts.resource ?? '*');
+  const resource = facts.resource ?? '*';
+  const question = questionOf(call, operation, { resource, record: undefined, facts });
+  const verdict = askIdentityPolicy(call.caller, question);
+  if (verdict === 'denied') throw deniedByIdentity(question, operation);
+  if (verdict !== 'allowed' || question.caller.account !== call.region.home.account) {
+    throw denied(question, operation, `because no identity-based policy allows the kms:${operation} action`);
+  }
 }
 
 /**
@@ -58,10 +128,86 @@ export function authorizeAlias(call: Call, operation: string, aliasArn: string):
   authorizeAccount(call, operation, { resource: aliasArn });
 }
 
-function requireAccount(call: Call, operation: string, account: string, resource: string): void {
-  if (call.caller.account === account) return;
-  throw new KmsError(
+/** Whether a principal's identity policy allows something on a key. The account's root needs none. */
+export function identityVerdict(call: Call, operation: string, record: KeyRecord, facts: RequestFacts): PolicyVerdict {
+  return askIdentityPolicy(call.caller, questionOf(call, operation, { resource: record.arn, record, facts }));
+}
+
+/** The answer to a caller of another account about a key that it may not use, and about one that does not exist: the same. */
+export function foreignKeyInaccessible(caller: Caller): KmsError {
+  return new KmsError(
     'AccessDeniedException',
-    `User: ${call.caller.principal} is not authorized to perform: kms:${operation} on resource: ${resource}`,
+    `User: ${caller.principal} is not authorized to perform this operation on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access`,
+  );
+}
+
+/** What a policy is to be asked about a call. */
+export function questionOf(
+  call: Call,
+  operation: string,
+  about: { readonly resource: string; readonly record: KeyRecord | undefined; readonly facts: RequestFacts },
+): PolicyQuestion {
+  return {
+    caller: identityOf(call.caller),
+    action: actionOf(operation),
+    resource: about.resource,
+    context: new RequestContext(call, about.record, about.facts),
+  };
+}
+
+function actionOf(operation: string): string {
+  let action = actions.get(operation);
+  if (action === undefined) {
+    action = `kms:${operation.toLowerCase()}`;
+    actions.set(operation, action);
+  }
+  return action;
+}
+
+function askKeyPolicy(region: KmsRegion, record: KeyRecord, question: PolicyQuestion): PolicyVerdict {
+  const text = region.store.policy(record.keyId);
+  if (text === undefined) return 'silent';
+  return evaluatePolicy(compilePolicy(text, 'key'), question);
+}
+
+/** A credential without a policy is an administrator's, and no policy binds the root of an account. */
+function askIdentityPolicy(caller: Caller, question: PolicyQuestion): PolicyVerdict {
+  const text = caller.identityPolicy;
+  if (text === undefined || text === null || question.caller.isRoot) return 'allowed';
+  return evaluatePolicy(compilePolicy(text, 'identity'), question);
+}
+
+/** What grants let the caller do: those to itself, and those to its account where its identity policy allows it too. */
+function grantsFor(
+  region: KmsRegion,
+  record: KeyRecord,
+  asked: {
+    readonly caller: CallerIdentity;
+    readonly ofIdentity: PolicyVerdict;
+    readonly operation: string;
+    readonly facts: RequestFacts;
+  },
+): readonly GrantPermission[] {
+  const { caller, ofIdentity, operation, facts } = asked;
+  const source = facts.conditions?.['aws:SourceArn'];
+  const request: GrantedRequest = {
+    operation,
+    encryptionContext: facts.encryptionContext,
+    sourceArn: typeof source === 'string' ? source : undefined,
+  };
+  const names = ofIdentity === 'allowed' && !caller.isRoot ? [...caller.names, caller.rootArn] : caller.names;
+  return names
+    .flatMap((name) => region.grants.permissions(record.keyId, name))
+    .filter((permission) => permits(permission, request));
+}
+
+function deniedByIdentity(question: PolicyQuestion, operation: string): KmsError {
+  return denied(question, operation, 'with an explicit deny in an identity-based policy');
+}
+
+function denied(question: PolicyQuestion, operation: string, reason: string): KmsError {
+  return new KmsError(
+    'AccessDeniedException',
+    `User: ${question.caller.arn} is not authorized to perform: kms:${operation} on resource: ${question.resource} ${reason}`,
   );
 }

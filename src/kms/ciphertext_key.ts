@@ -1,11 +1,12 @@
 import { parseCiphertextBlob } from '../wire/ciphertext_blob.js';
-import { authorizeKey } from './authorization.js';
+import { authorizeKey, type RequestConditions, type RequestFacts } from './authorization.js';
 import { ciphertextKeyInaccessible, incorrectKey, invalidCiphertext, KmsError, validationError } from './errors.js';
 import { findKey, requireUse, type UsableKey } from './key_lookup.js';
 import { rsaCiphertextOctets, type AlgorithmUse, type EncryptionAlgorithm } from './key_spec.js';
 import type { KeyRecord } from './key_record.js';
 import type { EncryptionContext } from './ports.js';
 import type { Call } from './region.js';
+import { algorithmConditions } from './request_context.js';
 
 /** The key that a blob was made with. */
 export type DecryptingKey = UsableKey<EncryptionAlgorithm>;
@@ -18,6 +19,8 @@ export interface CiphertextRequest {
   /** Absent is `SYMMETRIC_DEFAULT`. */
   readonly algorithm: EncryptionAlgorithm | undefined;
   readonly context: EncryptionContext | undefined;
+  /** Condition keys that follow from the request and the key that decrypts. */
+  readonly conditions?: (record: KeyRecord) => RequestConditions;
 }
 
 /**
@@ -35,7 +38,7 @@ export function findDecryptingKey(call: Call, operation: string, request: Cipher
   const use = decryption(operation, request.algorithm);
   const named = request.keyId === undefined ? undefined : findKey(call, request.keyId, 'key-or-alias');
   if (named !== undefined) {
-    authorizeKey(call, operation, named, { grantTokens: request.grantTokens });
+    authorizeKey(call, operation, named, factsOf(named, use, request));
     if (named.keySpec !== 'SYMMETRIC_DEFAULT') return findAsymmetric(call, named, use, request);
   }
   const blob = parseCiphertextBlob(request.blob);
@@ -48,7 +51,7 @@ export function findDecryptingKey(call: Call, operation: string, request: Cipher
     if (found?.record.keyId !== named.keyId) throw incorrectKey();
   } else {
     if (found === undefined) throw ciphertextKeyInaccessible();
-    authorizeUnnamed(call, operation, found.record, request.grantTokens);
+    authorizeUnnamed(call, operation, found.record, factsOf(found.record, use, request));
   }
   // Material that is not here leaves its key in a state that is refused.
   return requireUse(call, found.record, use, found.material ?? undefined);
@@ -73,8 +76,9 @@ export function findNamedDecryptingKey(
   request: Omit<CiphertextRequest, 'blob' | 'keyId'> & { readonly keyId: string },
 ): DecryptingKey {
   const record = findKey(call, request.keyId, 'key-or-alias');
-  authorizeKey(call, operation, record, { grantTokens: request.grantTokens });
-  const key = requireUse(call, record, decryption(operation, request.algorithm));
+  const use = decryption(operation, request.algorithm);
+  authorizeKey(call, operation, record, factsOf(record, use, request));
+  const key = requireUse(call, record, use);
   requireNoContext(key, request.context);
   return key;
 }
@@ -94,14 +98,23 @@ function decryption(operation: string, algorithm: EncryptionAlgorithm | undefine
   return { usage: 'ENCRYPT_DECRYPT', operation, algorithm: algorithm ?? 'SYMMETRIC_DEFAULT' };
 }
 
-function authorizeUnnamed(
-  call: Call,
-  operation: string,
+/** What policies and grants may ask about a request to decrypt with a key. */
+function factsOf(
   record: KeyRecord,
-  grantTokens: readonly string[] | undefined,
-): void {
+  use: AlgorithmUse<'ENCRYPT_DECRYPT'>,
+  request: Omit<CiphertextRequest, 'blob'>,
+): RequestFacts {
+  return {
+    grantTokens: request.grantTokens,
+    encryptionContext: request.context,
+    requestedKeyId: request.keyId,
+    conditions: { ...algorithmConditions(use), ...request.conditions?.(record) },
+  };
+}
+
+function authorizeUnnamed(call: Call, operation: string, record: KeyRecord, facts: RequestFacts): void {
   try {
-    authorizeKey(call, operation, record, { grantTokens: grantTokens });
+    authorizeKey(call, operation, record, facts);
   } catch (error) {
     if (error instanceof KmsError && error.code === 'AccessDeniedException') throw ciphertextKeyInaccessible();
     throw error;

@@ -15,6 +15,7 @@ export type KmsExceptionName =
   | 'InvalidAliasNameException'
   | 'InvalidArnException'
   | 'InvalidCiphertextException'
+  | 'InvalidGrantIdException'
   | 'InvalidGrantTokenException'
   | 'InvalidImportTokenException'
   | 'InvalidKeyUsageException'
@@ -81,4 +82,9 @@ export function originNotValid(record: { readonly arn: string; readonly origin: 
 /** What was unwrapped is not material that this key takes. */
 export function incorrectKeyMaterial(message: string, cause?: unknown): KmsError {
   return new KmsError('IncorrectKeyMaterialException', message, cause === undefined ? {} : { cause });
+}
+
+/** A text is no policy, or one that must not be taken. */
+export function malformedPolicy(message: string): KmsError {
+  return new KmsError('MalformedPolicyDocumentException', message);
 }

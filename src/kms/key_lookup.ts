@@ -1,36 +1,65 @@
 import type { KeySpec, KeyUsage, StoredMaterial } from '../hsm/material.js';
-import { authorizeKey } from './authorization.js';
-import { aliasArn, aliasNotFound, keyNotFound, parseKeyReference, type AcceptedReference } from './key_id.js';
+import { authorizeKey, foreignKeyInaccessible, type RequestConditions } from './authorization.js';
+import {
+  aliasArn,
+  aliasNotFound,
+  keyNotFound,
+  parseKeyReference,
+  type AcceptedReference,
+  type KeyHome,
+} from './key_id.js';
 import type { KeyRecord } from './key_record.js';
 import { requireAlgorithm, type AlgorithmUse } from './key_spec.js';
 import { requireState } from './key_state.js';
+import { KmsError } from './errors.js';
+import type { EncryptionContext } from './ports.js';
+import { algorithmConditions } from './request_context.js';
 import type { Call } from './region.js';
 
 /**
- * Finds the key that a `KeyId` member names.
+ * Finds the key that a `KeyId` member names. Without an ARN it names a key, or an alias, of the caller's account.
  *
- * @throws {@link KmsError} `NotFoundException`
+ * @throws {@link KmsError} `NotFoundException`; `AccessDeniedException` for what is not here, to a caller of another account
  */
 export function findKey(call: Call, text: string, accepted: AcceptedReference): KeyRecord {
   const { home, store, aliases } = call.region;
-  const reference = parseKeyReference(text, home, accepted);
+  const isForeign = call.caller.account !== home.account;
+  const reference = parseKeyReference(text, isForeign ? { ...home, account: call.caller.account } : home, accepted);
   if (reference.kind === 'alias') {
     // An ARN of another account names another alias, even where the name is the same.
     const alias = reference.arn === aliasArn(home, reference.name) ? aliases.alias(reference.name) : undefined;
     const named = alias === undefined ? undefined : store.key(alias.keyId);
-    if (named === undefined) throw aliasNotFound(reference.arn);
-    return named;
+    if (named !== undefined) return named;
+    throw isForeign && isOf(home, reference.arn) ? foreignKeyInaccessible(call.caller) : aliasNotFound(reference.arn);
   }
   const record = store.key(reference.keyId);
   // An ARN of another account names another key, even where the key id is the same.
-  if (record === undefined || record.arn !== reference.arn) throw keyNotFound(reference.arn);
-  return record;
+  if (record !== undefined && record.arn === reference.arn) return record;
+  throw isForeign && isOf(home, reference.arn) ? foreignKeyInaccessible(call.caller) : keyNotFound(reference.arn);
+}
+
+/** Whether a `KeyId` member names a key that was found another way; false for what names nothing here. */
+export function isNamedBy(call: Call, record: KeyRecord, text: string): boolean {
+  try {
+    return findKey(call, text, 'key-or-alias').keyId === record.keyId;
+  } catch (error) {
+    if (error instanceof KmsError) return false;
+    throw error;
+  }
+}
+
+function isOf(home: KeyHome, arn: string): boolean {
+  return arn.split(':')[4] === home.account;
 }
 
 /** What a request for cryptography says about the key that it wants. */
 export interface KeyRequest {
   readonly keyId: string;
   readonly grantTokens: readonly string[] | undefined;
+  /** Of a symmetric encryption key. */
+  readonly context?: EncryptionContext | undefined;
+  /** Condition keys that follow from the request and the key, besides the algorithm. */
+  readonly conditions?: (record: KeyRecord) => RequestConditions;
 }
 
 /** A key that is ready for an operation: authorised, in a usable state, of the right usage, and with its material. */
@@ -54,7 +83,12 @@ export function findUsableKey<Usage extends KeyUsage>(
   request: KeyRequest,
 ): UsableKey<AlgorithmUse<Usage>['algorithm']> {
   const record = findKey(call, request.keyId, 'key-or-alias');
-  authorizeKey(call, use.operation, record, { grantTokens: request.grantTokens });
+  authorizeKey(call, use.operation, record, {
+    grantTokens: request.grantTokens,
+    encryptionContext: request.context,
+    requestedKeyId: request.keyId,
+    conditions: { ...algorithmConditions(use), ...request.conditions?.(record) },
+  });
   return requireUse(call, record, use);
 }
 

@@ -57,7 +57,10 @@ export interface KeyStore {
   materials(keyId: KeyId): readonly MaterialRecord[];
   /** Key ids in ascending order, those behind `after` only. */
   keyIds(page: { readonly after: string; readonly limit: number }): readonly KeyId[];
+  /** Answered from memory. */
   policy(keyId: KeyId): string | undefined;
+  /** Durable when it returns. */
+  setPolicy(keyId: KeyId, policy: string): void;
   tags(keyId: KeyId): readonly Tag[];
   /** Adds tags to a key, or changes the values of those that it has; durable when it returns. */
   putTags(keyId: KeyId, tags: readonly Tag[]): void;

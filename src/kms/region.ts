@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { AliasStore } from './alias_store.js';
+import type { GrantStore } from './grant_store.js';
 import type { KeyHome } from './key_id.js';
 import type { KeyStore } from './key_store.js';
 import type { LastUsages } from './last_usage.js';
@@ -18,6 +19,7 @@ export interface KmsRegion {
   readonly hsm: KeyHsm;
   readonly importHsm: ImportHsm;
   readonly importTokens: ImportTokens;
+  readonly grants: GrantStore;
   readonly replicator: Replicator;
   readonly clock: Clock;
   readonly events: ServiceEvents;
@@ -35,6 +37,8 @@ export interface Caller {
 
 /** What an operation tells the audit trail of its call besides request and answer. */
 export interface CallNote {
+  /** IAM policy of the principal, JSON text that was checked; absent or null for an administrator. */
+  readonly identityPolicy?: string | null;
   /** ARN of a key that the call is about, whether it succeeds or not. */
   readonly keyArn?: string;
   /** ARN of an alias that the call is about, whether it exists or not. */
@@ -57,5 +61,9 @@ export interface Call {
   readonly note?: (note: CallNote) => void;
 }
 
+  /** Address that the request came from; absent where it came over no network. */
+  readonly sourceAddress?: string;
+  /** Whether the request came through an encrypted connection; absent where it came over no network. */
+  readonly isEncrypted?: boolean;
 /** An operation of the AWS KMS API, after its request was decoded and before its answer is encoded. */
 export type Operation<Request, Response> = (call: Call, request: Request) => Promise<Response>;

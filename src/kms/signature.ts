@@ -38,7 +38,7 @@ export function findSignatureKey(call: Call, operation: string, request: Signatu
   const key = findUsableKey(
     call,
     { usage: 'SIGN_VERIFY', operation, algorithm },
-    { keyId: request.KeyId, grantTokens: request.GrantTokens },
+    { keyId: request.KeyId, grantTokens: request.GrantTokens, conditions: () => ({ 'kms:MessageType': type }) },
   );
   const digestOctets = signedDigestOctets(algorithm);
   const isPrehashOnly = algorithm === 'ED25519_PH_SHA_512';

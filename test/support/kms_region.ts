@@ -1,5 +1,6 @@
 import { SqliteAliasStore } from '../../src/adapters/alias_store_sqlite.js';
 import type { Database } from '../../src/adapters/database.js';
+import { SqliteGrantStore } from '../../src/adapters/grant_store_sqlite.js';
 import type { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
@@ -30,4 +31,5 @@ export function makeKmsRegion(
     events: makeMemoryTrail(parts.home, parts.clock).trail,
     deadlines: { changed: () => undefined },
   };
+    grants: new SqliteGrantStore(database, parts.store),
 }

@@ -5,6 +5,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { SqliteAliasStore } from '../../src/adapters/alias_store_sqlite.js';
 import { SystemClock } from '../../src/adapters/clock_system.js';
 import { Database } from '../../src/adapters/database.js';
+import { SqliteGrantStore } from '../../src/adapters/grant_store_sqlite.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
@@ -127,6 +128,7 @@ export async function makeRegionFixture(options: {
     ...(options.imports?.(home) ?? NO_IMPORT),
     replicator,
     clock,
+    grants: new SqliteGrantStore(database, store),
     events: trail,
     deadlines: { changed: () => deadlines.changed() },
   };

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { SqliteAliasStore } from '../../src/adapters/alias_store_sqlite.js';
 import { Database } from '../../src/adapters/database.js';
+import { SqliteGrantStore } from '../../src/adapters/grant_store_sqlite.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
@@ -127,6 +128,7 @@ export function makeSoftwareRegion(
     replicator,
     clock,
     events: trail.trail,
+    grants: new SqliteGrantStore(database, store),
     deadlines: { changed: () => deadlines.changed() },
   };
   const deadlines = new Deadlines(region, { report: (failure) => failures.push(failure) });

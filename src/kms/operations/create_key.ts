@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { authorizeAccount } from '../authorization.js';
+import { authorizeAccount, type RequestConditions } from '../authorization.js';
 import { KmsError, validationError } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
 import { isKeyId, keyArn } from '../key_id.js';
 import { describeRecord, type KeyMetadata, type KeyOrigin, type KeyRecord } from '../key_record.js';
 import { chooseKeySpec, type RequestedKeySpec, type RequestedKeyUsage } from '../key_spec.js';
-import { defaultPolicy, requireValidPolicy } from '../policy.js';
+import { defaultPolicy, requireValidPolicy, type PolicyCheck } from '../policy.js';
 import type { Replicator } from '../ports.js';
+import { tagConditions } from '../request_context.js';
 import type { Call, KmsRegion, Operation } from '../region.js';
 import type { DataSuite } from '../../wire/ciphertext_blob.js';
 import { requireValidTags, type Tag } from '../tag.js';
@@ -36,24 +37,58 @@ export interface CreateKeyResponse {
  * @throws {@link KmsError} as the members' rules say; `UnsupportedOperationException` for what Keyferry does not make
  * @source AWS KMS API Reference, CreateKey
  */
-export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (call, request) => {
+export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = (call, request) =>
+  makeKey(call, request, null);
+
+/** An identity that a new key is to have: a UUID, or `mrk-` and 32 hex digits with the certificate of the partition authority. */
+export interface ChosenIdentity {
+  readonly keyId: string;
+  readonly birthCertificate: string | null;
+}
+
+/**
+ * The same for a key whose id somebody has chosen. The API has no such operation: it is for preparing laboratories.
+ *
+ * @throws {@link KmsError} also `AlreadyExistsException`; `ValidationException` for an id that such a key cannot have
+ */
+export function createKeyWithId(
+  call: Call,
+  request: CreateKeyRequest,
+  chosen: ChosenIdentity,
+): Promise<CreateKeyResponse> {
+  return makeKey(call, request, chosen);
+}
+
+async function makeKey(
+  call: Call,
+  request: CreateKeyRequest,
+  chosen: ChosenIdentity | null,
+): Promise<CreateKeyResponse> {
   const { region } = call;
   const spec = requestedSpec(request);
   const origin = requireOrigin(request, spec);
-  authorizeAccount(call, 'CreateKey');
   const { keySpec, keyUsage } = chooseKeySpec(spec, request.KeyUsage);
   const tags = request.Tags ?? [];
   requireValidTags(tags);
-  const policy = newKeyPolicy(call, request);
-
   const multiRegion = request.MultiRegion === true;
+  const conditions: RequestConditions = {
+    'kms:KeySpec': keySpec,
+    'kms:CustomerMasterKeySpec': keySpec,
+    'kms:KeyUsage': keyUsage,
+    'kms:CustomerMasterKeyUsage': keyUsage,
+    'kms:KeyOrigin': origin,
+    'kms:MultiRegion': multiRegion,
+    'kms:MultiRegionKeyType': multiRegion ? 'PRIMARY' : undefined,
+    'kms:PrimaryRegion': multiRegion ? region.home.region : undefined,
+  };
+  authorizeNewKey(call, { ...request, conditions });
+  const policy = newKeyPolicy(call, request, { conditions });
+
   if (multiRegion) requireEnrolled(region.replicator);
   const refusal = region.hsm.refusalOfSpec(keySpec, keyUsage);
   if (refusal !== undefined) throw unsupported(refusal);
   const dataSuite = keySpec === 'SYMMETRIC_DEFAULT' ? chooseDataSuite(region, multiRegion) : null;
-  const birth = multiRegion
-    ? await awaitDependency('service', region.replicator.issueBirth({ keySpec, keyUsage, origin }))
-    : { keyId: randomUUID() as string, birthCertificate: null };
+  const birth = await identityOf(region, chosen, { keySpec, keyUsage, origin, multiRegion });
   const { keyId } = birth;
   if (!isKeyId(keyId)) throw new Error(`a birth was issued with the malformed key id ${keyId}`);
   const material =
@@ -93,16 +128,66 @@ export const createKey: Operation<CreateKeyRequest, CreateKeyResponse> = async (
   region.store.insertKey({ record, policy, tags, materials });
   call.note?.({ keyArn: record.arn });
   return { KeyMetadata: describeRecord(record) };
-};
+}
+
+/** The identity of a new key: chosen and checked, or made. */
+async function identityOf(
+  region: KmsRegion,
+  chosen: ChosenIdentity | null,
+  {
+    multiRegion,
+    ...kind
+  }: { readonly keySpec: string; readonly keyUsage: string; readonly origin: string; readonly multiRegion: boolean },
+): Promise<ChosenIdentity> {
+  if (chosen === null) {
+    return multiRegion
+      ? awaitDependency('service', region.replicator.issueBirth(kind))
+      : { keyId: randomUUID(), birthCertificate: null };
+  }
+  const { keyId, birthCertificate } = chosen;
+  if (!isKeyId(keyId) || keyId.startsWith('mrk-') !== multiRegion || (birthCertificate !== null) !== multiRegion) {
+    throw validationError(`A ${multiRegion ? 'multi' : 'single'}-Region key cannot have the key id ${keyId}.`);
+  }
+  if (region.store.key(keyId) !== undefined) {
+    throw new KmsError('AlreadyExistsException', `Key '${keyArn(region.home, keyId)}' already exists.`);
+  }
+  if (birthCertificate === null) return chosen;
+  const refusal = await region.replicator.refusalOfBirth({ ...kind, keyId, birthCertificate });
+  if (refusal !== undefined) throw validationError(`The key id ${keyId} is not certified: ${refusal}`);
+  return chosen;
+}
+
+/** What a request for a new key, here or in another region, says of its policy and tags. */
+interface NewKeyRequest {
+  readonly Policy?: string;
+  readonly BypassPolicyLockoutSafetyCheck?: boolean;
+  readonly Tags?: readonly Tag[];
+}
+
+/**
+ * Checks that the caller may make keys, and give them the tags that it asks for.
+ *
+ * @throws {@link KmsError} `AccessDeniedException`
+ */
+export function authorizeNewKey(call: Call, request: NewKeyRequest & { readonly conditions: RequestConditions }): void {
+  const conditions: RequestConditions = {
+    ...request.conditions,
+    ...tagConditions(request.Tags ?? []),
+    'kms:BypassPolicyLockoutSafetyCheck': request.BypassPolicyLockoutSafetyCheck === true,
+  };
+  authorizeAccount(call, 'CreateKey', { conditions });
+  if ((request.Tags ?? []).length > 0) authorizeAccount(call, 'TagResource', { conditions });
+}
 
 /** The policy that a new key gets, checked. */
 export function newKeyPolicy(
   call: Call,
-  request: { readonly Policy?: string; readonly BypassPolicyLockoutSafetyCheck?: boolean },
+  request: NewKeyRequest,
+  about: Omit<PolicyCheck, 'bypassLockoutCheck'>,
 ): string {
   if (request.Policy === undefined) return defaultPolicy(call.region.home);
-  requireValidPolicy(request.Policy, {
-    ...call.caller,
+  requireValidPolicy(call, request.Policy, {
+    ...about,
     bypassLockoutCheck: request.BypassPolicyLockoutSafetyCheck === true,
   });
   return request.Policy;

@@ -20,6 +20,6 @@ export interface DescribeKeyResponse {
  */
 export const describeKey: Operation<DescribeKeyRequest, DescribeKeyResponse> = async (call, request) => {
   const record = findKey(call, request.KeyId, 'key-or-alias');
-  authorizeKey(call, 'DescribeKey', record, { grantTokens: request.GrantTokens });
+  authorizeKey(call, 'DescribeKey', record, { grantTokens: request.GrantTokens, requestedKeyId: request.KeyId });
   return { KeyMetadata: describeRecord(record) };
 };

@@ -27,7 +27,7 @@ export interface GetPublicKeyResponse extends AlgorithmLists {
  */
 export const getPublicKey: Operation<GetPublicKeyRequest, GetPublicKeyResponse> = async (call, request) => {
   const record = findKey(call, request.KeyId, 'key-or-alias');
-  authorizeKey(call, 'GetPublicKey', record, { grantTokens: request.GrantTokens });
+  authorizeKey(call, 'GetPublicKey', record, { grantTokens: request.GrantTokens, requestedKeyId: request.KeyId });
   if (!isAsymmetric(record.keySpec)) {
     throw new KmsError(
       'UnsupportedOperationException',

@@ -4,6 +4,8 @@ import { ignoresCiphertext, requireMember, type DryRunModifier } from '../dry_ru
 import { dryRunSucceeded } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
 import { findEncryptingKey, requireFitting } from '../encrypting_key.js';
+import { isNamedBy } from '../key_lookup.js';
+import type { KeyRecord } from '../key_record.js';
 import type { EncryptionAlgorithm } from '../key_spec.js';
 import type { EncryptionContext } from '../ports.js';
 import type { Operation } from '../region.js';
@@ -45,25 +47,29 @@ export const reEncrypt: Operation<ReEncryptRequest, ReEncryptResponse> = async (
     grantTokens: request.GrantTokens,
     algorithm: request.SourceEncryptionAlgorithm,
     context: request.SourceEncryptionContext,
+    conditions: (source: KeyRecord) => ({
+      'kms:ReEncryptOnSameKey': isNamedBy(call, source, request.DestinationKeyId),
+    }),
   };
-  const findDestination = () =>
+  const findDestination = (sourceArn: string) =>
     findEncryptingKey(call, 'ReEncryptTo', {
       keyId: request.DestinationKeyId,
       grantTokens: request.GrantTokens,
       algorithm: request.DestinationEncryptionAlgorithm,
       context: request.DestinationEncryptionContext,
+      conditions: (destination: KeyRecord) => ({ 'kms:ReEncryptOnSameKey': destination.arn === sourceArn }),
     });
   if (ignoresCiphertext(request)) {
-    findNamedDecryptingKey(call, 'ReEncryptFrom', {
+    const source = findNamedDecryptingKey(call, 'ReEncryptFrom', {
       ...said,
       keyId: requireMember(request.SourceKeyId, 'sourceKeyId'),
     });
-    findDestination();
+    findDestination(source.arn);
     throw dryRunSucceeded();
   }
   const blob = requireMember(request.CiphertextBlob, 'ciphertextBlob');
   const source = findDecryptingKey(call, 'ReEncryptFrom', { ...said, blob, keyId: request.SourceKeyId });
-  const destination = findDestination();
+  const destination = findDestination(source.arn);
   if (source.algorithm === 'SYMMETRIC_DEFAULT') requireFitting(destination, plaintextOctets(blob));
   const again = await awaitDependency(
     'key',

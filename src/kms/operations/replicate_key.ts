@@ -1,4 +1,4 @@
-import { authorizeKey } from '../authorization.js';
+import { authorizeKey, type RequestConditions } from '../authorization.js';
 import { KmsError, validationError } from '../errors.js';
 import { findKey } from '../key_lookup.js';
 import {
@@ -11,7 +11,7 @@ import {
 import { requireState } from '../key_state.js';
 import type { Operation } from '../region.js';
 import { requireValidTags, type Tag } from '../tag.js';
-import { newKeyPolicy } from './create_key.js';
+import { authorizeNewKey, newKeyPolicy } from './create_key.js';
 
 export interface ReplicateKeyRequest {
   readonly KeyId: string;
@@ -40,7 +40,8 @@ export const replicateKey: Operation<ReplicateKeyRequest, ReplicateKeyResponse> 
   const { region } = call;
   const destination = request.ReplicaRegion;
   const record = findKey(call, request.KeyId, 'key');
-  authorizeKey(call, 'ReplicateKey', record);
+  const conditions = { 'kms:ReplicaRegion': destination };
+  authorizeKey(call, 'ReplicateKey', record, { conditions });
   requireState('replicate', record.state, record.arn);
   const { multiRegion } = record;
   if (multiRegion === null || multiRegion.type !== 'PRIMARY') {
@@ -53,7 +54,18 @@ export const replicateKey: Operation<ReplicateKeyRequest, ReplicateKeyResponse> 
   if (destination === multiRegion.primaryRegion) throw alreadyExists(arn);
   const tags = request.Tags ?? [];
   requireValidTags(tags);
-  const policy = newKeyPolicy(call, request);
+  // The replica is a new key of the other region: whoever may not make keys there may not replicate either.
+  const ofReplica: RequestConditions = {
+    ...conditions,
+    'aws:RequestedRegion': destination,
+    'kms:KeySpec': record.keySpec,
+    'kms:KeyUsage': record.keyUsage,
+    'kms:KeyOrigin': record.origin,
+    'kms:MultiRegion': true,
+    'kms:MultiRegionKeyType': 'REPLICA',
+  };
+  authorizeNewKey(call, { ...request, conditions: ofReplica });
+  const policy = newKeyPolicy(call, request, { arn, conditions: ofReplica });
   const refusal = region.replicator.refusal(destination);
   if (refusal !== undefined) throw new KmsError('UnsupportedOperationException', refusal);
 

@@ -54,9 +54,9 @@ export class Endpoint {
       nowMs: options.signatureTimeMs,
     });
     this.#callers = new Map(
-      options.credentials.map(({ accessKeyId, principal }) => [
+      options.credentials.map(({ accessKeyId, principal, policy = null }) => [
         accessKeyId,
-        { principal, account: principal.split(':')[4] ?? '' },
+        { principal, account: principal.split(':')[4] ?? '', identityPolicy: policy },
       ]),
     );
   }

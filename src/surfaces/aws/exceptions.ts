@@ -39,6 +39,7 @@ export const STATUS: Readonly<Record<ExceptionName, 400 | 500>> = {
   InvalidAliasNameException: 400,
   InvalidArnException: 400,
   InvalidCiphertextException: 400,
+  InvalidGrantIdException: 400,
   InvalidGrantTokenException: 400,
   InvalidImportTokenException: 400,
   InvalidKeyUsageException: 400,

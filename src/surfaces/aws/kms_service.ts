@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { RecordedCall } from '../../audit/audit_trail.js';
 import type { CallNote, Caller, KmsRegion } from '../../kms/region.js';
 import { encodeAnswer } from './encode.js';
@@ -51,7 +52,14 @@ export async function answerKms(
   try {
     const { request, run } = decode(call.body);
     decoded = request;
-    result = await run({ region, caller: call.caller, note: (note) => notes.push(note) });
+    const sourceAddress = call.request.socket.remoteAddress;
+    result = await run({
+      region,
+      caller: call.caller,
+      ...(sourceAddress !== undefined && { sourceAddress }),
+      isEncrypted: call.request.socket instanceof TLSSocket,
+      note: (note) => notes.push(note),
+    });
     answer = { operation, body: encodeAnswer(operation, result), failure: null, cause: null };
   } catch (error) {
     answer = failed(operation, error);

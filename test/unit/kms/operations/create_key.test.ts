@@ -269,7 +269,7 @@ describe('CreateKey', () => {
       ['another action', policy(allow({ AWS: ROOT }, 'kms:Encrypt'))],
       [
         'patterns of other actions',
-        policy(allow({ AWS: ROOT }, ['kms:Put*s', 'kms:?PutKeyPolicy', 'kms:PutKeyPolicy?', 'kms.*'])),
+        policy(allow({ AWS: ROOT }, ['kms:Put*s', 'kms:?PutKeyPolicy', 'kms:PutKeyPolicy?', 'kmsx:*'])),
       ],
       ['a service', policy(allow({ Service: 'x.amazonaws.com' }, 'kms:*'))],
       [

@@ -92,7 +92,8 @@ describe('Decrypt', () => {
     });
     expect(await refusalOf(decrypt(stranger, { ...context, CiphertextBlob: blob, KeyId: arn }))).to.deep.equal({
       code: 'AccessDeniedException',
-      message: `User: arn:aws:iam::999988887777:user/eve is not authorized to perform: kms:Decrypt on resource: ${arn}`,
+      message:
+        'User: arn:aws:iam::999988887777:user/eve is not authorized to perform this operation on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access',
     });
   });
 

@@ -92,7 +92,7 @@ describe('Encrypt', () => {
     putState('Disabled');
     const wrongUse = { EncryptionAlgorithm: 'SM2PKE', DryRun: true } as const;
     const stranger = fixture.callAs('arn:aws:iam::999988887777:user/eve');
-    const denied = await refusalOf(encrypt(stranger, { KeyId: keyId, Plaintext, ...wrongUse }));
+    const denied = await refusalOf(encrypt(stranger, { KeyId: arn, Plaintext, ...wrongUse }));
     expect(denied.code).to.equal('AccessDeniedException');
     expect((await refusalOf(attempt(keyId, wrongUse))).code).to.equal('DisabledException');
     putState('Enabled');

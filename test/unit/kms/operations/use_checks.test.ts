@@ -183,7 +183,7 @@ for (const use of USES) {
     it('is refused to strangers before anything is said about the key', async () => {
       putState(fixture, key, 'Disabled');
       const stranger = fixture.callAs('arn:aws:iam::999988887777:user/eve');
-      expect((await refusalOf(use.run(stranger, key.keyId, { wrong: true }))).code).to.equal('AccessDeniedException');
+      expect((await refusalOf(use.run(stranger, key.arn, { wrong: true }))).code).to.equal('AccessDeniedException');
     });
 
     it('answers a dry run of what would have succeeded, and of nothing else', async () => {
