@@ -51,9 +51,7 @@ function reasonText(configuration: AlarmConfiguration, evaluation: Evaluation, s
     .map((point) => `${decimal(valueOf(point, statistic))} (${shownTime(point.atMs)})`);
   const points = `[${shown.join(', ')}${evaluated.length > SHOWN_MAX ? ', …' : ''}]`;
   const verb = `${count === 1 ? 'was' : 'were'}${isAlarm ? '' : ' not'}`;
-  const needed = isAlarm
-    ? datapointsToAlarm(configuration)
-    : evaluationPeriods - datapointsToAlarm(configuration) + 1;
+  const needed = isAlarm ? datapointsToAlarm(configuration) : evaluationPeriods - datapointsToAlarm(configuration) + 1;
   const from = isAlarm ? 'OK' : 'ALARM';
   const filled = filledCount > 0 && configuration.missingData === 'breaching' ? `, ${treated(filledCount, state)}` : '';
   return (

@@ -87,7 +87,10 @@ export function putActionResult(
     alarmName,
     atMs,
     type: 'Action',
-    summary: `${succeeded ? 'Successfully executed' : 'Failed to execute'} action ${action}`.slice(0, SUMMARY_LENGTH_MAX),
+    summary: `${succeeded ? 'Successfully executed' : 'Failed to execute'} action ${action}`.slice(
+      0,
+      SUMMARY_LENGTH_MAX,
+    ),
     data: JSON.stringify({
       actionState: succeeded ? 'Succeeded' : 'Failed',
       notificationResource: action,

@@ -56,7 +56,7 @@ export class AlarmWatch {
     const { store, clock } = this.#parts;
     const toMs = clock.nowMs();
     const fromMs = Math.min(store.evaluatedMs() ?? toMs, toMs);
-    for (let after = ''; ; ) {
+    for (let after = ''; ;) {
       const page = store.alarms(after, LIMITS.monitoringAlarmBatchMax);
       for (const alarm of page) {
         // One that cannot be evaluated is no reason to leave out the others.
