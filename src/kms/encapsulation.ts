@@ -1,6 +1,5 @@
 import { authorizeKey } from './authorization.js';
 import { KmsError } from './errors.js';
-import { requestAlias } from './key_id.js';
 import { findKey } from './key_lookup.js';
 import { requireState } from './key_state.js';
 import type { Call } from './region.js';
@@ -28,7 +27,7 @@ export function refuseEncapsulation(call: Call, operation: string, request: Enca
   const record = findKey(call, request.KeyId, 'key-or-alias');
   authorizeKey(call, operation, record, {
     grantTokens: request.GrantTokens,
-    conditions: { 'kms:RequestAlias': requestAlias(request.KeyId) },
+    requestedKeyId: request.KeyId,
   });
   requireState('use', record.state, record.arn);
   throw new KmsError(

@@ -30,16 +30,6 @@ export function requireRoomForTags(present: readonly Tag[], added: readonly Tag[
   if (tagKeys.size > LIMITS.kmsTagsMax) throw tagError('Too many tags');
 }
 
-/** Values of the condition keys that ask about the tags of a request. @source IAM User Guide, AWS global condition context keys */
-export function requestTagConditions(
-  tags: readonly Tag[],
-): Readonly<Record<`aws:${string}`, string | readonly string[]>> {
-  const conditions: Record<`aws:${string}`, string | readonly string[]> = {};
-  for (const { TagKey, TagValue } of tags) conditions[`aws:RequestTag/${TagKey}`] = TagValue;
-  conditions['aws:TagKeys'] = tags.map(({ TagKey }) => TagKey);
-  return conditions;
-}
-
 function tagError(message: string): KmsError {
   return new KmsError('TagException', message);
 }

@@ -3,7 +3,8 @@ import { findKey } from '../key_lookup.js';
 import { requireState } from '../key_state.js';
 import { NO_OUTPUT, type NoOutput } from '../no_output.js';
 import type { Operation } from '../region.js';
-import { requestTagConditions, requireRoomForTags, requireValidTags, type Tag } from '../tag.js';
+import { tagConditions } from '../request_context.js';
+import { requireRoomForTags, requireValidTags, type Tag } from '../tag.js';
 
 export interface TagResourceRequest {
   readonly KeyId: string;
@@ -20,7 +21,7 @@ export const tagResource: Operation<TagResourceRequest, NoOutput> = async (call,
   const { store } = call.region;
   const tags = request.Tags;
   const record = findKey(call, request.KeyId, 'key');
-  authorizeKey(call, 'TagResource', record, { conditions: requestTagConditions(tags) });
+  authorizeKey(call, 'TagResource', record, { conditions: tagConditions(tags) });
   requireState('annotate', record.state, record.arn);
   requireValidTags(tags);
   requireRoomForTags(store.tags(record.keyId), tags);

@@ -182,9 +182,9 @@ describe('CreateKey', () => {
     ],
     [
       'a spec that is not made here',
-      { CustomerMasterKeySpec: 'ML_DSA_65', KeyUsage: 'SIGN_VERIFY' },
+      { KeySpec: 'ML_DSA_65', KeyUsage: 'SIGN_VERIFY' },
       'UnsupportedOperationException',
-      'KeySpec ML_DSA_65 is not supported here.',
+      'KeySpec ML_DSA_65 is not supported here: it needs CKM_ML_DSA_KEY_PAIR_GEN and CKM_ML_DSA of PKCS #11 3.2, which are not used yet.',
     ],
     [
       'a usage of another spec for a spec that is not made here',
