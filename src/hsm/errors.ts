@@ -13,6 +13,7 @@ export type HsmErrorCode =
   | 'ERR_HSM_SELF_TEST' // a known answer or a check of the HSM's own work is wrong; the HSM stops
   | 'ERR_HSM_SESSION_LOST' // the session objects are gone; begin again
   | 'ERR_HSM_CIPHERTEXT' // a blob does not decrypt: one code for every cause
+  | 'ERR_HSM_TOO_LONG' // what was decrypted is longer than the key that is to encrypt it can take
   | 'ERR_HSM_POLICY_REFUSED' // the key may not be used so, by the token's rule or by Keyferry's
   | 'ERR_HSM_KEY_NOT_FOUND' // no such key in this token
   | 'ERR_HSM_RECORD' // the record key's MAC is not over this record

@@ -1,5 +1,6 @@
 import { concat } from '../bytes.js';
-import { Job, type BytesOperand, type Output } from '../token/job.js';
+import { TokenError } from '../token/errors.js';
+import { Job, type BytesOperand, type JobResult, type Output } from '../token/job.js';
 import {
   additionalData,
   encodeCiphertextHeader,
@@ -82,7 +83,11 @@ export class MessageCipher {
     );
   }
 
-  /** Decrypts and encrypts again in one job; the plaintext stays in native memory. Either side may be RSA. */
+  /**
+   * Decrypts and encrypts again in one job; the plaintext stays in native memory. Either side may be RSA.
+   *
+   * @throws {@link HsmError} `ERR_HSM_CIPHERTEXT`; `ERR_HSM_TOO_LONG` for what an RSA key cannot take
+   */
   async reEncrypt(
     source: ReEncryptionSide & { readonly blob: Uint8Array },
     destination: ReEncryptionSide,
@@ -101,13 +106,32 @@ export class MessageCipher {
           if (destination.algorithm !== SYMMETRIC) {
             const { material, algorithm } = destination;
             const sealed = sealOaep(job, this.#capabilities, material, algorithm, plaintext);
-            return (await this.#jobs.run(job)).bytes(sealed);
+            return (await this.#sealing(job, destination)).bytes(sealed);
           }
           const sealed = await this.#seal(job, destination.material, destinationKey, destination.context, plaintext);
           return sealed(await this.#jobs.run(job));
         }),
       ),
     );
+  }
+
+  /**
+   * Runs a job that ends with an encryption under an RSA key.
+   *
+   * What was decrypted never comes here, and tokens refuse what is too long for a key in words of their own. One that refuses it, and
+   * under the same key does encrypt a single octet, has refused its length.
+   */
+  async #sealing(job: Job, { material, algorithm }: ReEncryptionSide): Promise<JobResult> {
+    try {
+      return await this.#jobs.run(job);
+    } catch (error) {
+      if (!(error instanceof HsmError) || !(error.cause instanceof TokenError)) throw error;
+      if (error.code !== 'ERR_HSM_UNAVAILABLE' || error.cause.call !== 'C_Encrypt') throw error;
+      const control = new Job('encrypt one octet', algorithm);
+      sealOaep(control, this.#capabilities, material, algorithm, control.randomSecret(1));
+      await this.#jobs.run(control);
+      throw new HsmError('ERR_HSM_TOO_LONG', 'the plaintext is longer than the key can encrypt', { cause: error });
+    }
   }
 
   /** A random data key, encrypted; its plaintext only where `reveal` asks for it. */

@@ -61,6 +61,7 @@ function ofHsm(purpose: 'key' | 'service', code: HsmErrorCode, cause: HsmError):
     case 'ERR_HSM_POLICY_REFUSED':
     case 'ERR_HSM_KEY_NOT_FOUND':
     case 'ERR_HSM_RECORD':
+    case 'ERR_HSM_TOO_LONG':
       return undefined;
     default: {
       const unlisted: never = code;

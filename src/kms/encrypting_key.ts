@@ -1,4 +1,4 @@
-import { validationError } from './errors.js';
+import { validationError, type KmsError } from './errors.js';
 import { requireNoContext } from './ciphertext_key.js';
 import { findUsableKey, type KeyRequest, type UsableKey } from './key_lookup.js';
 import { oaepPlaintextOctetsMax, type EncryptionAlgorithm } from './key_spec.js';
@@ -36,9 +36,13 @@ export function findEncryptingKey(call: Call, operation: string, request: Encryp
  */
 export function requireFitting(key: EncryptingKey, octets: number): void {
   if (key.keySpec === 'SYMMETRIC_DEFAULT') return;
-  const octetsMax = oaepPlaintextOctetsMax(key.keySpec, key.algorithm);
-  if (octets <= octetsMax) return;
-  throw validationError(
-    `Algorithm ${key.algorithm} and key spec ${key.keySpec} cannot encrypt data larger than ${octetsMax} bytes.`,
+  if (octets > oaepPlaintextOctetsMax(key.keySpec, key.algorithm)) throw plaintextTooLong(key);
+}
+
+/** The answer where an RSA key cannot encrypt so many octets at once, the request's or those of another ciphertext. */
+export function plaintextTooLong({ keySpec, algorithm }: EncryptingKey): KmsError {
+  const octetsMax = oaepPlaintextOctetsMax(keySpec, algorithm);
+  return validationError(
+    `Algorithm ${algorithm} and key spec ${keySpec} cannot encrypt data larger than ${octetsMax} bytes.`,
   );
 }

@@ -4,6 +4,7 @@ import {
   diffieHellman,
   generateKeyPairSync,
   publicEncrypt,
+  randomBytes,
   verify as verifySignature,
   type KeyObject,
 } from 'node:crypto';
@@ -236,6 +237,37 @@ for (const kind of TOKENS) {
       );
       expect(Buffer.from(again.Plaintext ?? []).equals(Message)).to.equal(true);
     }
+
+    itWhereSupported(
+      're-encrypts from a large RSA key to a small one what fits it, and says what does not',
+      async () => {
+        const large = await newKey('RSA_4096', 'ENCRYPT_DECRYPT');
+        const small = await newKey('RSA_2048', 'ENCRYPT_DECRYPT');
+        const [from, to] = ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_1'] as const;
+        const move = async (octets: number) => {
+          const { CiphertextBlob } = await client.send(
+            new EncryptCommand({ KeyId: large, EncryptionAlgorithm: from, Plaintext: randomBytes(octets) }),
+          );
+          return client.send(
+            new ReEncryptCommand({
+              CiphertextBlob,
+              SourceKeyId: large,
+              SourceEncryptionAlgorithm: from,
+              DestinationKeyId: small,
+              DestinationEncryptionAlgorithm: to,
+            }),
+          );
+        };
+        for (const octets of [215, 470]) {
+          const refused = await move(octets).catch((error: Error) => error);
+          expect(refused).to.include({
+            name: 'ValidationException',
+            message: 'Algorithm RSAES_OAEP_SHA_1 and key spec RSA_2048 cannot encrypt data larger than 214 bytes.',
+          });
+        }
+        expect((await move(214)).CiphertextBlob).to.have.lengthOf(256);
+      },
+    );
 
     for (const [spec, namedCurve] of AGREEMENT) {
       itWhereSupported(`agrees with peers on ${namedCurve}`, async () => {

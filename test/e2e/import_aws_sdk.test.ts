@@ -34,6 +34,7 @@ import {
   type KeyMetadata,
 } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
+import type { KeyId as LocalKeyId } from '../../src/kms/key_id.js';
 import { wrapForImport } from '../support/import_wrapping.js';
 import { makeFixtureHsm, makeRegionFixture, type FixtureHsm, type RegionFixture } from '../support/region_fixture.js';
 
@@ -95,6 +96,32 @@ for (const kind of ['softhsm2', 'nss'] as const) {
         () => 'nothing failed',
         (error: Error) => error.name,
       );
+
+    it('takes long HMAC material of every length, or names the mechanism that it lacks for some and keeps nothing', async () => {
+      const usage = { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' } as const;
+      for (const [algorithm, lengths] of [
+        ['RSAES_OAEP_SHA_1', [63, 65, 72]],
+        ['RSAES_OAEP_SHA_256', [127, 128]],
+      ] as const) {
+        for (const octets of lengths) {
+          const KeyId = await makeKey(usage);
+          const material = randomBytes(octets);
+          const refusal = await importInto(KeyId, material, { algorithm }).catch((error: Error) => error);
+          if (kind === 'softhsm2' && octets > 64 && octets % 8 !== 0) {
+            expect(refusal, `${octets} octets`).to.have.property('name', 'UnsupportedOperationException');
+            expect(refusal).to.have.property('message').that.includes('CKM_AES_KEY_WRAP_KWP');
+            expect(await metadata(KeyId)).to.have.property('KeyState', 'PendingImport');
+            expect(region.region.materials.versions(KeyId as LocalKeyId)).to.deep.equal([]);
+            continue;
+          }
+          expect(refusal, `${octets} octets`).to.equal(undefined);
+          const { Mac } = await kms.send(
+            new GenerateMacCommand({ KeyId, MacAlgorithm: 'HMAC_SHA_256', Message: Buffer.from('m') }),
+          );
+          expect(Buffer.from(Mac ?? []).equals(createHmac('sha256', material).update('m').digest())).to.equal(true);
+        }
+      }
+    });
 
     it('lets a symmetric key live: imported, expired at its date, imported again, deleted, imported again', async () => {
       const material = randomBytes(32);

@@ -109,9 +109,14 @@ export class SoftwareKeyHsm implements KeyHsm {
       source.algorithm === 'SYMMETRIC_DEFAULT'
         ? this.#open(source.material, source.context, source.blob)
         : softwareDecrypt(this.#load(source.material), source.algorithm, source.blob);
-    return destination.algorithm === 'SYMMETRIC_DEFAULT'
-      ? this.#seal(destination.material, destination.context, plaintext)
-      : softwareEncrypt(this.#load(destination.material), destination.algorithm, plaintext);
+    if (destination.algorithm === 'SYMMETRIC_DEFAULT') {
+      return this.#seal(destination.material, destination.context, plaintext);
+    }
+    try {
+      return softwareEncrypt(this.#load(destination.material), destination.algorithm, plaintext);
+    } catch (cause) {
+      throw new HsmError('ERR_HSM_TOO_LONG', 'the plaintext is longer than the key can encrypt', { cause });
+    }
   }
 
   async generateDataKey(

@@ -1,9 +1,10 @@
+import { HsmError } from '../../hsm/errors.js';
 import { plaintextOctets } from '../../wire/ciphertext_blob.js';
 import { findDecryptingKey, findNamedDecryptingKey } from '../ciphertext_key.js';
 import { ignoresCiphertext, requireMember, type DryRunModifier } from '../dry_run.js';
 import { dryRunSucceeded } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
-import { findEncryptingKey, requireFitting } from '../encrypting_key.js';
+import { findEncryptingKey, plaintextTooLong, requireFitting } from '../encrypting_key.js';
 import { isNamedBy } from '../key_lookup.js';
 import type { KeyRecord } from '../key_record.js';
 import type { EncryptionAlgorithm } from '../key_spec.js';
@@ -73,19 +74,24 @@ export const reEncrypt: Operation<ReEncryptRequest, ReEncryptResponse> = async (
   if (source.algorithm === 'SYMMETRIC_DEFAULT') requireFitting(destination, plaintextOctets(blob));
   const again = await awaitDependency(
     'key',
-    call.region.hsm.reEncrypt(
-      {
-        material: source.material,
-        algorithm: source.algorithm,
-        context: request.SourceEncryptionContext ?? {},
-        blob,
-      },
-      {
-        material: destination.material,
-        algorithm: destination.algorithm,
-        context: request.DestinationEncryptionContext ?? {},
-      },
-    ),
+    call.region.hsm
+      .reEncrypt(
+        {
+          material: source.material,
+          algorithm: source.algorithm,
+          context: request.SourceEncryptionContext ?? {},
+          blob,
+        },
+        {
+          material: destination.material,
+          algorithm: destination.algorithm,
+          context: request.DestinationEncryptionContext ?? {},
+        },
+      )
+      .catch((error: unknown) => {
+        const isTooLong = error instanceof HsmError && error.code === 'ERR_HSM_TOO_LONG';
+        throw isTooLong ? plaintextTooLong(destination) : error;
+      }),
   );
   if (request.DryRun === true) throw dryRunSucceeded();
   return {
