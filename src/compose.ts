@@ -34,6 +34,7 @@ import { SessionStrategies } from './replication/session_strategy.js';
 import { EventBuffer, type RegionAdmin } from './surfaces/admin/region_admin.js';
 import { serveAdmin } from './surfaces/admin/server.js';
 import { serveAws, type RequestOutcome } from './surfaces/aws/server.js';
+import { createChosenKey } from './surfaces/admin/chosen_key.js';
 import { missingSuites } from './token/strategy_choice.js';
 import { isReplicationSuite } from './wire/suite.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
@@ -314,3 +315,4 @@ function administrationOf(parts: {
     time,
   };
 }
+    createKey: (chosen) => createChosenKey(kms, chosen, config.lab),

@@ -177,3 +177,11 @@ export interface Replicator {
   /** Wakes the agent after the transaction has committed. */
   wake(): void;
 }
+  /** Why a chosen key id cannot be one of a multi-Region key that is born here, for people; undefined where the authority certifies it. */
+  refusalOfBirth(chosen: {
+    readonly keyId: string;
+    readonly keySpec: string;
+    readonly keyUsage: string;
+    readonly origin: string;
+    readonly birthCertificate: string;
+  }): Promise<string | undefined>;

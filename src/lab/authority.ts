@@ -5,8 +5,9 @@ import { toBase64Url } from '../bytes.js';
 import { ConfigError } from '../errors.js';
 import { issueRoster, type RosterChange } from '../replication/authority.js';
 import { CHALLENGE_OCTETS, verifyEnrolment, type Enrolment } from '../replication/enrolment.js';
+import { issueChosenBirthCertificate } from '../replication/key_certificate.js';
 import { parseRoster, type Roster } from '../replication/roster.js';
-import { isName } from '../wire/names.js';
+import { BIRTH_NONCE_OCTETS, isMultiRegionKeyId, isName } from '../wire/names.js';
 import type { PublicJwk } from '../wire/p384.js';
 import { isReject } from '../wire/refusal.js';
 import { pairsWithoutSuite } from '../replication/compatibility.js';
@@ -27,6 +28,17 @@ export interface AuthoritySigner {
 
 /** Opens the token of an authority; `profileFile` is where the token's profile is kept. */
 export type OpenAuthoritySigner = (token: TokenConfig, profileFile: string) => Promise<AuthoritySigner>;
+
+/** A key id that somebody has chosen for a multi-Region key, and what the key is to be. */
+export interface ChosenKeyIdentity {
+  /** Region where it is made. */
+  readonly region: string;
+  /** `mrk-` and 32 hex digits. */
+  readonly keyId: string;
+  readonly keySpec: string;
+  readonly keyUsage: string;
+  readonly origin: string;
+}
 
 const settingsForm = z.strictObject({ partition: z.string(), kid: z.string(), token: tokenConfigForm });
 
@@ -165,6 +177,31 @@ export class PartitionAuthority {
     writePrivateFile(join(this.#directory, ROSTERS_FILE), [...this.rosters, roster.compact, ''].join('\n'));
     this.#rosters.push(roster);
     return roster;
+  }
+
+  /**
+   * Certifies that a multi-Region key id which somebody has chosen is that of a key of one region.
+   *
+   * @returns the birth certificate, compact JWS; the region takes it with the request for the key
+   * @throws {@link ConfigError} `ERR_CONFIG_STATE` for a region that is not enrolled, or no such id
+   */
+  async certifyKey(key: ChosenKeyIdentity): Promise<string> {
+    const { roster } = this;
+    if (roster === undefined || !roster.regions.some(({ region }) => region === key.region)) {
+      throw new ConfigError('ERR_CONFIG_STATE', `Region ${key.region} is not enrolled: nobody can be born there`);
+    }
+    if (!isMultiRegionKeyId(key.keyId)) {
+      throw new ConfigError('ERR_CONFIG_STATE', `${key.keyId} is no id of a multi-Region key`);
+    }
+    const { region: originRegion, ...rest } = key;
+    const birth = {
+      ...rest,
+      partition: this.partition,
+      originRegion,
+      birthNonce: await this.#signer.random(BIRTH_NONCE_OCTETS),
+      createdEpoch: roster.epoch,
+    };
+    return issueChosenBirthCertificate(birth, this.#signer.key.kid, (_kid, octets) => this.#signer.sign(octets));
   }
 
   close(): Promise<void> {

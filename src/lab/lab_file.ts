@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { parseListenAddress, type ListenAddress } from '../listen.js';
 import type { AccessKey } from './region_config.js';
+import { seedClash, seedForm, seedKeys, type SeedKey } from './seed_file.js';
 import { parseYaml } from './yaml_source.js';
 
 /** Where a token's PIN comes from; never the PIN itself. */
@@ -37,6 +38,8 @@ export interface Lab {
   /** `seed` runs the five steps alone, so that people can see what the additions are for. */
   readonly profile: 'full' | 'seed';
   readonly hsm: { readonly outsideToken: 'refuse' | 'allow' };
+  /** Keys that it is prepared with. */
+  readonly seed: readonly SeedKey[];
 }
 
 /** Modules whose tokens Keyferry makes itself, each in a directory of its own. */
@@ -126,6 +129,7 @@ const schema = z.strictObject({
   proxy: z.strictObject({ listen: listen.default(local(4600)) }).prefault({}),
   profile: z.enum(['full', 'seed']).default('full'),
   hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']).default('refuse') }).prefault({}),
+  seed: seedForm.prefault({}),
 });
 
 /**
@@ -154,8 +158,9 @@ export function parseLabFile(text: string, file: string): Lab {
       token: withAbsolutePaths(region?.token ?? { module: 'softhsm2' }, file),
     };
   }
-  const lab: Lab = { ...rest, regions };
-  const clash = firstClash(lab);
+  const names = Object.keys(regions);
+  const lab: Lab = { ...rest, regions, seed: seedKeys(rest.seed, { regions: names, file }) };
+  const clash = firstClash(lab) ?? seedClash(lab.seed, names);
   if (clash !== undefined) throw source.refuse([{ code: 'custom', path: clash.path, message: clash.message }]);
   return lab;
 }

@@ -2,6 +2,8 @@ import { formatListenAddress } from '../listen.js';
 import { claimAddresses } from './addresses.js';
 import { labAccessKey, writeAwsFiles } from './aws_files.js';
 import type { Lab } from './lab_file.js';
+import type { AccessKey } from './region_config.js';
+import type { SeededKey } from './seeded_key.js';
 import { identityOf } from './process_identity.js';
 import { assertSameLab, provisionLab, type ShowStep } from './provisioning.js';
 import type { LabState, StateDirectory } from './state_directory.js';
@@ -15,6 +17,8 @@ export interface LabSummary {
   readonly regions: Readonly<Record<string, string>>;
   readonly awsConfigFile: string;
   readonly awsCredentialsFile: string;
+  /** What became of the keys of the lab file's seed. */
+  readonly seed: readonly SeededKey[];
 }
 
 /** A lab whose programs all answered. */
@@ -87,7 +91,15 @@ export async function runLab(
       await stop();
       throw error;
     }
-    writeAwsFiles(directory, { key: labAccessKey(directory, lab), endpoint, region: names[0] ?? '' });
+    const accessKey = labAccessKey(directory, lab);
+    writeAwsFiles(directory, { key: accessKey, endpoint, region: names[0] ?? '' });
+    try {
+      const seeded = await prepare(directory, lab, { endpoint, accessKey, ...options });
+      directory.writeSeedReport(seeded);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
     return {
       summary: summaryOf(directory, stateOf(lab, { endpoint, startedMs, programs: supervisor.states() })),
       stop,
@@ -105,6 +117,7 @@ export function summaryOf(directory: StateDirectory, state: LabState): LabSummar
     regions: Object.fromEntries(state.regions.map((name) => [name, state.programs[`region ${name}`]?.url ?? ''])),
     awsConfigFile: directory.awsConfigFile,
     awsCredentialsFile: directory.awsCredentialsFile,
+    seed: directory.readSeedReport(),
   };
 }
 
@@ -122,4 +135,15 @@ function stateOf(
     programs: { ...run.programs },
     regions: Object.keys(lab.regions),
   };
+}
+
+/** What wraps material is loaded only where there is a seed. */
+async function prepare(
+  directory: StateDirectory,
+  lab: Lab,
+  run: { readonly endpoint: string; readonly accessKey: AccessKey; readonly showStep: ShowStep; readonly signal?: AbortSignal },
+): Promise<readonly SeededKey[]> {
+  if (lab.seed.length === 0) return [];
+  const { applySeed } = await import('./seed.js');
+  return run.showStep(`preparing ${lab.seed.length} keys`, () => applySeed(directory, lab.seed, run));
 }

@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.js';
 import { makePrivateDirectory, PRIVATE_FILE, writePrivateFile } from './private_files.js';
 import { identityOf, isRunning } from './process_identity.js';
 import { parseJsonFile } from './region_config.js';
+import type { SeededKey } from './seeded_key.js';
 
 /** Octets of a Unix socket's path, its end included. @source unix(7), sun_path */
 const SOCKET_PATH_OCTETS_MAX = 107;
@@ -30,6 +31,14 @@ const labState = z.strictObject({
   endpoint: z.string(),
   programs: z.record(z.string(), program),
   regions: z.array(z.string()),
+});
+
+const seededKey = z.strictObject({
+  name: z.string(),
+  arn: z.string(),
+  made: z.boolean(),
+  added: z.array(z.string()),
+  unchanged: z.array(z.string()),
 });
 
 /** How one program of the lab is doing. */
@@ -132,6 +141,20 @@ export class StateDirectory {
 
   writeState(state: LabState): void {
     writePrivateFile(this.stateFile, `${JSON.stringify(state, undefined, 2)}\n`);
+  }
+
+  /** What became of the seed at the last start; nothing where there was none. */
+  readSeedReport(): readonly SeededKey[] {
+    if (statSync(this.#seedFile, { throwIfNoEntry: false }) === undefined) return [];
+    return parseJsonFile(this.#seedFile, z.array(seededKey));
+  }
+
+  writeSeedReport(seeded: readonly SeededKey[]): void {
+    writePrivateFile(this.#seedFile, `${JSON.stringify(seeded, undefined, 2)}\n`);
+  }
+
+  get #seedFile(): string {
+    return join(this.root, 'seed.json');
   }
 
   /**

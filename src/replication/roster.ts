@@ -60,6 +60,8 @@ export interface CertificateKeys {
    * and never revoked. Otherwise a refusal `KID_STATE` or `KID_REGION`.
    */
   certificateKey(kid: string, region: string, epoch: bigint, field: string): KeyObject | Reject;
+  /** The partition authority's key where a kid is its thumbprint; null for every other kid. */
+  authorityKey(kid: string): KeyObject | null;
 }
 
 const HASH_OCTETS = 48;

@@ -160,6 +160,11 @@ export class RosterBook implements CertificateKeys {
     return keys.filter((key) => this.isActive(key.kid, epoch)).map((key) => key.kid);
   }
 
+  authorityKey(kid: string): KeyObject | null {
+    const authority = this.#current?.authority;
+    return authority === undefined || kid !== this.#authorityKid ? null : publicKeyOf(authority);
+  }
+
   certificateKey(kid: string, region: string, epoch: bigint, field: string): KeyObject | Reject {
     const known = this.#keys.get(kid);
     if (known === undefined || this.#revoked.has(kid))

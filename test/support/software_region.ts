@@ -55,6 +55,10 @@ export class RecordingReplicator implements Replicator {
   begin(args: { readonly keyId: string; readonly destination: string }): void {
     if (this.failure !== undefined) {
       const { failure } = this;
+  async refusalOfBirth({ birthCertificate }: { readonly birthCertificate: string }): Promise<string | undefined> {
+    return birthCertificate === 'certified' ? undefined : 'SIG_INVALID: not certified';
+  }
+
       this.failure = undefined;
       throw failure;
     }

@@ -1,4 +1,5 @@
 import type { LabTime } from '../../clock.js';
+import type { ChosenKey } from './chosen_key.js';
 
 /** An event of a region's trace with its place in the order of events of this process. */
 export interface NumberedEvent {
@@ -33,6 +34,13 @@ export interface RegionAdmin {
   makeSigningKey(challenge: string): Promise<{ readonly kid: string; readonly enrolment: string }>;
   /** Destroys an RSK that no roster lists any more. */
   destroySigningKey(kid: string): Promise<void>;
+  /**
+   * Makes a key whose id is chosen; refused outside lab mode.
+   *
+   * @returns its metadata, as CreateKey answers
+   * @throws {@link KeyferryError} as CreateKey
+   */
+  createKey(chosen: ChosenKey): Promise<unknown>;
   /** What is measured at this moment: each metric with its values by key. */
   metrics(): Readonly<Record<string, readonly { readonly keyId: string; readonly seconds: number }[]>>;
   /** The region's time; moving it is refused outside lab mode. */

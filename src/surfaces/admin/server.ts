@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { KeyferryError } from '../../errors.js';
 import { BodyTooLargeError, goneSignal, readBody, sendJson, wholeNumber } from '../../http_exchange.js';
 import { closeServer, listenOnSocket } from '../../listen.js';
+import { chosenKeyForm } from './chosen_key.js';
 import type { RegionAdmin } from './region_admin.js';
 
 /** Octets of a request: a hundred rosters of the largest kind. */
@@ -29,6 +30,7 @@ class FormError extends Error {}
  *
  * - `GET /status`; `GET /events?after=N&wait=MS&max=N`: `{"events": [{"number", "event"}]}`;
  * - `POST /roster` `{"rosters": [JWS, …]}`: `{"epoch"}`; `POST /rsk` `{"challenge"}`: `{"kid", "enrolment"}`; `DELETE /rsk/KID`;
+ * - `POST /keys` `{"keyId", "birthCertificate", "request"}` (a key whose id is chosen): what CreateKey answers;
  * - `GET /metrics`: values by metric and key;
  * - `GET /clock`, `POST /clock` `{"milliseconds"}` (moves it forward), `DELETE /clock` (takes every move back): `{"now", "offsetMs"}`.
  *
@@ -59,6 +61,8 @@ async function answer(admin: RegionAdmin, request: IncomingMessage, response: Se
       case 'DELETE /rsk':
         await admin.destroySigningKey(item ?? '');
         return sendJson(response, 200, {});
+      case 'POST /keys':
+        return sendJson(response, 201, await admin.createKey(await readForm(request, chosenKeyForm)));
       case 'GET /metrics':
         return sendJson(response, 200, admin.metrics());
       case 'GET /clock':

@@ -10,6 +10,7 @@ import { pairsWithoutSuite } from '../../replication/compatibility.js';
 import type { RosterChange } from '../../replication/authority.js';
 import type { Roster } from '../../replication/roster.js';
 import { REPLICATION_SUITES, type ReplicationSuite } from '../../wire/suite.js';
+import { certifyCommand } from './authority_certify.js';
 import { act, command, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import { table, type Output } from './output.js';
 import { addTokenOptions, labTokenOf, type TokenOptions } from './token_options.js';
@@ -31,6 +32,7 @@ export function authorityCommand(context: CommandContext): Command {
     enrolCommand(context),
     rosterCommand(),
     showCommand(),
+    certifyCommand(context),
     rotateCommand(context),
     keyCommand(context, 'revoke-rsk', 'revoke', 'revoke an RSK: nothing that it signed is accepted from now on'),
     keyCommand(

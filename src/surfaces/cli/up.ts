@@ -157,8 +157,23 @@ function describe(
       ...rows,
       ['all', colours.bold(summary.endpoint), ''],
     ]),
+    ...seedLines(summary.seed, colours),
     ...suiteGaps(directory.authority).map((reason) => colours.yellow(`No replication: ${reason}`)),
     '',
     `To use it:  eval "$(npx keyferry env${inDirectory})" && aws --endpoint-url ${summary.endpoint} kms list-keys`,
   ].join('\n');
+}
+
+/** What became of the seed: how many keys, and whatever a person should know of one. */
+function seedLines(seed: LabSummary['seed'], colours: Output['colours']): readonly string[] {
+  if (seed.length === 0) return [];
+  const made = seed.filter((key) => key.made).length;
+  return [
+    '',
+    `Seed: ${made} keys made, ${seed.length - made} there already`,
+    ...seed.flatMap(({ name, added, unchanged }) => [
+      ...(added.length === 0 ? [] : [`  ${name}: added ${added.join(', ')}`]),
+      ...unchanged.map((what) => colours.yellow(`  ${name}: not changed: ${what}`)),
+    ]),
+  ];
 }

@@ -42,6 +42,7 @@ describe('the administration socket of a region', () => {
       },
       makeSigningKey: async (challenge) => ({ kid: 'kid', enrolment: challenge }),
       destroySigningKey: async (kid) => void calls.push(kid),
+      createKey: async (chosen) => ({ KeyMetadata: { KeyId: chosen.keyId } }),
       metrics: () => ({ SecondsUntilKeyMaterialExpiration: [{ keyId: 'a', seconds: 60 }] }),
       time: {
         read: () => ({ now: '2026-01-01T00:00:00.000Z', offsetMs: 7 }),
