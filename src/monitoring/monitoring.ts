@@ -100,9 +100,17 @@ export class Monitoring {
     await this.runDue();
   }
 
-  /** Counts a call that was answered. */
-  count(call: CountedCall): void {
-    this.#counts.count(call);
+  /** A trail that counts each call after it was recorded. */
+  counting<Recorded extends CountedCall, Kept>(trail: {
+    recordCall(call: Recorded): Promise<Kept>;
+  }): { recordCall(call: Recorded): Promise<Kept> } {
+    return {
+      recordCall: async (call) => {
+        const kept = await trail.recordCall(call);
+        this.#counts.count(call);
+        return kept;
+      },
+    };
   }
 
   /** Publishes, evaluates and removes what is due; resolves when it is done. Never rejects. */
@@ -110,6 +118,8 @@ export class Monitoring {
     this.#minute = this.#currentMinute();
     try {
       this.#counts.flush();
+      // Whoever changes material says so; a minute is the longest that one who forgets is not noticed.
+      this.#publisher.changed();
       this.#publisher.publish();
       this.#prune();
     } catch (error) {

@@ -40,11 +40,6 @@ export interface MonitoringCall {
 /** An operation of the CloudWatch API, after its request was decoded and before its answer is encoded. */
 export type MonitoringOperation<Request, Response> = (call: MonitoringCall, request: Request) => Promise<Response>;
 
-/** Permissions where nobody has policies: principals of the account may do everything, others nothing. */
-export function accountPermissions(home: KeyHome): MonitoringPermissions {
-  return { allows: (caller) => caller.account === home.account };
-}
-
 /**
  * Checks that the caller may do something.
  *

@@ -1,7 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { LIMITS } from '../../limits.js';
 import type { MonitoringRegion } from '../../monitoring/region.js';
-import type { AwsService, ServiceAnswer, ServiceRequest } from '../aws/service.js';
+import type { AwsService, ServiceAnswer, ServiceRefusal, ServiceRequest } from '../aws/service.js';
 import { CBOR_DIALECT, parseCbor, writeCborAnswer, writeCborFailure } from './cbor.js';
 import { INTERNAL_FAILURE, malformed, ProtocolError, wireFailure, type WireFailure } from './failure.js';
 import { JSON_DIALECT, parseJson, writeJsonAnswer, writeJsonFailure } from './json.js';
@@ -102,11 +103,13 @@ export function cloudWatchService(
   return {
     signingName: 'monitoring',
     answer: async (request) => {
-      const protocol = protocolOf(request);
+      const protocol = protocolOf(request.headers);
+      let called: string | undefined;
       try {
         const input = protocol.parse(request, bodyOf(request));
         const name = protocol.operationOf(request, input);
         const operation = OPERATIONS.get(name);
+        called = operation === undefined ? undefined : name;
         if (operation === undefined) {
           throw new ProtocolError(
             'InvalidAction',
@@ -114,18 +117,51 @@ export function cloudWatchService(
           );
         }
         const value = await operation.run({ region, caller: request.caller }, input, protocol.dialect);
-        return protocol.answer(name, operation.output, value, request.requestId);
+        return { ...protocol.answer(name, operation.output, value, request.requestId), operation: name };
       } catch (error) {
-        const failure = wireFailure(error);
-        if (failure === null) report(error, request.requestId);
-        return protocol.fail(failure ?? INTERNAL_FAILURE, request.requestId);
+        const told = wireFailure(error);
+        if (told === null) report(error, request.requestId);
+        const failure = told ?? INTERNAL_FAILURE;
+        return {
+          ...protocol.fail(failure, request.requestId),
+          ...(called !== undefined && { operation: called }),
+          exception: failure.queryCode,
+        };
       }
     },
+    refuse: (refusal) => protocolOf(refusal.headers).fail(failureOf(refusal), refusal.requestId),
   };
 }
 
-function protocolOf({ headers, path }: ServiceRequest): Protocol {
-  if (headers['smithy-protocol'] === 'rpc-v2-cbor' && CBOR_PATH.test(path)) return CBOR;
+/** A refusal before the service was reached. @source AWS general reference, common errors: the Query protocol's codes have no suffix */
+function failureOf({ exception, status, message }: ServiceRefusal): WireFailure {
+  return {
+    queryCode: QUERY_CODES.get(exception) ?? exception.replace(/Exception$/, ''),
+    shapeName: exception,
+    status: FORBIDDEN.has(exception) ? 403 : status,
+    fault: status >= 500 ? 'Receiver' : 'Sender',
+    message,
+  };
+}
+
+const QUERY_CODES: ReadonlyMap<string, string> = new Map([
+  ['InvalidSignatureException', 'SignatureDoesNotMatch'],
+  ['KMSInternalException', 'InternalFailure'],
+  ['MissingAuthenticationTokenException', 'MissingAuthenticationToken'],
+  ['ThrottlingException', 'Throttling'],
+  ['UnknownOperationException', 'InvalidAction'],
+  ['UnrecognizedClientException', 'InvalidClientTokenId'],
+]);
+
+const FORBIDDEN: ReadonlySet<string> = new Set([
+  'ExpiredTokenException',
+  'InvalidSignatureException',
+  'MissingAuthenticationTokenException',
+  'UnrecognizedClientException',
+]);
+
+function protocolOf(headers: IncomingHttpHeaders): Protocol {
+  if (headers['smithy-protocol'] === 'rpc-v2-cbor') return CBOR;
   const target = headers['x-amz-target'];
   return typeof target === 'string' && target.startsWith(TARGET_PREFIX) ? JSON_1_0 : QUERY;
 }
