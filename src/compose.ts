@@ -13,6 +13,7 @@ import { SqliteJournal } from './adapters/replication_store_sqlite.js';
 import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
 import { AuditTrail } from './audit/audit_trail.js';
+import { composeMonitoring } from './compose_monitoring.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
 import { RegionHsm } from './hsm/region_hsm.js';
@@ -219,8 +220,14 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     replicator: agent,
     clock,
     events: trail,
-    deadlines: { changed: () => deadlines.changed() },
+    deadlines: {
+      changed: () => {
+        deadlines.changed();
+        materialsChanged();
+      },
+    },
   };
+  let materialsChanged = (): void => undefined;
     grants: new SqliteGrantStore(database, store),
   const deadlines = new Deadlines(kms, { report: logDeadline, deleting: (keyId) => journal.forgetKey(keyId) });
   // What fell due while the region was down is done before anybody is answered.
@@ -229,6 +236,19 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const watch = new ReplicaImportWatch(kms, { report: logDeadline });
   watch.start();
   closers.add(() => watch.stop());
+  const { monitoring, service: cloudWatch } = composeMonitoring({
+    home,
+    clock,
+    database,
+    materials,
+    actionRules: config.alarms,
+    report: logDeadline,
+  });
+  materialsChanged = () => monitoring.changed();
+  // Alarms are evaluated over the time that was passed over before what falls due in it is gone.
+  time.onMoved(() => monitoring.moved());
+  await monitoring.start();
+  closers.add(() => monitoring.stop());
   time.onMoved(async () => {
     deadlines.changed();
     await deadlines.runDue();
@@ -240,7 +260,8 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
       region: kms,
       credentials: config.credentials,
       signatureTimeMs: () => clock.unshiftedMs(),
-      trail,
+      trail: monitoring.counting(trail),
+      services: [cloudWatch],
       observe: logFailure,
     },
     config.listen,

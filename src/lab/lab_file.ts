@@ -38,6 +38,10 @@ export interface Lab {
   /** `seed` runs the five steps alone, so that people can see what the additions are for. */
   readonly profile: 'full' | 'seed';
   readonly hsm: { readonly outsideToken: 'refuse' | 'allow' };
+  /** URL to which the notifications for an SNS topic are posted, by the topic's ARN. */
+  readonly alarmActions: Readonly<Record<string, string>>;
+  /** Hosts that alarms may post to besides the loopback addresses. */
+  readonly alarmHosts: readonly string[];
   /** Keys that it is prepared with. */
   readonly seed: readonly SeedKey[];
 }
@@ -99,6 +103,8 @@ const regionName = z
   .regex(/^(?:[a-z]+-){2,3}\d+$/u, 'a region is named like us-east-1')
   .max(32);
 
+const httpUrl = z.url({ protocol: /^https?$/u, error: 'a notification is posted to a URL with http or https' });
+
 const accessKey = z.strictObject({
   accessKeyId: z.string().regex(/^\w{3,128}$/u, 'an access key id is 3 to 128 letters, digits and underscores'),
   secretAccessKey: z.string().min(1).max(256),
@@ -129,6 +135,13 @@ const schema = z.strictObject({
   proxy: z.strictObject({ listen: listen.default(local(4600)) }).prefault({}),
   profile: z.enum(['full', 'seed']).default('full'),
   hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']).default('refuse') }).prefault({}),
+  alarmActions: z
+    .record(z.string().regex(/^arn:[a-z0-9-]+:sns:\S+$/u, 'an SNS topic is named by its ARN'), httpUrl)
+    .default({}),
+  alarmHosts: z
+    .array(z.string().regex(/^[a-z0-9.:[\]-]{1,253}$/u, 'a host is written in lower case, without port'))
+    .max(64)
+    .default([]),
   seed: seedForm.prefault({}),
 });
 

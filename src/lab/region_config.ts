@@ -52,6 +52,10 @@ const regionConfig = z.strictObject({
   credentials: z.array(z.strictObject({ accessKeyId: z.string(), secretAccessKey: z.string(), principal: z.string() })),
   hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']) }),
   profile: z.enum(['full', 'seed']),
+  /** Where alarms may send notifications besides the loopback addresses: URLs of SNS topics by their ARNs, and hosts. */
+  alarms: z
+    .strictObject({ topics: z.record(z.string(), z.url()), hosts: z.array(z.string().min(1)) })
+    .optional(),
   /** Whether lab controls are on (moving the clock). */
   lab: z.boolean(),
 });

@@ -38,6 +38,7 @@ export function planRegion(
     credentials: settings.accessKeys.map((key) => ({ ...key })),
     hsm: { ...lab.hsm },
     profile: lab.profile,
+    alarms: { topics: { ...lab.alarmActions }, hosts: [...lab.alarmHosts] },
     lab: true,
   };
 }

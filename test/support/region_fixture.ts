@@ -13,6 +13,7 @@ import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js
 import { TrailFile } from '../../src/adapters/trail_file.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
 import type { TrailEvent } from '../../src/audit/trail_event.js';
+import { composeMonitoring } from '../../src/compose_monitoring.js';
 import { importCapabilitiesOf } from '../../src/hsm/import_strategy.js';
 import { RegionImportTokens } from '../../src/import/import_token.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
@@ -20,6 +21,8 @@ import type { KeyHome, KeyId } from '../../src/kms/key_id.js';
 import type { KeyHsm, Replicator } from '../../src/kms/ports.js';
 import { LastUsages } from '../../src/kms/last_usage.js';
 import type { KmsRegion } from '../../src/kms/region.js';
+import type { ActionRules } from '../../src/monitoring/action_target.js';
+import type { Monitoring } from '../../src/monitoring/monitoring.js';
 import { serveAws, type AwsServer, type RequestOutcome } from '../../src/surfaces/aws/server.js';
 import { NO_IMPORT } from './no_import.js';
 import { makeRegionToken, type RegionToken } from './region_token.js';
@@ -40,6 +43,9 @@ export interface RegionFixture {
   readonly server: AwsServer;
   readonly url: string;
   readonly outcomes: RequestOutcome[];
+  readonly monitoring: Monitoring;
+  /** What monitoring has reported, given-up notifications among it. */
+  readonly monitoringFailures: readonly unknown[];
   /** What the audit trail holds so far, the oldest first. */
   events(): Promise<readonly TrailEvent[]>;
   /** An unmodified SDK client; retries are off. */
@@ -101,6 +107,8 @@ export async function makeRegionFixture(options: {
   readonly replicator?: (parts: ReplicatorParts) => Replicator;
   /** Told of keys that go, inside the transaction in which they go. */
   readonly deleting?: (keyId: KeyId) => void;
+  /** Where alarms may post to besides the loopback addresses. */
+  readonly actionRules?: ActionRules;
   /** Takes the outcomes instead of `outcomes`. */
   readonly observe?: (outcome: RequestOutcome) => void;
 }): Promise<RegionFixture> {
@@ -114,6 +122,7 @@ export async function makeRegionFixture(options: {
   const trailFile = await TrailFile.open(join(directory, 'trail.jsonl'));
   const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
   const failures: unknown[] = [];
+  const monitoringFailures: unknown[] = [];
   const region: KmsRegion = {
     home,
     store,
@@ -130,20 +139,35 @@ export async function makeRegionFixture(options: {
     clock,
     grants: new SqliteGrantStore(database, store),
     events: trail,
-    deadlines: { changed: () => deadlines.changed() },
+    deadlines: {
+      changed: () => {
+        deadlines.changed();
+        monitoring.changed();
+      },
+    },
   };
+  const { monitoring, service } = composeMonitoring({
+    home,
+    clock,
+    database,
+    materials: region.materials,
+    ...(options.actionRules !== undefined && { actionRules: options.actionRules }),
+    report: (failure) => monitoringFailures.push(failure),
+  });
   const deadlines = new Deadlines(region, {
     report: (failure) => failures.push(failure),
     ...(options.deleting !== undefined && { deleting: options.deleting }),
   });
   await deadlines.start();
+  await monitoring.start();
   const outcomes: RequestOutcome[] = [];
   const server = await serveAws(
     {
       region,
       credentials: [{ ...FIXTURE_CREDENTIAL, principal: ROOT }],
       signatureTimeMs: () => clock.unshiftedMs(),
-      trail,
+      trail: monitoring.counting(trail),
+      services: [service],
       observe: options.observe ?? ((outcome) => outcomes.push(outcome)),
     },
     { host: '127.0.0.1', port: 0 },
@@ -157,6 +181,8 @@ export async function makeRegionFixture(options: {
     server,
     url: server.url,
     outcomes,
+    monitoring,
+    monitoringFailures,
     events: async () => {
       const lines = (await readFile(join(directory, 'trail.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
       return lines.map((line): TrailEvent => JSON.parse(line));
@@ -176,10 +202,12 @@ export async function makeRegionFixture(options: {
     },
     advance: async (byMs) => {
       clock.advance(byMs);
+      await monitoring.moved();
       await deadlines.runDue();
       if (failures.length > 0) throw failures[0];
     },
     close: async () => {
+      await monitoring.stop();
       await deadlines.stop();
       for (const client of clients) client.destroy();
       await server.close();
