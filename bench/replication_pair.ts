@@ -6,10 +6,14 @@ import { SystemClock } from '../src/adapters/clock_system.js';
 import { Database } from '../src/adapters/database.js';
 import { SqliteKeyStore } from '../src/adapters/key_store_sqlite.js';
 import { SqliteMaterialStore } from '../src/adapters/material_store_sqlite.js';
+import { SqlitePrimaryChangeStore } from '../src/adapters/primary_change_store_sqlite.js';
+import { SqliteRotationStore } from '../src/adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from '../src/adapters/synchronization_store_sqlite.js';
 import { SqliteJournal } from '../src/adapters/replication_store_sqlite.js';
 import { createKey } from '../src/kms/operations/create_key.js';
 import { replicateKey } from '../src/kms/operations/replicate_key.js';
 import type { KmsRegion } from '../src/kms/region.js';
+import { PrimaryChanges } from '../src/kms/primary_change.js';
 import { StoredReplicatedKeys } from '../src/kms/replicated_keys.js';
 import { ReplicationAgent } from '../src/replication/agent.js';
 import { issueRoster } from '../src/replication/authority.js';
@@ -99,13 +103,14 @@ class Confirmations {
 function confirmingKeys(keys: ReplicatedKeys, confirmations: Confirmations): ReplicatedKeys {
   return {
     exportable: (keyId, destination) => keys.exportable(keyId, destination),
-    standing: (keyId, source) => keys.standing(keyId, source),
+    standing: (...args) => keys.standing(...args),
     announce: (replica) => keys.announce(replica),
     install: (installation) => keys.install(installation),
     withdraw: (keyId) => keys.withdraw(keyId),
-    confirmed: (keyId, destination, generation) => {
-      keys.confirmed(keyId, destination, generation);
+    confirmed: (keyId, ...rest) => {
+      const told = keys.confirmed(keyId, ...rest);
       confirmations.settle(keyId, null);
+      return told;
     },
     failed: (keyId, destination, reason) => {
       keys.failed(keyId, destination, reason);
@@ -145,6 +150,7 @@ export async function openReplicationPair(
     const book = openRosterBook({ journal, partition: PARTITION, authorityKid: thumbprint(authority.jwk) });
     const applied = book.apply(roster.compact);
     if (isReject(applied)) throw new Error(`the roster is refused: ${applied.code}: ${applied.detail}`);
+    const materials = new SqliteMaterialStore(database, store);
     const agent = new ReplicationAgent({
       region: name,
       partition: PARTITION,
@@ -152,7 +158,15 @@ export async function openReplicationPair(
       hsm: token.hsm,
       journal,
       keys: confirmingKeys(
-        new StoredReplicatedKeys({ home, store, materials: new SqliteMaterialStore(database, store), clock }),
+        new StoredReplicatedKeys({
+          home,
+          store,
+          materials,
+          rotations: new SqliteRotationStore(database),
+          synchronizations: new SqliteSynchronizationStore(database),
+          primaryChanges: new PrimaryChanges({ home, store, materials, clock }, new SqlitePrimaryChangeStore(database)),
+          clock,
+        }),
         confirmations,
       ),
       roster: book,

@@ -8,7 +8,9 @@ import { SqliteGrantStore } from './adapters/grant_store_sqlite.js';
 import { SqliteKeyStore } from './adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from './adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from './adapters/material_store_sqlite.js';
+import { SqlitePrimaryChangeStore } from './adapters/primary_change_store_sqlite.js';
 import { SqliteRotationStore } from './adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from './adapters/synchronization_store_sqlite.js';
 import { SqliteJournal } from './adapters/replication_store_sqlite.js';
 import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
@@ -22,6 +24,7 @@ import { RegionImportTokens } from './import/import_token.js';
 import { EXPIRATION_METRIC, secondsUntilExpiration } from './kms/expiration_metric.js';
 import { Deadlines } from './kms/deadlines.js';
 import { LastUsages } from './kms/last_usage.js';
+import { PrimaryChanges } from './kms/primary_change.js';
 import type { KmsRegion } from './kms/region.js';
 import { ReplicaImportWatch } from './kms/multi_region_sync.js';
 import { explainStep } from './hsm/step_explanation.js';
@@ -32,10 +35,10 @@ import { ReplicationAgent } from './replication/agent.js';
 import { requestEnrolment } from './replication/enrolment.js';
 import { openRosterBook } from './replication/roster_book.js';
 import { SessionStrategies } from './replication/session_strategy.js';
+import { createChosenKey } from './surfaces/admin/chosen_key.js';
 import { EventBuffer, type RegionAdmin } from './surfaces/admin/region_admin.js';
 import { serveAdmin } from './surfaces/admin/server.js';
 import { serveAws, type RequestOutcome } from './surfaces/aws/server.js';
-import { createChosenKey } from './surfaces/admin/chosen_key.js';
 import { missingSuites } from './token/strategy_choice.js';
 import { isReplicationSuite } from './wire/suite.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
@@ -150,10 +153,12 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const store = new SqliteKeyStore(database, home);
   const materials = new SqliteMaterialStore(database, store);
   const rotations = new SqliteRotationStore(database);
+  const synchronizations = new SqliteSynchronizationStore(database);
   const journal = new SqliteJournal(database);
   const roster = openRosterBook({ journal, partition, authorityKid: config.authorityKid });
   const time = new LabClock(join(config.directory, 'clock.json'), { isLab: config.lab });
   const { clock } = time;
+  const primaryChanges = new PrimaryChanges({ home, store, materials, clock }, new SqlitePrimaryChangeStore(database));
   const lastUsages = new LastUsages(
     { store: new SqliteLastUsageStore(database), keys: store, clock },
     { report: logDeadline },
@@ -177,7 +182,8 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     account,
     hsm,
     journal,
-    keys: new StoredReplicatedKeys({ home, store, materials, clock }),
+    keys: new StoredReplicatedKeys({ home, store, materials, rotations, synchronizations, primaryChanges, clock }),
+    handovers: primaryChanges,
     roster,
     transport,
     clock,
@@ -212,7 +218,10 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     store,
     materials,
     rotations,
+    synchronizations,
+    primaryChanges,
     aliases: new SqliteAliasStore(database, store),
+    grants: new SqliteGrantStore(database, store),
     lastUsages,
     hsm,
     importHsm: imports,
@@ -228,7 +237,6 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     },
   };
   let materialsChanged = (): void => undefined;
-    grants: new SqliteGrantStore(database, store),
   const deadlines = new Deadlines(kms, { report: logDeadline, deleting: (keyId) => journal.forgetKey(keyId) });
   // What fell due while the region was down is done before anybody is answered.
   await deadlines.start();
@@ -332,8 +340,8 @@ function administrationOf(parts: {
       return { kid: key.kid, enrolment: await enrolmentOf(config, hsm, opened, key, challenge) };
     },
     destroySigningKey: (kid) => hsm.destroySigningKey(kid),
+    createKey: (chosen) => createChosenKey(kms, chosen, config.lab),
     metrics: () => ({ [EXPIRATION_METRIC]: secondsUntilExpiration(kms) }),
     time,
   };
 }
-    createKey: (chosen) => createChosenKey(kms, chosen, config.lab),

@@ -183,6 +183,10 @@ export class SqliteMaterialStore implements MaterialStore {
     return told === null ? null : BigInt(told);
   }
 
+  wasReplicaDeleted(keyId: string): boolean {
+    return this.#sql.wasReplicaDeleted.get(deletedKeyName(keyId)) !== undefined;
+  }
+
   tellDeletedReplica(keyId: string, source: string, generation: bigint, nowMs: number): void {
     this.#sql.putDeletedReplica.run(deletedKeyName(keyId), source, generation.toString(), nowMs);
     this.#sql.removeToldReplicas.run(nowMs - LIMITS.kmsDeletedReplicaToldMs);
@@ -197,11 +201,11 @@ export class SqliteMaterialStore implements MaterialStore {
   }
 
   putEvent(event: ServiceEvent): void {
-    this.#sql.putEvent.run(event.eventId, JSON.stringify(event));
+    this.#sql.putEvent.run(event.eventId, JSON.stringify(event, withDates));
   }
 
   events(limit: number): readonly ServiceEvent[] {
-    return this.#sql.events.all(limit).map((row) => JSON.parse(text(row, 'event')) as ServiceEvent);
+    return this.#sql.events.all(limit).map((row) => JSON.parse(text(row, 'event'), asDate) as ServiceEvent);
   }
 
   removeEvent(eventId: string): void {
@@ -248,6 +252,7 @@ const STATEMENTS = {
   putDeletedReplica: `INSERT INTO deleted_replicas (key_name, source, told_generation, told_ms) VALUES (?, ?, ?, ?)
     ON CONFLICT (key_name, source) DO UPDATE SET told_generation = excluded.told_generation, told_ms = excluded.told_ms`,
   deletedReplica: 'SELECT told_generation FROM deleted_replicas WHERE key_name = ? AND source = ?',
+  wasReplicaDeleted: 'SELECT 1 FROM deleted_replicas WHERE key_name = ? LIMIT 1',
   removeDeletedReplica: 'DELETE FROM deleted_replicas WHERE key_name = ?',
   removeToldReplicas: 'DELETE FROM deleted_replicas WHERE told_ms < ?',
   plainTombstones: "SELECT DISTINCT key_name FROM deleted_replicas WHERE key_name NOT LIKE 'deleted:%'",
@@ -258,6 +263,17 @@ const STATEMENTS = {
   removeEvent: 'DELETE FROM service_events WHERE event_id = ?',
 } as const;
 type StatementName = keyof typeof STATEMENTS;
+
+/** JSON has no dates: one is kept as an object with its time. */
+function withDates(this: unknown, name: string, value: unknown): unknown {
+  const original: unknown = Object(this)[name];
+  return original instanceof Date ? { $dateMs: original.getTime() } : value;
+}
+
+function asDate(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('$dateMs' in value)) return value;
+  return new Date(Number(value.$dateMs));
+}
 
 function keyIdOf(row: SqlRow): KeyId {
   const id = text(row, 'key_id');

@@ -12,7 +12,7 @@ const MIGRATIONS: readonly string[] = [
     next_ms INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX key_rotations_due ON key_rotations (next_ms);
-  CREATE INDEX key_materials_waiting ON key_materials (key_id) WHERE material_state = 'PENDING_ROTATION';`,
+  CREATE INDEX key_materials_rotating ON key_materials (key_id) WHERE rotation_type IS NOT NULL AND rotated_ms IS NULL;`,
 ];
 
 /** Rotations that are to come, in a region's SQLite database, beside its keys. */
@@ -48,10 +48,12 @@ export class SqliteRotationStore implements RotationStore {
     return this.#sql.isDue.get(keyId, nowMs, REPLICATION_LIMITS.materialsPerKeyMax) !== undefined;
   }
 
+  rotationsInProgress(): readonly DueMaterial[] {
+    return this.#sql.rotationsInProgress.all().map(materialOf);
+  }
+
   deliveredRotations(limit: number): readonly DueMaterial[] {
-    return this.#sql.deliveredRotations
-      .all(limit)
-      .map((row) => ({ keyId: keyIdOf(row), materialId: text(row, 'material_id') }));
+    return this.#sql.deliveredRotations.all(limit).map(materialOf);
   }
 
   nextDueMs(): number | null {
@@ -62,13 +64,16 @@ export class SqliteRotationStore implements RotationStore {
 }
 
 /** A rotation of origin AWS_KMS that is in progress; imported material that waits has no rotation type yet. */
-const WAITING = `material_state = 'PENDING_ROTATION' AND rotation_type IS NOT NULL`;
+const WAITING = `rotation_type IS NOT NULL AND rotated_ms IS NULL`;
 
 /** Keys that would be rotated now if their time had come; the parameter is the most versions of a multi-Region key. */
 const ROTATABLE = `key_state = 'Enabled' AND coalesce(multi_region_type, '') <> 'REPLICA'
   AND NOT EXISTS (SELECT 1 FROM key_materials WHERE key_materials.key_id = keys.key_id AND ${WAITING})
   AND (multi_region_type IS NULL
     OR (SELECT count(*) FROM key_materials WHERE key_materials.key_id = keys.key_id) < ?)`;
+
+const ROTATING = `SELECT key_id, material_id FROM key_materials AS waiting CROSS JOIN keys USING (key_id)
+  WHERE ${WAITING} AND coalesce(multi_region_type, '') <> 'REPLICA'`;
 
 const STATEMENTS = {
   setting: 'SELECT period_days, next_ms FROM key_rotations WHERE key_id = ?',
@@ -78,8 +83,9 @@ const STATEMENTS = {
   dueKeys: `SELECT key_id FROM key_rotations JOIN keys USING (key_id)
     WHERE next_ms <= ? AND ${ROTATABLE} ORDER BY next_ms LIMIT ?`,
   isDue: `SELECT 1 FROM key_rotations JOIN keys USING (key_id) WHERE key_id = ? AND next_ms <= ? AND ${ROTATABLE}`,
-  nextDue: `SELECT next_ms FROM key_rotations JOIN keys USING (key_id) WHERE ${ROTATABLE} ORDER BY next_ms LIMIT 1`,
-  deliveredRotations: `SELECT key_id, material_id FROM key_materials AS waiting WHERE ${WAITING} AND NOT EXISTS (
+  nextDue: `SELECT next_ms FROM key_rotations CROSS JOIN keys USING (key_id) WHERE ${ROTATABLE} ORDER BY next_ms LIMIT 1`,
+  rotationsInProgress: ROTATING,
+  deliveredRotations: `${ROTATING} AND NOT EXISTS (
       SELECT 1 FROM key_replicas AS replica
       WHERE replica.key_id = waiting.key_id AND replica.standing <> 'FAILED' AND NOT EXISTS (
         SELECT 1 FROM replica_materials AS held WHERE held.key_id = waiting.key_id
@@ -87,6 +93,10 @@ const STATEMENTS = {
     LIMIT ?`,
 } as const;
 type StatementName = keyof typeof STATEMENTS;
+
+function materialOf(row: SqlRow): DueMaterial {
+  return { keyId: keyIdOf(row), materialId: text(row, 'material_id') };
+}
 
 function keyIdOf(row: SqlRow): KeyId {
   const id = text(row, 'key_id');

@@ -100,7 +100,8 @@ export class AuditTrail implements ServiceEvents {
 
   /** {@inheritDoc ServiceEvents.record} */
   record(event: ServiceEvent): Promise<void> {
-    const internal = 'AWS Internal';
+    // CloudTrail names the service itself where it carries a caller's change into the other Region.
+    const internal = event.name === 'UpdatePrimaryRegion' ? 'kms.amazonaws.com' : 'AWS Internal';
     const clockOffset = this.#additional([]);
     return this.#options.sink.append({
       ...this.#common(event.name, event.atMs, {

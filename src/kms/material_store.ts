@@ -47,7 +47,7 @@ export interface MaterialStore {
   /** Keys with imported material that expires, with the earliest date of each. */
   expiringKeys(): readonly { readonly keyId: KeyId; readonly validToMs: number }[];
 
-  /** On a primary: a replica has imported the material that waits for a rotation. */
+  /** On a primary: a replica has the material that waits for a rotation, by its own import or by a transfer. */
   putReplicaMaterial(keyId: KeyId, region: string, materialId: string): void;
   replicasWithMaterial(keyId: KeyId, materialId: string): readonly string[];
   /** On primaries: material that waits until every replica has imported it. */
@@ -58,6 +58,8 @@ export interface MaterialStore {
   /** The highest generation by whose refusal the source was told; null before, undefined where no replica was deleted. */
   deletedReplica(keyId: string, source: string): bigint | null | undefined;
   /** What was told long ago of other replicas is forgotten. @param nowMs - by the region's clock */
+  /** Whether a replica was deleted here, whatever its source. */
+  wasReplicaDeleted(keyId: string): boolean;
   tellDeletedReplica(keyId: string, source: string, generation: bigint, nowMs: number): void;
   /** The replica is made anew. */
   removeDeletedReplica(keyId: string): void;

@@ -15,17 +15,17 @@ export function synchronizeReplicas(
 }
 
 /**
- * Asks the replicas, from time to time, what a primary waits for: whether they have imported the material that it is to rotate to,
- * and whether they were deleted. Their answer is the confirmation of a synchronisation, or its refusal.
+ * Asks the replicas, from time to time, what a primary waits for: whether they have the material that it is to rotate to, and
+ * whether they were deleted. Their answer is the confirmation of a synchronisation, or its refusal.
  */
 export class ReplicaImportWatch {
-  readonly #region: Pick<KmsRegion, 'store' | 'materials' | 'replicator' | 'clock'>;
+  readonly #region: Pick<KmsRegion, 'store' | 'materials' | 'rotations' | 'replicator' | 'clock'>;
   readonly #report: (failure: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
   #askedMs = 0;
 
   constructor(
-    region: Pick<KmsRegion, 'store' | 'materials' | 'replicator' | 'clock'>,
+    region: Pick<KmsRegion, 'store' | 'materials' | 'rotations' | 'replicator' | 'clock'>,
     options: { readonly report: (failure: unknown) => void },
   ) {
     this.#region = region;
@@ -59,10 +59,11 @@ export class ReplicaImportWatch {
 
   /** Asks those replicas of which it is not known that they have the material. */
   ask(): void {
-    const { store, materials, replicator } = this.#region;
+    const { store, materials, rotations, replicator } = this.#region;
     try {
       let asked = false;
-      for (const { keyId, materialId } of materials.materialsAwaitingReplicas()) {
+      const awaited = [...materials.materialsAwaitingReplicas(), ...rotations.rotationsInProgress()];
+      for (const { keyId, materialId } of awaited) {
         const record = store.key(keyId);
         const having = new Set(materials.replicasWithMaterial(keyId, materialId));
         const lacking = record?.multiRegion?.replicaRegions.filter((region) => !having.has(region)) ?? [];

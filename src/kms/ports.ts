@@ -37,7 +37,6 @@ export interface KeyHsm {
     context: EncryptionContext,
     options: { readonly octets: number; readonly reveal: boolean },
   ): Promise<{ readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }>;
-  /** Octets of the token's random generator. */
   /**
    * A key pair of the caller's, made in the token: the public half as DER SubjectPublicKeyInfo, the private half as DER PKCS#8, encrypted;
    * in clear only where `reveal` asks for it.
@@ -49,6 +48,7 @@ export interface KeyHsm {
   ): Promise<{ readonly publicKey: Uint8Array; readonly blob: Uint8Array; readonly plaintext: Uint8Array | null }>;
   /** Why this token makes no data key pairs of a spec, naming the mechanisms; undefined where it does. */
   refusalOfDataKeyPair(keySpec: KeySpec): string | undefined;
+  /** Octets of the token's random generator. */
   random(octets: number): Promise<Uint8Array>;
   /** Destroys what of this material is loaded in the token, once nobody uses it; does nothing where it is not loaded. */
   unload(material: StoredMaterial): Promise<void>;
@@ -136,10 +136,18 @@ export interface ImportTokens {
 
 /** Something that a region did to a key without anybody's call, as the audit trail shows it. */
 export interface ServiceEvent {
-  readonly name: 'DeleteExpiredKeyMaterial' | 'DeleteKey' | 'RotateKey';
+  readonly name: 
+    | 'CreateKey'
+    | 'DeleteExpiredKeyMaterial'
+    | 'DeleteKey'
+    | 'RotateKey'
+    | 'SynchronizeMultiRegionKey'
+    | 'UpdatePrimaryRegion';
   readonly keyArn: string;
   /** `serviceEventDetails`: names in camelCase. Never material, tokens or plaintext. */
   readonly details: Readonly<Record<string, string>>;
+  /** Where the trail shows it as a call that the service made: its members by the API's names. */
+  readonly call?: { readonly request: object | null; readonly response: object | null };
   /** UUID, the same however often the event is recorded. */
   readonly eventId: string;
   /** When it happened, milliseconds since the epoch. */
@@ -164,6 +172,8 @@ export interface Replicator {
    * Asked before anything is recorded.
    */
   refusal(destination: string): string | undefined;
+  /** Why a key's primary Region cannot be changed; undefined where it can. Absent where it never is refused. */
+  refusalOfHandover?(keyId: string): string | undefined;
   /** The data suite that every region of the partition can do, the preferred first. */
   commonDataSuite(): DataSuite | undefined;
   /** A new multi-Region key's identity: self-certifying key id and birth certificate, signed in the token. */
@@ -172,11 +182,6 @@ export interface Replicator {
     readonly keyUsage: string;
     readonly origin: string;
   }): Promise<{ readonly keyId: string; readonly birthCertificate: string }>;
-  /** Starts (or, after a failure, starts again) a replication; durable when it returns. Call inside the store's transaction. */
-  begin(args: { readonly keyId: string; readonly destination: string }): void;
-  /** Wakes the agent after the transaction has committed. */
-  wake(): void;
-}
   /** Why a chosen key id cannot be one of a multi-Region key that is born here, for people; undefined where the authority certifies it. */
   refusalOfBirth(chosen: {
     readonly keyId: string;
@@ -185,3 +190,8 @@ export interface Replicator {
     readonly origin: string;
     readonly birthCertificate: string;
   }): Promise<string | undefined>;
+  /** Starts (or, after a failure, starts again) a replication; durable when it returns. Call inside the store's transaction. */
+  begin(args: { readonly keyId: string; readonly destination: string }): void;
+  /** Wakes the agent after the transaction has committed. */
+  wake(): void;
+}

@@ -6,7 +6,9 @@ import type { KeyStore } from './key_store.js';
 import type { LastUsages } from './last_usage.js';
 import type { MaterialStore } from './material_store.js';
 import type { ImportHsm, ImportTokens, KeyHsm, Replicator, ServiceEvents } from './ports.js';
+import type { PrimaryChanges } from './primary_change.js';
 import type { RotationStore } from './rotation_store.js';
+import type { SynchronizationStore } from './synchronization_store.js';
 
 /** One region's key manager: everything that its operations work on. */
 export interface KmsRegion {
@@ -14,12 +16,14 @@ export interface KmsRegion {
   readonly store: KeyStore;
   readonly materials: MaterialStore;
   readonly rotations: RotationStore;
+  readonly synchronizations: SynchronizationStore;
+  readonly primaryChanges: PrimaryChanges;
   readonly aliases: AliasStore;
+  readonly grants: GrantStore;
   readonly lastUsages: LastUsages;
   readonly hsm: KeyHsm;
   readonly importHsm: ImportHsm;
   readonly importTokens: ImportTokens;
-  readonly grants: GrantStore;
   readonly replicator: Replicator;
   readonly clock: Clock;
   readonly events: ServiceEvents;
@@ -33,12 +37,12 @@ export interface Caller {
   readonly principal: string;
   /** 12 digits. */
   readonly account: string;
+  /** IAM policy of the principal, JSON text that was checked; absent or null for an administrator. */
+  readonly identityPolicy?: string | null;
 }
 
 /** What an operation tells the audit trail of its call besides request and answer. */
 export interface CallNote {
-  /** IAM policy of the principal, JSON text that was checked; absent or null for an administrator. */
-  readonly identityPolicy?: string | null;
   /** ARN of a key that the call is about, whether it succeeds or not. */
   readonly keyArn?: string;
   /** ARN of an alias that the call is about, whether it exists or not. */
@@ -57,13 +61,13 @@ export interface CallNote {
 export interface Call {
   readonly region: KmsRegion;
   readonly caller: Caller;
-  /** Tells the audit trail; may be called several times. Absent where nobody keeps one. */
-  readonly note?: (note: CallNote) => void;
-}
-
   /** Address that the request came from; absent where it came over no network. */
   readonly sourceAddress?: string;
   /** Whether the request came through an encrypted connection; absent where it came over no network. */
   readonly isEncrypted?: boolean;
+  /** Tells the audit trail; may be called several times. Absent where nobody keeps one. */
+  readonly note?: (note: CallNote) => void;
+}
+
 /** An operation of the AWS KMS API, after its request was decoded and before its answer is encoded. */
 export type Operation<Request, Response> = (call: Call, request: Request) => Promise<Response>;

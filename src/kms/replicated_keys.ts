@@ -1,16 +1,24 @@
+import { createHash, randomUUID } from 'node:crypto';
 import type { AnnouncedReplica, ExportableKey, ReplicatedKeys } from '../replication/ports.js';
 import { KEY_SPECS, KEY_USAGES, type KeySpec, type KeyUsage, type StoredMaterial } from '../hsm/material.js';
 import { isKeyId, keyArn, type KeyId } from './key_id.js';
-import type { KeyOrigin, KeyRecord, MaterialRecord } from './key_record.js';
+import { describeRecord, type KeyOrigin, type KeyRecord, type MaterialRecord } from './key_record.js';
 import type { ReplicaRecord } from './key_store.js';
 import type { KeyState } from './key_state.js';
 import { stateWith } from './material_change.js';
 import { isPermanent, pendingVersion, type MaterialVersion } from './material_version.js';
 import { importedIdentity, synchronizedVersions } from './replicated_import.js';
+import { installRotations, noteDelivered, rotationContext, sharedVersions } from './replicated_rotation.js';
 import { defaultPolicy } from './policy.js';
 import type { KmsRegion } from './region.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What replication changes in a region. */
+export type ReplicatedRegion = Pick<
+  KmsRegion,
+  'home' | 'store' | 'materials' | 'rotations' | 'synchronizations' | 'primaryChanges' | 'clock'
+>;
 
 type Installation = Parameters<ReplicatedKeys['install']>[0];
 
@@ -23,24 +31,29 @@ type Installation = Parameters<ReplicatedKeys['install']>[0];
  * @source AWS KMS Developer Guide, "Multi-Region keys": shared and independent properties
  */
 export class StoredReplicatedKeys implements ReplicatedKeys {
-  readonly #region: Pick<KmsRegion, 'home' | 'store' | 'materials' | 'clock'>;
+  readonly #region: ReplicatedRegion;
 
-  constructor(region: Pick<KmsRegion, 'home' | 'store' | 'materials' | 'clock'>) {
+  constructor(region: ReplicatedRegion) {
     this.#region = region;
   }
 
   exportable(keyId: string, destination: string): ExportableKey | undefined {
     const record = this.#record(keyId);
-    if (record === undefined || record.multiRegion?.type !== 'PRIMARY') return undefined;
+    if (record === undefined || record.multiRegion === null) return undefined;
+    // A primary that hands the key over is a replica already, and sends it once more.
+    const isSource = record.multiRegion.type === 'PRIMARY' || handoverTo(this.#region, record.keyId) === destination;
+    if (!isSource) return undefined;
     const replica = this.#region.store.replica(record.keyId, destination);
-    const versions = this.#region.materials.versions(record.keyId).filter(isPermanent);
+    const versions = sharedVersions(record, this.#region.materials.versions(record.keyId));
     const materials = record.origin === 'EXTERNAL' ? [] : versions.flatMap(({ material }) => material ?? []);
     if (replica === undefined || versions.length === 0) return undefined;
     const { multiRegion } = record;
+    const rotation = rotationContext(versions, this.#region.rotations.setting(record.keyId));
     const others = multiRegion.replicaRegions.filter((region) => region !== destination);
     return {
       keyId: record.keyId,
       birthCertificate: multiRegion.birthCertificate,
+      handovers: this.#region.primaryChanges.handovers(record.keyId),
       context: {
         keyId: record.keyId,
         keySpec: record.keySpec,
@@ -56,6 +69,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
           state: state === 'CURRENT' ? 'CURRENT' : 'NON_CURRENT',
           createdMs,
         })),
+        ...(record.origin === 'AWS_KMS' && rotation !== undefined && { rotation }),
         ...(record.origin === 'EXTERNAL' && {
           imported: importedIdentity(this.#region.materials.versions(record.keyId)),
         }),
@@ -65,14 +79,15 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     };
   }
 
-  standing(keyId: string, source: string): ReturnType<ReplicatedKeys['standing']> {
+  standing(...args: Parameters<ReplicatedKeys['standing']>): ReturnType<ReplicatedKeys['standing']> {
+    const [keyId, source, { isSuccessor } = { isSuccessor: false }] = args;
     const record = this.#record(keyId);
     if (record === undefined) {
-      const wasDeleted = this.#region.materials.deletedReplica(keyId, source) !== undefined;
+      const wasDeleted = this.#region.materials.wasReplicaDeleted(keyId);
       return { state: 'unknown', materialIds: [], ...(wasDeleted && { wasDeleted }) };
     }
     const { multiRegion } = record;
-    if (multiRegion?.type !== 'REPLICA' || multiRegion.primaryRegion !== source) {
+    if (multiRegion?.type !== 'REPLICA' || (multiRegion.primaryRegion !== source && !isSuccessor)) {
       return { state: 'conflict', materialIds: [] };
     }
     const versions = this.#region.materials.versions(record.keyId);
@@ -132,8 +147,8 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
         materialIds: context.materials.map((version) => version.materialId),
       });
       const record = this.#record(context.keyId);
-      if (record?.multiRegion?.type !== 'REPLICA' || record.multiRegion.primaryRegion !== args.source) {
-        throw new Error(`${context.keyId} is no replica of ${args.source}`);
+      if (record?.multiRegion?.type !== 'REPLICA') {
+        throw new Error(`${context.keyId} is no replica`);
       }
       const { currentMaterial, imported: _, ...kept } = record;
       const isImported = record.origin === 'EXTERNAL';
@@ -154,6 +169,10 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
         materials: isImported ? [] : joinMaterials(context.materials, args.materials),
         ...(first && { own: { policy: context.replica.policy, tags: context.replica.tags } }),
       });
+      if (args.handovers !== undefined) this.#region.primaryChanges.putHandovers(record.keyId, args.handovers);
+      if (context.handover !== undefined) this.#region.primaryChanges.takeOver(record.keyId);
+      if (!isImported) installRotations(this.#region, record.keyId, context);
+      if (record.state === 'Creating') this.#tellCreation(record.keyId);
     });
   }
 
@@ -172,31 +191,72 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     if (record?.state === 'Creating' && record.currentMaterial === null) this.#region.store.deleteKey(record.keyId);
   }
 
-  confirmed(keyId: string, destination: string, _generation: bigint): void {
+  confirmed(...args: Parameters<ReplicatedKeys['confirmed']>): readonly string[] {
+    const [keyId, destination, , sent] = args;
+    const isNew = this.#replica(keyId, destination)?.standing === 'REPLICATING';
     this.#settle(keyId, destination, { standing: 'ACTIVE', failure: null });
+    const record = this.#record(keyId);
+    if (record?.multiRegion?.type !== 'PRIMARY') return [];
+    const others = record.multiRegion.replicaRegions.filter((region) => isNew && region !== destination);
+    const { materials, synchronizations, clock } = this.#region;
+    noteDelivered(this.#region, record, { region: destination, materialIds: sent.materialIds });
+    const contextHash = createHash('sha256').update(sent.context).digest('hex');
+    if (!synchronizations.note(record.keyId, destination, contextHash)) return others;
+    materials.putEvent({
+      eventId: randomUUID(),
+      atMs: clock.nowMs(),
+      name: 'SynchronizeMultiRegionKey',
+      keyArn: record.arn,
+      details: {},
+      call: { request: null, response: { KeyId: record.arn } },
+    });
+    return others;
+  }
+
+  /** The call that AWS KMS makes in a replica's region for `ReplicateKey`, as the audit trail shows it. */
+  #tellCreation(keyId: KeyId): void {
+    const { store, materials, clock } = this.#region;
+    const record = store.key(keyId);
+    if (record === undefined) return;
+    const KeyMetadata = describeRecord(record);
+    const { Description, Origin, CustomerMasterKeySpec, KeySpec: spec, KeyUsage: usage } = KeyMetadata;
+    const request = { Description, Origin, CustomerMasterKeySpec, KeySpec: spec, KeyUsage: usage, MultiRegion: true };
+    materials.putEvent({
+      eventId: randomUUID(),
+      atMs: clock.nowMs(),
+      name: 'CreateKey',
+      keyArn: record.arn,
+      details: {},
+      call: { request, response: { KeyMetadata } },
+    });
   }
 
   refuseDeleted(keyId: string, source: string, generation: bigint): boolean {
     const { store, materials, clock } = this.#region;
     return store.transaction(() => {
-      const told = materials.deletedReplica(keyId, source);
+      // A successor of the primary that the replica had is told as that one was to be.
+      const told = materials.deletedReplica(keyId, source) ?? (materials.wasReplicaDeleted(keyId) ? null : undefined);
       if (told === undefined || (told !== null && generation > told)) return false;
       if (told === null) materials.tellDeletedReplica(keyId, source, generation, clock.nowMs());
       return true;
     });
   }
 
-  replicaDeleted(keyId: string, destination: string): void {
+  replicaDeleted(keyId: string, destination: string): readonly string[] {
     const { store, materials, clock } = this.#region;
-    store.transaction(() => {
-      if (this.#record(keyId) === undefined) return;
+    return store.transaction(() => {
+      if (this.#record(keyId) === undefined) return [];
+      // What was deleted is an earlier replica, of which this primary has not heard: a former primary has made it.
+      if (this.#replica(keyId, destination)?.standing === 'REPLICATING') return [destination];
       store.removeReplica(requireKeyId(keyId), destination);
       const record = this.#record(keyId);
-      if (record?.multiRegion?.type !== 'PRIMARY') return;
+      if (record?.multiRegion?.type !== 'PRIMARY') return [];
       this.#settlePending(record, materials.versions(record.keyId));
-      if (record.state !== 'PendingReplicaDeletion' || record.multiRegion.replicaRegions.length > 0) return;
+      const { replicaRegions } = record.multiRegion;
+      if (record.state !== 'PendingReplicaDeletion' || replicaRegions.length > 0) return replicaRegions;
       const windowDays = record.deletion?.windowDays ?? 30;
       store.setState(record.keyId, 'PendingDeletion', { windowDays, dateMs: clock.nowMs() + windowDays * DAY_MS });
+      return [];
     });
   }
 
@@ -237,9 +297,18 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     this.#region.store.putReplica(record.keyId, { ...replica, ...outcome });
   }
 
+  #replica(keyId: string, region: string): ReplicaRecord | undefined {
+    return isKeyId(keyId) ? this.#region.store.replica(keyId, region) : undefined;
+  }
+
   #record(keyId: string): KeyRecord | undefined {
     return isKeyId(keyId) ? this.#region.store.key(keyId) : undefined;
   }
+}
+
+/** The region that a key is being handed over to. */
+function handoverTo({ primaryChanges }: Pick<KmsRegion, 'primaryChanges'>, keyId: KeyId): string | undefined {
+  return primaryChanges.underWay(keyId)?.destination;
 }
 
 /** Each version of the transfer's metadata with the material of the same id. */

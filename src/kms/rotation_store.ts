@@ -27,6 +27,8 @@ export interface RotationStore {
   dueKeys(nowMs: number, limit: number): readonly KeyId[];
   /** The same for one key. */
   isDue(keyId: KeyId, nowMs: number): boolean;
+  /** On primaries: material of every rotation in progress. */
+  rotationsInProgress(): readonly DueMaterial[];
   /** Material of rotations in progress that every replica has by now. */
   deliveredRotations(limit: number): readonly DueMaterial[];
   /** When the next of these is due; 0 for something that is due at any time. Null where nothing waits. */

@@ -5,7 +5,7 @@ import { Members } from '../wire/members.js';
 import { isName } from '../wire/names.js';
 import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
 import { parseStrictJson, type JsonObject, type JsonValue } from '../wire/strict_json.js';
-import type { ImportedIdentity, KeyMetadataContext } from './key_context.js';
+import type { ImportedIdentity, KeyMetadataContext, RotationContext } from './key_context.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 
 const MEMBERS = [
@@ -20,6 +20,7 @@ const MEMBERS = [
   'materials',
   'replica',
 ] as const;
+const ROTATION_TYPES = ['AUTOMATIC', 'ON_DEMAND'] as const;
 const ACCOUNT = /^[0-9]{12}$/;
 /** AWS KMS allows 50 tags, a description of 8,192 characters and a policy of 32,768. */
 const REPLICA_BOUNDS = { tagsMax: 50, descriptionMax: 8_192, policyMax: 32_768 } as const;
@@ -38,7 +39,15 @@ export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
   return refusing(() => {
     const parsed = accepted(parseStrictJson(octets));
     const isImported = isObject(parsed) && parsed['origin'] === 'EXTERNAL';
-    const members = new Members(parsed, isImported ? [...MEMBERS, 'imported'] : MEMBERS, 'ctx');
+    const isHandover = isObject(parsed) && 'handover' in parsed;
+    const isRotated = isObject(parsed) && parsed['origin'] === 'AWS_KMS' && 'rotation' in parsed;
+    const names = [
+      ...MEMBERS,
+      ...(isImported ? ['imported'] : []),
+      ...(isRotated ? ['rotation'] : []),
+      ...(isHandover ? ['handover'] : []),
+    ];
+    const members = new Members(parsed, names, 'ctx');
     const materials = members.list('materials', { min: 1, max: LIMITS.materialsPerKeyMax }, (item, path) => {
       const material = new Members(item, ['materialId', 'index', 'state', 'createdMs'], path);
       return {
@@ -69,6 +78,8 @@ export function decodeContext(octets: Uint8Array): KeyMetadataContext | Reject {
       regions: members.texts('regions', { min: 1, max: LIMITS.regionsMax }, isName),
       materials,
       ...(isImported && { imported: readImported(members, materials.length) }),
+      ...(isRotated && { rotation: readRotation(members, materials) }),
+      ...(isHandover && { handover: members.text('handover') }),
       replica: {
         description: replica.text('description', REPLICA_BOUNDS.descriptionMax),
         policy: replica.text('policy', REPLICA_BOUNDS.policyMax),
@@ -105,6 +116,27 @@ function readImported(members: Members, count: number): ImportedIdentity {
       createdMs: pending.integer('createdMs'),
     },
   };
+}
+
+/** Material that is current has become so: only the others may be of a rotation in progress, and only the newest is. */
+function readRotation(members: Members, materials: KeyMetadataContext['materials']): RotationContext {
+  const { length: count } = materials;
+  const rotation = new Members(members.value('rotation'), ['setting', 'versions'], 'ctx.rotation');
+  const versions = rotation.list('versions', { min: count, max: count }, (item, path) => {
+    const version = new Members(item, ['type', 'rotatedMs'], path);
+    const type = version.nullable('type', () => version.oneOf('type', ROTATION_TYPES));
+    return { type, rotatedMs: integerOrNull(version, 'rotatedMs') };
+  });
+  for (const [index, { type, rotatedMs }] of versions.entries()) {
+    const isInProgress = type !== null && rotatedMs === null;
+    const mayBe = index === count - 1 && materials[index]?.state === 'NON_CURRENT';
+    if ((type === null && rotatedMs !== null) || (isInProgress && !mayBe)) {
+      refuse('CONTEXT', 'ctx.rotation.versions', 'Not what rotations make of versions.');
+    }
+  }
+  if (rotation.value('setting') === null) return { setting: null, versions };
+  const setting = new Members(rotation.value('setting'), ['periodDays', 'nextMs'], 'ctx.rotation.setting');
+  return { setting: { periodDays: setting.integer('periodDays'), nextMs: setting.integer('nextMs') }, versions };
 }
 
 /** @source AWS KMS API Reference, KeyMaterialDescription */

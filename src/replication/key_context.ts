@@ -17,6 +17,23 @@ export interface ImportedIdentity {
   } | null;
 }
 
+/** What the regions of a key of origin AWS_KMS know of its rotations. */
+export interface RotationContext {
+  /** Automatic rotation; null where there is none. */
+  readonly setting: {
+    readonly periodDays: number;
+    /** When the next rotation is due, milliseconds since the epoch. */
+    readonly nextMs: number;
+  } | null;
+  /** One for each of `materials`, in their order. */
+  readonly versions: readonly {
+    /** Null for material that was not made by a rotation. */
+    readonly type: 'AUTOMATIC' | 'ON_DEMAND' | null;
+    /** When it became current; null while its rotation is in progress, and nobody may encrypt with it. */
+    readonly rotatedMs: number | null;
+  }[];
+}
+
 /**
  * Metadata of a multi-Region key that travels with its material (`ctx` of M2): carried as opaque octets, hashed as sent, and
  * bound into the derivation of RWK. Shared members are the primary's; `replica` holds what the caller of `ReplicateKey` chose.
@@ -42,6 +59,13 @@ export interface KeyMetadataContext {
   }[];
   /** Of keys of origin EXTERNAL only, and always of those: their material does not travel, its identity does. */
   readonly imported?: ImportedIdentity;
+  /** Of symmetric keys of origin AWS_KMS that are or were rotated. */
+  readonly rotation?: RotationContext;
+  /**
+   * In a session that hands the key over: the certificate by which its primary names this replica, compact JWS. `primaryRegion` is
+   * the replica's region then.
+   */
+  readonly handover?: string;
   readonly replica: {
     readonly description: string;
     /** Key policy as JSON text. */

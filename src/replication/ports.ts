@@ -41,6 +41,8 @@ export interface ReplicatedKeys {
   standing(
     keyId: string,
     source: string,
+    /** `isSuccessor`: hand-overs that were verified name the source, whatever primary the replica knows of. */
+    options?: { readonly isSuccessor: boolean },
   ): {
     readonly state: 'unknown' | 'replica' | 'conflict';
     readonly materialIds: readonly string[];
@@ -55,21 +57,37 @@ export interface ReplicatedKeys {
     readonly source: string;
     readonly generation: bigint;
     readonly birthCertificate: string;
+    /** Hand-overs up to the primary that the context names; none where they are left out. */
+    readonly handovers?: readonly string[];
     readonly context: KeyMetadataContext;
     readonly materials: readonly StoredMaterial[];
   }): void;
   /** Removes a record that `announce` made and that never got material. */
   withdraw(keyId: string): void;
-  /** At the source: the destination has confirmed. */
-  confirmed(keyId: string, destination: string, generation: bigint): void;
+  /**
+   * At the source: the destination has confirmed.
+   *
+   * @param sent - the ids of the materials that it has now, and the metadata as it was sent
+   * @returns regions that are to be told of it, because the set of replicas has changed
+   */
+  confirmed(
+    keyId: string,
+    destination: string,
+    generation: bigint,
+    sent: { readonly materialIds: readonly string[]; readonly context: Uint8Array },
+  ): readonly string[];
   /**
    * At the destination, of a replica that was deleted: notes that the source is told so by the refusal of this generation.
    *
    * @returns whether it is to be refused; a later one is the source's wish to have the replica again
    */
   refuseDeleted?(keyId: string, source: string, generation: bigint): boolean;
-  /** At the source: the destination says that it has deleted the replica. */
-  replicaDeleted?(keyId: string, destination: string): void;
+  /**
+   * At the source: the destination says that it has deleted the replica.
+   *
+   * @returns regions that are to be told; the destination itself, where the replica is wanted anew
+   */
+  replicaDeleted?(keyId: string, destination: string): readonly string[];
   /** At the source: a destination says that it has imported the material that waits for a rotation. */
   reported?(keyId: string, destination: string, materialId: string): void;
   /** At the source: the replication failed for good, with the reason that `ReplicateKey`'s caller will be shown. */

@@ -194,6 +194,7 @@ export class SeedExchange {
     if (isReject(suite)) return suite;
     const raka = await hsm.generateAgreementKey(await hsm.random(32));
     let session: SessionKeys | undefined;
+    const encoded = encodeContext(key.context);
     try {
       session = await hsm.agree(this.#request(raka, opened.point, suite, 'wrap'));
       const wrapped: WrappedMaterial[] = [];
@@ -211,7 +212,7 @@ export class SeedExchange {
         },
         hsm,
       );
-      const context = toBase64Url(encodeContext(key.context));
+      const context = toBase64Url(encoded);
       await this.#send(opened.signer, {
         ...routing,
         kind: 'transfer',
@@ -227,7 +228,8 @@ export class SeedExchange {
     const generation = task.generation + 1n;
     journal.transaction(() => {
       journal.putTask({ ...task, generation, wanted: false, failure: null });
-      keys.confirmed(task.keyId, task.destination, generation);
+      const materialIds = key.materials.map(({ binding }) => binding.materialId);
+      keys.confirmed(task.keyId, task.destination, generation, { materialIds, context: encoded });
     });
     return null;
   }

@@ -1,15 +1,16 @@
-import { toBase64Url } from '../bytes.js';
+import { equalOctets, toBase64Url } from '../bytes.js';
 import { metadataHash } from '../wire/fixed_info.js';
 import { WIRE_LIMITS } from '../wire/limits.js';
-import { isReject, reject } from '../wire/refusal.js';
+import { reject } from '../wire/refusal.js';
 import { encodeContext } from './context_codec.js';
 import { sessionFloor } from './export_job.js';
 import { requireFresh } from './freshness.js';
+import { handoverTo, type Handover } from './handover.js';
 import { classifyHsmFailure } from './hsm_failure.js';
 import type { ReplicationTask, SourceSession } from './journal.js';
-import { issueBirthCertificate, readOwnBirth } from './key_certificate.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 import type { ExportableKey } from './ports.js';
+import { currentCertificates, endHandover, withHandover } from './sent_handover.js';
 import type { Services } from './services.js';
 
 /** What a source wants done, and the sessions that it starts for it. */
@@ -61,15 +62,25 @@ export class SourceTasks {
   }
 
   async #startSession(task: ReplicationTask): Promise<void> {
-    const { journal, keys, book } = this.#services;
+    const { journal, keys, book, handovers } = this.#services;
+    const handover = handovers?.underWay(task.keyId);
+    // Who is to be the primary has to be settled first.
+    if (handover !== undefined && handover.destination !== task.destination) return;
     const key = keys.exportable(task.keyId, task.destination);
     const epoch = book.current?.epoch;
+    if (journal.primary(task.keyId)?.frozen === true) {
+      return this.#failTask(task, 'FORK: the key is frozen, because its hand-overs have forked');
+    }
     if (key === undefined) return this.#failTask(task, 'the key cannot be replicated any more');
     if (epoch === undefined || book.region(task.destination) === undefined) {
       return this.#failTask(task, `region ${task.destination} is not in the roster`);
     }
     try {
-      await this.#announce(task, key, epoch);
+      if (handover === undefined) await this.#announce(task, key, key, epoch);
+      else {
+        const handed = await withHandover(this.#services, handover, key, epoch);
+        await this.#announce(task, key, handed.key, epoch, handed.handover);
+      }
     } catch (error) {
       const failure = classifyHsmFailure(error);
       // The agent stops for it and says so.
@@ -86,8 +97,15 @@ export class SourceTasks {
     }
   }
 
-  async #announce(task: ReplicationTask, key: ExportableKey, epoch: bigint): Promise<void> {
-    const { journal, book, channel, region, clock } = this.#services;
+  /** @param read - the key as it was read when this began; `key` may say more than that */
+  async #announce(
+    task: ReplicationTask,
+    read: ExportableKey,
+    key: ExportableKey,
+    epoch: bigint,
+    handover?: Handover,
+  ): Promise<void> {
+    const { journal, book, channel, region, clock, handovers } = this.#services;
     const hsm = this.#services.hsm(null);
     const context = encodeContext(key.context);
     // ctx is base64url twice in M2; blobs and fixed members take about 160 octets a material and 3,000 in all.
@@ -108,11 +126,11 @@ export class SourceTasks {
         keys: [
           {
             keyId: key.keyId,
-            birthCertificate: await this.#currentBirthCertificate(key.birthCertificate, epoch),
-            handovers: key.handovers ?? [],
+            ...(await currentCertificates(this.#services, key, epoch)),
             generation,
             metadataHash: toBase64Url(metadataHash(context)),
             materialIds,
+            ...(handover !== undefined && { nextPrimary: task.destination }),
           },
         ],
         suites: hsm.suites,
@@ -137,6 +155,12 @@ export class SourceTasks {
     const begun = journal.transaction(() => {
       const now = journal.task(task.keyId, task.destination);
       if (now === undefined || !now.wanted || now.intent !== null || now.generation !== task.generation) return false;
+      // What was to be told has changed while the token signed: the task stays wanted, and is begun with what is so now.
+      if (this.#isChanged(task, read)) return false;
+      const underWay = handovers?.underWay(task.keyId);
+      // It was asked for, or given up, while the token signed: the next look at the tasks sees it.
+      if (underWay?.destination !== handover?.destination) return false;
+      if (handover !== undefined) handovers?.put({ ...handover, isReleased: underWay?.isReleased ?? false });
       // Noted with the row, in one commit: nothing has left this region before it.
       requireFresh(this.#services, nonce);
       journal.putSourceSession(row);
@@ -148,46 +172,57 @@ export class SourceTasks {
     channel.release(row.destination, sealed.compact);
   }
 
-  /** A certificate whose RSK has left the roster is signed again by its origin: regions that join later know only newer keys. */
-  async #currentBirthCertificate(compact: string, epoch: bigint): Promise<string> {
-    const { book, channel, region } = this.#services;
-    const own = readOwnBirth(compact);
-    if (isReject(own) || own.birth.originRegion !== region || book.isActive(own.kid, epoch)) return compact;
-    const hsm = this.#services.hsm(null);
-    const issued = await issueBirthCertificate(
-      { ...own.birth, createdEpoch: epoch },
-      channel.signingKid(epoch),
-      (kid, octets) => hsm.sign(kid, octets),
-    );
-    return issued.birthCertificate;
+  #isChanged(task: ReplicationTask, read: ExportableKey): boolean {
+    const present = this.#services.keys.exportable(task.keyId, task.destination);
+    return present === undefined || !equalOctets(encodeContext(present.context), encodeContext(read.context));
   }
 
   #failTask(task: ReplicationTask, reason: string): void {
-    const { journal, keys } = this.#services;
+    const { journal, keys, handovers } = this.#services;
     journal.transaction(() => {
       // The key may have been deleted since the task was read, and its tasks with it.
       if (journal.task(task.keyId, task.destination) === undefined) return;
+      const handover = handoverTo(this.#services, task.keyId, task.destination);
+      if (handover?.isReleased === true) {
+        // It may be complete: the destination is asked as soon as it can be.
+        journal.putTask({ ...task, attempts: task.attempts + 1 });
+        return this.#delay({ ...task, attempts: task.attempts + 1 });
+      }
       journal.putTask({ ...task, wanted: false, failure: reason });
+      if (handover !== undefined) return handovers?.undone(task.keyId, reason);
       keys.failed(task.keyId, task.destination, reason);
     });
   }
 
   /** What the end of a session means for its tasks; inside the transaction that ends it. */
-  commitEnd(row: SourceSession, commit: 'confirmed' | 'failed' | 'again'): void {
+  commitEnd(
+    row: SourceSession,
+    end: { readonly commit: 'confirmed' | 'failed' | 'again'; readonly isRefusedTransfer: boolean },
+  ): void {
     const { journal, keys } = this.#services;
     for (const key of row.keys) {
       const task = journal.task(key.keyId, row.destination);
       if (task === undefined || task.intent !== row.intent) continue;
-      switch (commit) {
+      const handover = endHandover(this.#services, row, key, end);
+      if (handover === 'finished') {
+        journal.putTask({ ...task, intent: null, wanted: false, attempts: 0, failure: null });
+        continue;
+      }
+      // The destination alone can end it: it is asked again.
+      switch (handover === 'open' ? 'again' : end.commit) {
         case 'confirmed':
           journal.putTask({ ...task, intent: null, attempts: 0, failure: null });
-          keys.confirmed(key.keyId, row.destination, key.generation);
+          for (const region of keys.confirmed(key.keyId, row.destination, key.generation, key)) {
+            this.begin(key.keyId, region);
+          }
           break;
         case 'failed': {
           const reason = `${row.code ?? 'ABORTED'}: replication to ${row.destination} was refused`;
           journal.putTask({ ...task, intent: null, failure: reason });
-          if (row.code === 'REPLICA_DELETED') keys.replicaDeleted?.(key.keyId, row.destination);
-          else keys.failed(key.keyId, row.destination, reason);
+          if (row.code === 'REPLICA_DELETED') {
+            const told = keys.replicaDeleted?.(key.keyId, row.destination) ?? [];
+            for (const region of told) this.begin(key.keyId, region);
+          } else if (handover === undefined) keys.failed(key.keyId, row.destination, reason);
           break;
         }
         case 'again': {

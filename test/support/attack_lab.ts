@@ -6,6 +6,9 @@ import { expect } from 'chai';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqlitePrimaryChangeStore } from '../../src/adapters/primary_change_store_sqlite.js';
+import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { JobRunner } from '../../src/hsm/job_runner.js';
@@ -15,6 +18,7 @@ import { decrypt } from '../../src/kms/operations/decrypt.js';
 import { encrypt } from '../../src/kms/operations/encrypt.js';
 import { replicateKey } from '../../src/kms/operations/replicate_key.js';
 import { defaultPolicy } from '../../src/kms/policy.js';
+import { PrimaryChanges } from '../../src/kms/primary_change.js';
 import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import type { Call } from '../../src/kms/region.js';
 import { ReplicationAgent, type ReplicationProfile } from '../../src/replication/agent.js';
@@ -198,13 +202,27 @@ export class AttackLab {
     const [clock, audit] = [new ManualClock(), new MemoryAudit()];
     const [key] = await token.hsm.signingKeys();
     if (key === undefined) throw new Error('the token has no signing key');
+    const materials = new SqliteMaterialStore(database, store);
+    const primaryChanges = new PrimaryChanges(
+      { home, store, materials, clock },
+      new SqlitePrimaryChangeStore(database),
+    );
     const agent = new ReplicationAgent({
       region: name,
       partition: PARTITION,
       account: ACCOUNT,
       hsm: ports.hsm?.(token.hsm) ?? token.hsm,
       journal,
-      keys: new StoredReplicatedKeys({ home, store, materials: new SqliteMaterialStore(database, store), clock }),
+      keys: new StoredReplicatedKeys({
+        home,
+        store,
+        materials,
+        rotations: new SqliteRotationStore(database),
+        synchronizations: new SqliteSynchronizationStore(database),
+        primaryChanges,
+        clock,
+      }),
+      handovers: primaryChanges,
       roster: openRosterBook({ journal, partition: PARTITION, authorityKid: this.authority.kid }),
       transport: this.network.transport(name),
       clock,
@@ -228,7 +246,7 @@ export class AttackLab {
       audit,
       agent,
       call: {
-        region: makeKmsRegion({ home, database, store, hsm: token.hsm, replicator: agent, clock }),
+        region: makeKmsRegion({ home, database, store, hsm: token.hsm, replicator: agent, clock, primaryChanges }),
         caller: { principal: `arn:aws:iam::${ACCOUNT}:root`, account: ACCOUNT },
       },
       hasHonestPorts: ports.hsm === undefined && ports.journal === undefined && profile === 'full',

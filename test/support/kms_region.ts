@@ -4,8 +4,11 @@ import { SqliteGrantStore } from '../../src/adapters/grant_store_sqlite.js';
 import type { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqlitePrimaryChangeStore } from '../../src/adapters/primary_change_store_sqlite.js';
 import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { LastUsages } from '../../src/kms/last_usage.js';
+import { PrimaryChanges } from '../../src/kms/primary_change.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import { makeMemoryTrail } from './memory_trail.js';
 import { NO_IMPORT } from './no_import.js';
@@ -15,14 +18,20 @@ export function makeKmsRegion(
   parts: Pick<KmsRegion, 'home' | 'hsm' | 'replicator' | 'clock'> & {
     readonly database: Database;
     readonly store: SqliteKeyStore;
+    readonly primaryChanges?: PrimaryChanges;
   },
 ): KmsRegion {
   const { database, ...region } = parts;
+  const materials = new SqliteMaterialStore(database, parts.store);
   return {
     ...region,
-    materials: new SqliteMaterialStore(database, parts.store),
+    materials,
+    primaryChanges:
+      parts.primaryChanges ?? new PrimaryChanges({ ...parts, materials }, new SqlitePrimaryChangeStore(database)),
     rotations: new SqliteRotationStore(database),
+    synchronizations: new SqliteSynchronizationStore(database),
     aliases: new SqliteAliasStore(database, parts.store),
+    grants: new SqliteGrantStore(database, parts.store),
     lastUsages: new LastUsages(
       { store: new SqliteLastUsageStore(database), keys: parts.store, clock: parts.clock },
       { report: () => undefined },
@@ -31,5 +40,4 @@ export function makeKmsRegion(
     events: makeMemoryTrail(parts.home, parts.clock).trail,
     deadlines: { changed: () => undefined },
   };
-    grants: new SqliteGrantStore(database, parts.store),
 }

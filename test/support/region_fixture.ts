@@ -9,7 +9,9 @@ import { SqliteGrantStore } from '../../src/adapters/grant_store_sqlite.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqlitePrimaryChangeStore } from '../../src/adapters/primary_change_store_sqlite.js';
 import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { TrailFile } from '../../src/adapters/trail_file.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
 import type { TrailEvent } from '../../src/audit/trail_event.js';
@@ -20,6 +22,7 @@ import { Deadlines } from '../../src/kms/deadlines.js';
 import type { KeyHome, KeyId } from '../../src/kms/key_id.js';
 import type { KeyHsm, Replicator } from '../../src/kms/ports.js';
 import { LastUsages } from '../../src/kms/last_usage.js';
+import { PrimaryChanges } from '../../src/kms/primary_change.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import type { ActionRules } from '../../src/monitoring/action_target.js';
 import type { Monitoring } from '../../src/monitoring/monitoring.js';
@@ -93,6 +96,7 @@ export interface ReplicatorParts {
   readonly database: Database;
   readonly store: SqliteKeyStore;
   readonly clock: SystemClock;
+  readonly primaryChanges: PrimaryChanges;
 }
 
 /**
@@ -118,7 +122,10 @@ export async function makeRegionFixture(options: {
   const database = Database.open(join(directory, 'region.db'));
   const clock = new SystemClock();
   const store = new SqliteKeyStore(database, home);
-  const replicator = options.replicator?.({ home, database, store, clock }) ?? recordingReplicator(options.hsm);
+  const materials = new SqliteMaterialStore(database, store);
+  const primaryChanges = new PrimaryChanges({ home, store, materials, clock }, new SqlitePrimaryChangeStore(database));
+  const replicator =
+    options.replicator?.({ home, database, store, clock, primaryChanges }) ?? recordingReplicator(options.hsm);
   const trailFile = await TrailFile.open(join(directory, 'trail.jsonl'));
   const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
   const failures: unknown[] = [];
@@ -126,9 +133,12 @@ export async function makeRegionFixture(options: {
   const region: KmsRegion = {
     home,
     store,
-    materials: new SqliteMaterialStore(database, store),
+    materials,
+    primaryChanges,
     rotations: new SqliteRotationStore(database),
+    synchronizations: new SqliteSynchronizationStore(database),
     aliases: new SqliteAliasStore(database, store),
+    grants: new SqliteGrantStore(database, store),
     lastUsages: new LastUsages(
       { store: new SqliteLastUsageStore(database), keys: store, clock },
       { report: (failure) => failures.push(failure) },
@@ -137,7 +147,6 @@ export async function makeRegionFixture(options: {
     ...(options.imports?.(home) ?? NO_IMPORT),
     replicator,
     clock,
-    grants: new SqliteGrantStore(database, store),
     events: trail,
     deadlines: {
       changed: () => {

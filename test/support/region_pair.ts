@@ -1,6 +1,8 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import { ReplicationAgent } from '../../src/replication/agent.js';
 import { issueRoster } from '../../src/replication/authority.js';
@@ -36,17 +38,29 @@ export interface RegionPair {
   close(): Promise<void>;
 }
 
+/** What a region of a test is. */
+export interface RegionSpec {
+  readonly name: string;
+  readonly kind: SoftwareTokenKind;
+}
+
 /** Makes two regions with tokens of these kinds, enrols both, and starts their agents. */
-export async function makeRegionPair(
-  first: { readonly name: string; readonly kind: SoftwareTokenKind },
-  second: { readonly name: string; readonly kind: SoftwareTokenKind },
-): Promise<RegionPair> {
+export async function makeRegionPair(first: RegionSpec, second: RegionSpec): Promise<RegionPair> {
+  const { regions, connect, close } = await makeRegionSet([first, second]);
+  const [one, two] = regions;
+  if (one === undefined || two === undefined) throw new Error('two regions were not made');
+  return { first: one, second: two, connect, close };
+}
+
+/** Any number of regions as those of a {@link RegionPair}, in the order of the specs. */
+export async function makeRegionSet(
+  specs: readonly RegionSpec[],
+): Promise<Pick<RegionPair, 'connect' | 'close'> & { readonly regions: readonly PairedRegion[] }> {
   const authority = softwareAuthority();
-  const members = [
-    { name: first.name, token: await makeRegionToken(first.kind) },
-    { name: second.name, token: await makeRegionToken(second.kind) },
-  ] as const;
-  const enrolments = [await enrol(members[0]), await enrol(members[1])];
+  const members: Member[] = [];
+  for (const { name, kind } of specs) members.push({ name, token: await makeRegionToken(kind) });
+  const enrolments: Enrolment[] = [];
+  for (const member of members) enrolments.push(await enrol(member));
   const roster = await issueRoster({
     previous: null,
     partition: PARTITION,
@@ -55,12 +69,11 @@ export async function makeRegionPair(
     sign: authority.sign,
   });
   const network = new PairNetwork();
-  const open = (member: Member): Promise<PairedRegion> =>
-    openRegion(member, { network, roster: roster.compact, authorityKid: thumbprint(authority.jwk) });
-  const regions = [await open(members[0]), await open(members[1])] as const;
+  const partition = { network, roster: roster.compact, authorityKid: thumbprint(authority.jwk) };
+  const regions: PairedRegion[] = [];
+  for (const member of members) regions.push(await openRegion(member, partition));
   return {
-    first: regions[0],
-    second: regions[1],
+    regions,
     connect: (connected) => {
       network.connected = connected;
     },
@@ -88,7 +101,7 @@ async function openRegion(
     hsm: member.token.hsm,
     imports: importsOf(member.token),
     deleting: (keyId) => made.journal?.forgetKey(keyId),
-    replicator: ({ home, database, store, clock }) => {
+    replicator: ({ home, database, store, clock, primaryChanges }) => {
       const journal = new SqliteJournal(database);
       made.journal = journal;
       const roster = openRosterBook({ journal, partition: PARTITION, authorityKid: partition.authorityKid });
@@ -100,7 +113,16 @@ async function openRegion(
         account: home.account,
         hsm: member.token.hsm,
         journal,
-        keys: new StoredReplicatedKeys({ home, store, materials: new SqliteMaterialStore(database, store), clock }),
+        keys: new StoredReplicatedKeys({
+          home,
+          store,
+          materials: new SqliteMaterialStore(database, store),
+          rotations: new SqliteRotationStore(database),
+          synchronizations: new SqliteSynchronizationStore(database),
+          primaryChanges,
+          clock,
+        }),
+        handovers: primaryChanges,
         roster,
         transport: partition.network.end(member.name),
         clock,

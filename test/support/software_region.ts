@@ -5,10 +5,13 @@ import { SqliteGrantStore } from '../../src/adapters/grant_store_sqlite.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
+import { SqlitePrimaryChangeStore } from '../../src/adapters/primary_change_store_sqlite.js';
 import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
 import type { KeyHome } from '../../src/kms/key_id.js';
 import { LastUsages } from '../../src/kms/last_usage.js';
+import { PrimaryChanges } from '../../src/kms/primary_change.js';
 import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import type { Replicator } from '../../src/kms/ports.js';
 import type { Call, KmsRegion } from '../../src/kms/region.js';
@@ -52,13 +55,13 @@ export class RecordingReplicator implements Replicator {
     return { keyId, birthCertificate: `birth.of.${keyId}` };
   }
 
-  begin(args: { readonly keyId: string; readonly destination: string }): void {
-    if (this.failure !== undefined) {
-      const { failure } = this;
   async refusalOfBirth({ birthCertificate }: { readonly birthCertificate: string }): Promise<string | undefined> {
     return birthCertificate === 'certified' ? undefined : 'SIG_INVALID: not certified';
   }
 
+  begin(args: { readonly keyId: string; readonly destination: string }): void {
+    if (this.failure !== undefined) {
+      const { failure } = this;
       this.failure = undefined;
       throw failure;
     }
@@ -116,12 +119,16 @@ export function makeSoftwareRegion(
   const clock = new ManualClock();
   const failures: unknown[] = [];
   const trail = makeMemoryTrail(home, clock);
+  const materials = new SqliteMaterialStore(database, store);
   const region: KmsRegion = {
     home,
     store,
-    materials: new SqliteMaterialStore(database, store),
+    materials,
+    primaryChanges: new PrimaryChanges({ home, store, materials, clock }, new SqlitePrimaryChangeStore(database)),
     rotations: new SqliteRotationStore(database),
+    synchronizations: new SqliteSynchronizationStore(database),
     aliases: new SqliteAliasStore(database, store),
+    grants: new SqliteGrantStore(database, store),
     lastUsages: new LastUsages(
       { store: new SqliteLastUsageStore(database), keys: store, clock },
       { report: (failure) => failures.push(failure) },
@@ -132,7 +139,6 @@ export function makeSoftwareRegion(
     replicator,
     clock,
     events: trail.trail,
-    grants: new SqliteGrantStore(database, store),
     deadlines: { changed: () => deadlines.changed() },
   };
   const deadlines = new Deadlines(region, { report: (failure) => failures.push(failure) });

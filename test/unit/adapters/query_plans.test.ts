@@ -2,12 +2,14 @@ import { expect } from 'chai';
 import { Database, type SqlStatement } from '../../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../../src/adapters/key_store_sqlite.js';
 import { SqliteMaterialStore } from '../../../src/adapters/material_store_sqlite.js';
+import { SqliteRotationStore } from '../../../src/adapters/rotation_store_sqlite.js';
+import { SqliteSynchronizationStore } from '../../../src/adapters/synchronization_store_sqlite.js';
 import { SqliteJournal } from '../../../src/adapters/replication_store_sqlite.js';
 
 const HOME = { partition: 'aws', region: 'us-east-1', account: '111122223333' };
 
 /** Tables that have a row, or more, for each key: nobody may read one of them whole while a caller waits. */
-const TABLES_OF_KEYS = ['keys', 'key_materials', 'key_tags', 'key_replicas'];
+const TABLES_OF_KEYS = ['keys', 'key_materials', 'key_tags', 'key_replicas', 'key_rotations', 'synchronizations'];
 
 /** Reads of a whole table that are meant, by the start of the statement, with the reason. */
 const WHOLE_TABLE_READS: readonly (readonly [string, string])[] = [];
@@ -29,8 +31,14 @@ function preparedStatements(): { readonly database: Database; readonly statement
     },
   });
   const keys = new SqliteKeyStore(recording, HOME);
-  const stores = [keys, new SqliteMaterialStore(recording, keys), new SqliteJournal(recording)];
-  expect(stores).to.have.length(3);
+  const stores = [
+    keys,
+    new SqliteMaterialStore(recording, keys),
+    new SqliteJournal(recording),
+    new SqliteRotationStore(recording),
+    new SqliteSynchronizationStore(recording),
+  ];
+  expect(stores).to.have.length(5);
   return { database, statements };
 }
 

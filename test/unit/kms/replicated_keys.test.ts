@@ -207,7 +207,7 @@ describe('The keys of a region as replication sees them', () => {
   });
 
   it('keeps a confirmed replica where a later transfer fails', () => {
-    source.replicatedKeys.confirmed(keyId, 'eu-west-1', 1n);
+    source.replicatedKeys.confirmed(keyId, 'eu-west-1', 1n, { materialIds: [], context: new Uint8Array() });
     source.replicatedKeys.failed(keyId, 'eu-west-1', 'later');
     expect(source.region.store.replica(keyId as never, 'eu-west-1')?.standing).to.equal('ACTIVE');
   });

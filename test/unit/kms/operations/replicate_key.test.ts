@@ -94,7 +94,7 @@ describe('ReplicateKey', () => {
     await attempt();
     expect((await refusalOf(attempt())).code).to.equal('AlreadyExistsException');
     expect((await refusalOf(attempt({ ReplicaRegion: 'us-east-1' }))).code).to.equal('AlreadyExistsException');
-    fixture.replicatedKeys.confirmed(keyId, 'eu-west-1', 1n);
+    fixture.replicatedKeys.confirmed(keyId, 'eu-west-1', 1n, { materialIds: [], context: new Uint8Array() });
     expect((await refusalOf(attempt())).code).to.equal('AlreadyExistsException');
     expect(fixture.replicator.begun).to.have.length(1);
   });
