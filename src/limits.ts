@@ -58,6 +58,8 @@ export const LIMITS = {
   kmsDeadlineTickMs: 250,
   /** Longest pause before work that was due and failed is tried again, milliseconds. */
   kmsDeadlinePauseMsMax: 30_000,
+  /** How long the caller of UpdatePrimaryRegion waits for the new primary's answer, milliseconds; it goes on by itself then. */
+  kmsPrimaryChangeAnswerMs: 3_000,
   /** How often replicas are asked whether they have imported what a primary waits to rotate to, milliseconds. */
   kmsReplicaImportWatchMs: 10_000,
   /** How often the replicas of a primary that waits for their end are asked, milliseconds of the region's clock. */

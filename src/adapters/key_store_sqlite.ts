@@ -1,6 +1,6 @@
 import type { StoredMaterial } from '../hsm/material.js';
 import { isKeyId, keyArn, type KeyHome, type KeyId } from '../kms/key_id.js';
-import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord } from '../kms/key_record.js';
+import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord, MultiRegionRecord } from '../kms/key_record.js';
 import type { KeyState } from '../kms/key_state.js';
 import type { InstalledKey, KeyStore, NewKey, ReplicaRecord } from '../kms/key_store.js';
 import type { Tag } from '../kms/tag.js';
@@ -192,6 +192,16 @@ export class SqliteKeyStore implements KeyStore {
     this.#remembered.forgetRecord(keyId);
   }
 
+  setPlace(
+    keyId: KeyId,
+    place: Pick<MultiRegionRecord, 'type' | 'primaryRegion'>,
+    replicaRegions?: readonly string[],
+  ): void {
+    this.#sql.setPlace.run(place.type, place.primaryRegion, keyId);
+    if (replicaRegions !== undefined) this.#putKnownReplicas(keyId, replicaRegions);
+    this.#remembered.forgetRecord(keyId);
+  }
+
   setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void {
     this.#sql.setState.run(state, deletion?.windowDays ?? null, deletion?.dateMs ?? null, keyId);
     this.#remembered.forgetRecord(keyId);
@@ -200,6 +210,7 @@ export class SqliteKeyStore implements KeyStore {
   deleteKey(keyId: KeyId): void {
     this.#sql.deleteKey.run(keyId);
     this.forget(keyId);
+    this.#policies.forget(keyId);
     for (const listener of this.#deleteListeners) listener(keyId);
   }
 
@@ -210,7 +221,6 @@ export class SqliteKeyStore implements KeyStore {
   /** Drops what is remembered of a key and of its materials: something else has changed its rows. */
   forget(keyId: KeyId): void {
     this.#remembered.forget(keyId);
-    this.#policies.forget(keyId);
   }
 
   #putMaterials(keyId: KeyId, materials: readonly MaterialRecord[]): void {
@@ -237,11 +247,12 @@ export class SqliteKeyStore implements KeyStore {
 
   /** On a replica: the set's replicas as the primary last told them. */
   #replaceKnownReplicas(record: KeyFacts): void {
-    if (record.multiRegion?.type !== 'REPLICA') return;
-    this.#sql.deleteReplicas.run(record.keyId);
-    for (const region of record.multiRegion.replicaRegions) {
-      this.#sql.putReplica.run(record.keyId, region, 'ACTIVE', null, '', '', '[]');
-    }
+    if (record.multiRegion?.type === 'REPLICA') this.#putKnownReplicas(record.keyId, record.multiRegion.replicaRegions);
+  }
+
+  #putKnownReplicas(keyId: KeyId, regions: readonly string[]): void {
+    this.#sql.deleteReplicas.run(keyId);
+    for (const region of regions) this.#sql.putReplica.run(keyId, region, 'ACTIVE', null, '', '', '[]');
   }
 }
 
@@ -257,6 +268,7 @@ const STATEMENTS = {
   updateKey: `UPDATE keys SET description = ?, key_state = ?, data_suite = ?, multi_region_type = ?, primary_region = ?
     WHERE key_id = ?`,
   key: 'SELECT * FROM keys WHERE key_id = ?',
+  setPlace: 'UPDATE keys SET multi_region_type = ?, primary_region = ? WHERE key_id = ?',
   setState: 'UPDATE keys SET key_state = ?, deletion_window_days = ?, deletion_date_ms = ? WHERE key_id = ?',
   deleteKey: 'DELETE FROM keys WHERE key_id = ?',
   keyIds: 'SELECT key_id FROM keys WHERE key_id > ? ORDER BY key_id LIMIT ?',

@@ -4,6 +4,7 @@ import { deletedKeyName } from '../wire/deleted_key.js';
 import type {
   DestinationSession,
   Journal,
+  KnownPrimary,
   ReplicationTask,
   SessionKeyEntry,
   SourceSession,
@@ -39,6 +40,8 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE replication_rosters (epoch TEXT PRIMARY KEY, compact TEXT NOT NULL) STRICT;`,
   `ALTER TABLE replication_once ADD COLUMN noted_ms INTEGER NOT NULL DEFAULT 0;
    CREATE INDEX replication_once_age ON replication_once (noted_ms);`,
+  `ALTER TABLE replication_primaries ADD COLUMN path TEXT NOT NULL DEFAULT '[]';
+   CREATE INDEX replication_primaries_frozen ON replication_primaries (key_id) WHERE frozen = 1;`,
 ];
 
 function text(row: SqlRow, column: string): string {
@@ -301,32 +304,41 @@ export class SqliteJournal implements Journal {
     ).run(name, source, generation.toString());
   }
 
-  primary(
-    keyId: string,
-  ): { readonly region: string; readonly generation: bigint; readonly frozen: boolean } | undefined {
+  primary(keyId: string): KnownPrimary | undefined {
     return this.#primaryOf(keyId) ?? this.#primaryOf(deletedKeyName(keyId));
   }
 
-  #primaryOf(name: string): ReturnType<Journal['primary']> {
+  #primaryOf(name: string): KnownPrimary | undefined {
     const row = this.#sql('SELECT * FROM replication_primaries WHERE key_id = ?').get(name);
     if (row === undefined) return undefined;
     return {
       region: text(row, 'region'),
       generation: BigInt(text(row, 'generation')),
       frozen: Number(row['frozen']) === 1,
+      path: JSON.parse(text(row, 'path')) as readonly string[],
     };
   }
 
-  putPrimary(
-    keyId: string,
-    primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean },
-  ): void {
+  putPrimary(keyId: string, primary: KnownPrimary): void {
     const deleted = deletedKeyName(keyId);
     const name = this.#primaryOf(deleted) === undefined ? keyId : deleted;
     this.#sql(
-      `INSERT INTO replication_primaries (key_id, region, generation, frozen) VALUES (?, ?, ?, ?)
-       ON CONFLICT (key_id) DO UPDATE SET region = excluded.region, generation = excluded.generation, frozen = excluded.frozen`,
-    ).run(name, primary.region, primary.generation.toString(), primary.frozen ? 1 : 0);
+      `INSERT INTO replication_primaries (key_id, region, generation, frozen, path) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (key_id) DO UPDATE SET region = excluded.region, generation = excluded.generation, frozen = excluded.frozen,
+         path = excluded.path`,
+    ).run(
+      name,
+      primary.region,
+      primary.generation.toString(),
+      primary.frozen ? 1 : 0,
+      JSON.stringify(primary.path),
+    );
+  }
+
+  frozenKeys(): readonly string[] {
+    return this.#sql("SELECT key_id FROM replication_primaries WHERE frozen = 1 AND key_id LIKE 'mrk-%' ORDER BY key_id")
+      .all()
+      .map((row) => text(row, 'key_id'));
   }
 
   noteOnce(value: string, atMs: number): boolean {

@@ -16,7 +16,7 @@ export type UserIdentity =
       readonly accessKeyId: string;
       readonly userName?: string;
     }
-  | { readonly accountId: string; readonly invokedBy: 'AWS Internal' };
+  | { readonly accountId: string; readonly invokedBy: 'AWS Internal' | 'kms.amazonaws.com' };
 
 /**
  * One record of the audit trail.

@@ -1,5 +1,5 @@
 import type { StoredMaterial } from '../hsm/material.js';
-import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord } from './key_record.js';
+import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord, MultiRegionRecord } from './key_record.js';
 import type { KeyId } from './key_id.js';
 import type { KeyState } from './key_state.js';
 import type { Tag } from './tag.js';
@@ -75,6 +75,12 @@ export interface KeyStore {
   removeReplica(keyId: KeyId, region: string): void;
   /** Puts a key into a state; with what is known of its deletion, where it is to be deleted. */
   setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void;
+  /** Makes a multi-Region key the primary or a replica of its set; `replicaRegions` replaces what is known of its replicas. */
+  setPlace(
+    keyId: KeyId,
+    place: Pick<MultiRegionRecord, 'type' | 'primaryRegion'>,
+    replicaRegions?: readonly string[],
+  ): void;
   /** Replaces a replica's record and adds the material that came. */
   installKey(key: InstalledKey): void;
   /** Removes a key with everything that belongs to it. */

@@ -9,7 +9,7 @@ import { Channel, type OpenedMessage, type RefusedMessage } from './channel.js';
 import { commonDataSuite, refusalOfDestination } from './compatibility.js';
 import { DestinationSide } from './destination.js';
 import { ReplicationError } from './errors.js';
-import { issueBirthCertificate } from './key_certificate.js';
+import { bearKey, refusalOfBirth, refusalOfHandover, type ChosenBirth } from './key_birth.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 import { RosterExchange } from './roster_exchange.js';
 import { SeedExchange } from './seed_profile.js';
@@ -61,6 +61,7 @@ export class ReplicationAgent {
       account: parts.account,
       journal: parts.journal,
       keys: parts.keys,
+      handovers: parts.handovers,
       book: parts.roster,
       channel,
       clock,
@@ -72,9 +73,11 @@ export class ReplicationAgent {
         resendCapMs: parts.times?.resendCapMs ?? LIMITS.resendCapMs,
         offerLifetimeMs: parts.times?.offerLifetimeMs ?? LIMITS.offerLifetimeMs,
         sweepIntervalMs: parts.times?.sweepIntervalMs ?? LIMITS.sweepIntervalMs,
+        handoverAnswerMs: parts.times?.handoverAnswerMs ?? LIMITS.handoverAnswerMs,
       },
       hsm: (sid) => traceHsm(parts.hsm, { trace: this.#trace, clock, sid, onSelfTest: (detail) => this.#fail(detail) }),
       stopForSelfTest: (detail) => this.#fail(detail),
+      begin: (keyId, destination) => this.#source.begin(keyId, destination),
       wake: () => this.wake(),
     };
     this.#source = new SourceSide(this.#services);
@@ -352,15 +355,14 @@ export class ReplicationAgent {
     readonly keyUsage: string;
     readonly origin: string;
   }): Promise<{ readonly keyId: string; readonly birthCertificate: string }> {
-    const { book, channel, region, partition } = this.#services;
     if (this.#state === 'ERROR')
       throw new ReplicationError('ERR_REPL_UNAVAILABLE', `the replication agent has stopped: ${this.#error ?? ''}`);
-    const epoch = book.current?.epoch;
-    if (epoch === undefined) throw new ReplicationError('ERR_REPL_NO_ROSTER', `region ${region} has no roster yet`);
-    const hsm = this.#services.hsm(null);
-    const birthNonce = await hsm.random(32);
-    const birth = { partition, originRegion: region, birthNonce, ...args, createdEpoch: epoch };
-    return issueBirthCertificate(birth, channel.signingKid(epoch), (kid, octets) => hsm.sign(kid, octets));
+    return bearKey(this.#services, args);
+  }
+
+  /** Why a chosen key id cannot be one of a key that is born here, for people; undefined where the authority says it is. */
+  refusalOfBirth(chosen: ChosenBirth): Promise<string | undefined> {
+    return refusalOfBirth(this.#services, chosen);
   }
 
   /** Regions that the roster lists. */
@@ -372,6 +374,11 @@ export class ReplicationAgent {
   refusal(destination: string): string | undefined {
     if (this.#state === 'ERROR') return `the replication agent of this region has stopped: ${this.#error ?? ''}`;
     return refusalOfDestination(this.#services.book.current, this.#services.region, destination);
+  }
+
+  /** Why a key's primary Region cannot be changed, for people; undefined where it can. */
+  refusalOfHandover(keyId: string): string | undefined {
+    return this.#seed === undefined ? refusalOfHandover(this.#services, keyId) : 'profile seed has no hand-overs';
   }
 
   /** The data suite that every region can do, the preferred first. */
@@ -394,7 +401,7 @@ export class ReplicationAgent {
       error: this.#error,
       epoch: book.current?.epoch.toString() ?? null,
       rosterHash: book.current?.hash ?? null,
-      ...sessionsOf(journal),
+      ...sessionsOf(journal, this.#services.handovers),
     };
   }
 }

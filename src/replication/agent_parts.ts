@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { VerifySignature } from '../wire/jws.js';
 import type { ReplicationProfile } from './agent_status.js';
+import type { KeyHandovers } from './handover.js';
 import type { Journal } from './journal.js';
 import type { ReplicatedKeys, ReplicationAudit, Transport } from './ports.js';
 import type { ReplicationHsm } from './replication_hsm.js';
@@ -16,6 +17,7 @@ export interface ReplicationAgentParts {
   readonly hsm: ReplicationHsm;
   readonly journal: Journal;
   readonly keys: ReplicatedKeys;
+  readonly handovers?: KeyHandovers;
   readonly roster: RosterBook;
   readonly transport: Transport;
   readonly clock: Clock;

@@ -1,3 +1,4 @@
+import type { KeyHandovers } from './handover.js';
 import type { Journal } from './journal.js';
 
 /** `full`: the whole protocol. `seed`: a lab switch that runs the five steps alone, so that people see the attacks succeed. */
@@ -15,6 +16,14 @@ export interface ReplicationStatus {
   readonly rosterHash: string | null;
   readonly outgoing: readonly SessionStatus[];
   readonly incoming: readonly SessionStatus[];
+  /** Keys of which nothing is replicated any more here, because two hand-overs have named different regions. */
+  readonly frozen: readonly string[];
+  /** Changes of the primary Region that this region has begun; in doubt where the destination alone can end them. */
+  readonly handovers: readonly {
+    readonly keyId: string;
+    readonly destination: string;
+    readonly state: 'ASKED' | 'IN_DOUBT';
+  }[];
   /** Replications that wait for a session or have been tried before. */
   readonly waiting: readonly { readonly keyId: string; readonly destination: string; readonly attempts: number }[];
 }
@@ -30,7 +39,10 @@ export interface SessionStatus {
 }
 
 /** Sessions and waiting replications as the journal has them. */
-export function sessionsOf(journal: Journal): Pick<ReplicationStatus, 'outgoing' | 'incoming' | 'waiting'> {
+export function sessionsOf(
+  journal: Journal,
+  handovers: KeyHandovers | undefined,
+): Pick<ReplicationStatus, 'outgoing' | 'incoming' | 'waiting' | 'frozen' | 'handovers'> {
   const show = (
     session: {
       readonly sid: string | null;
@@ -54,6 +66,12 @@ export function sessionsOf(journal: Journal): Pick<ReplicationStatus, 'outgoing'
       .openDestinationSessions()
       .filter((session) => session.state !== 'INSTALLED')
       .map((session) => show(session, session.source)),
+    frozen: journal.frozenKeys(),
+    handovers: (handovers?.allUnderWay() ?? []).map(({ keyId, destination, isReleased }) => ({
+      keyId,
+      destination,
+      state: isReleased ? 'IN_DOUBT' : 'ASKED',
+    })),
     waiting: journal
       .openTasks()
       .filter((task) => task.intent === null)

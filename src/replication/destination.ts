@@ -4,13 +4,14 @@ import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { OpenedMessage } from './channel.js';
 import { refuseIntent, tellUnknown } from './destination_reply.js';
 import { requireFresh } from './freshness.js';
+import { offerLifetimeOf } from './handover.js';
 import { classifyHsmFailure } from './hsm_failure.js';
-import { checkIntent, checkTransfer, refusesDeleted, type OpenOffer } from './import_checks.js';
-import { importKeys, type Imported } from './import_job.js';
+import { checkHandovers, checkIntent, checkTransfer, refusesDeleted } from './import_checks.js';
+import { importKeys } from './import_job.js';
+import { commitInstallation, isOutdated, noteOffered, type Installation } from './installation.js';
 import type { DestinationSession } from './journal.js';
 import type { Lineage } from './key_certificate.js';
 import { KeyedLock } from './keyed_lock.js';
-import type { KeyMetadataContext } from './key_context.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 import { stepDestination, type AbortCode, type DestinationEvent, type DestinationStep } from './machine.js';
 import type { MessageOf } from './message.js';
@@ -20,13 +21,6 @@ import type { Services } from './services.js';
 import { reportSession } from './session_report.js';
 
 const SID_OCTETS = 32;
-
-/** What is committed together with `INSTALLED`. */
-interface Installation {
-  readonly imported: Imported;
-  readonly contexts: readonly KeyMetadataContext[];
-  readonly offer: OpenOffer;
-}
 
 /** The role that receives keys; it decides whether a replication has happened. */
 export class DestinationSide {
@@ -76,9 +70,10 @@ export class DestinationSide {
     intent: MessageOf<'intent'>,
     lineages: readonly Lineage[],
   ): Promise<Reject | null> {
-    const { journal, channel, clock, times, keys } = this.#services;
+    const { journal, channel, clock, keys, handovers } = this.#services;
     const { envelope, body } = intent;
     const source = envelope.issuer;
+    const isHandover = body.keys.some((key) => key.nextPrimary !== undefined);
     let rakb: AgreementKey | undefined;
     try {
       const sidOctets = await this.#services.hsm(null).random(SID_OCTETS);
@@ -118,28 +113,15 @@ export class DestinationSide {
         // Another intent for the same key may have been offered while the token worked.
         if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
         if (body.keys.some((key) => refusesDeleted(keys, key, source))) return true;
+        if (body.keys.some((key, index) => isOutdated(this.#services, key.keyId, lineages[index]))) return true;
+        if (body.keys.some((key) => key.nextPrimary !== undefined && handovers?.canReceive(key.keyId) !== true))
+          return true;
         for (const old of superseded)
           this.#commit(old, stepDestination(old, { kind: 'abort', code: 'SUPERSEDED', message: null }));
         this.#commit(row, stepDestination(row, { kind: 'offered' }));
         for (const [index, key] of body.keys.entries()) {
           const lineage = lineages[index];
-          if (lineage === undefined) continue;
-          journal.raiseHighWater(key.keyId, source, key.generation);
-          journal.putPrimary(key.keyId, {
-            region: lineage.primaryRegion,
-            generation: lineage.primaryGeneration,
-            frozen: false,
-          });
-          keys.announce({
-            keyId: key.keyId,
-            source,
-            generation: key.generation,
-            keySpec: lineage.birth.keySpec,
-            keyUsage: lineage.birth.keyUsage,
-            origin: lineage.birth.origin,
-            birthCertificate: key.birthCertificate,
-            materialIds: key.materialIds,
-          });
+          if (lineage !== undefined) noteOffered(this.#services, source, key, lineage);
         }
         return false;
       });
@@ -154,7 +136,7 @@ export class DestinationSide {
         intentInput: opened.jws.signingInput,
         offerInput: sealed.signingInput,
         kid: sealed.kid,
-        expiresMs: clock.monotonicMs() + times.offerLifetimeMs,
+        expiresMs: clock.monotonicMs() + offerLifetimeOf(this.#services, isHandover),
       });
       reportSession(this.#services, 'destination', row, row.source);
       channel.release(source, sealed.compact);
@@ -192,6 +174,11 @@ export class DestinationSide {
         await this.#abort(row, checked.code);
         return checked;
       }
+      const handedOver = await checkHandovers(this.#services, offer, checked.contexts);
+      if (isReject(handedOver)) {
+        await this.#abort(row, handedOver.code);
+        return handedOver;
+      }
       this.#apply(row, step);
       const unwrapping = step.row ?? row;
       this.#offers.take(row.sid);
@@ -201,7 +188,7 @@ export class DestinationSide {
           await this.#abort(unwrapping, imported.code);
           return imported;
         }
-        return await this.#install(unwrapping, { imported, contexts: checked.contexts, offer });
+        return await this.#install(unwrapping, { imported, contexts: checked.contexts, offer, handedOver });
       } catch (error) {
         const failure = classifyHsmFailure(error);
         await this.#abort(unwrapping, failure.code);
@@ -215,7 +202,14 @@ export class DestinationSide {
     const { journal } = this.#services;
     const overtaken = row.keys.some((key) => journal.highWater(key.keyId, row.source) > key.generation);
     if (overtaken) return this.#abort(row, 'SUPERSEDED');
-    const taken = row.keys.some((key) => this.#services.keys.standing(key.keyId, row.source).state === 'conflict');
+    const { lineages } = installation.offer;
+    if (row.keys.some((key, index) => isOutdated(this.#services, key.keyId, lineages[index]))) {
+      return this.#abort(row, 'SUPERSEDED');
+    }
+    const taken = row.keys.some((key) => {
+      const isSuccessor = (journal.primary(key.keyId)?.generation ?? 0n) > 0n;
+      return this.#services.keys.standing(key.keyId, row.source, { isSuccessor }).state === 'conflict';
+    });
     if (taken) {
       await this.#abort(row, 'CONFLICT');
       return reject('CONFLICT', 'keys.keyId', 'The key id was taken by another key in the meantime.');
@@ -363,6 +357,7 @@ export class DestinationSide {
       const durability = step.isOrderedOnly === true ? 'ordered' : 'durable';
       journal.transaction(() => this.#commit(row, step, installation), durability);
       reportSession(this.#services, 'destination', step.row, row.source);
+      if (installation?.handedOver.some((lineage) => lineage !== undefined) === true) this.#services.wake();
     }
     if (step.send !== undefined) channel.release(row.source, step.send);
     return null;
@@ -370,27 +365,19 @@ export class DestinationSide {
 
   /** Inside a transaction. */
   #commit(row: DestinationSession, step: DestinationStep, installation?: Installation): void {
-    const { journal, keys } = this.#services;
+    const { journal, keys, handovers } = this.#services;
     if (step.row === undefined) return;
     journal.putDestinationSession(step.row);
     if (step.commit === 'withdraw') {
       // Only the newest session of a key speaks for the record that was announced.
       for (const key of row.keys)
-        if (journal.highWater(key.keyId, row.source) === key.generation) keys.withdraw(key.keyId);
+        if (journal.highWater(key.keyId, row.source) === key.generation) {
+          keys.withdraw(key.keyId);
+          handovers?.notReceived(key.keyId);
+        }
     }
-    if (step.commit !== 'install' || installation === undefined) return;
-    for (const [index, key] of row.keys.entries()) {
-      const context = installation.contexts[index];
-      const materials = installation.imported.materials[index];
-      const announced = installation.offer.intent.body.keys[index];
-      if (context === undefined || materials === undefined || announced === undefined) continue;
-      keys.install({
-        source: row.source,
-        generation: key.generation,
-        birthCertificate: announced.birthCertificate,
-        context,
-        materials,
-      });
+    if (step.commit === 'install' && installation !== undefined) {
+      commitInstallation(this.#services, row, installation);
     }
   }
 }

@@ -5,11 +5,12 @@ import { accepted, refuse, refusing, refusingLater, type Reject } from '../wire/
 import { chooseSuite, type ReplicationSuite } from '../wire/suite.js';
 import { decodeContext } from './context_codec.js';
 import { sessionFloor } from './export_job.js';
-import { verifyLineage, type Lineage } from './key_certificate.js';
+import { followHandover, verifyLineage, type Lineage } from './key_certificate.js';
 import type { KeyMetadataContext } from './key_context.js';
 import type { IntentKey, MessageOf } from './message.js';
 import type { AgreementKey } from './replication_hsm.js';
 import type { Services } from './services.js';
+import { succeed } from './succession.js';
 
 /** The first octets of the materials already here must be those that are announced: a key's past never changes. */
 function extendsHistory(announced: readonly string[], held: readonly string[]): boolean {
@@ -31,21 +32,52 @@ export function refusesDeleted(
   return keys.standing(keyId, source).wasDeleted === true && keys.refuseDeleted?.(keyId, source, generation) === true;
 }
 
+/**
+ * Refuses a primary that is none any more. Two hand-overs of one generation that name different regions freeze the key here.
+ *
+ * @source docs/PROTOCOL.md section 2.2
+ */
+function checkSuccession({ journal }: Services, keyId: string, lineage: Lineage): void {
+  const known = journal.primary(keyId);
+  if (known?.frozen === true) refuse('FORK', 'keys.handovers', 'The key is frozen: its hand-overs have forked.');
+  const succession = succeed(known, lineage);
+  if (succession.kind === 'older') {
+    refuse('ORIGIN', 'keys.handovers', 'The key was handed over to another region since.');
+  }
+  if (succession.kind !== 'fork') return;
+  const { by, regions } = succession;
+  if (known !== undefined) journal.transaction(() => journal.putPrimary(keyId, { ...known, frozen: true }));
+  const detail = `Region ${by} has handed the key over to ${regions.join(' and to ')}: it is frozen here.`;
+  refuse('FORK', 'keys.handovers', detail);
+}
+
+/** A session that hands the key over is for a replica that can become the primary. */
+function checkHandoverIntent(
+  services: Services,
+  key: IntentKey,
+  lineage: Lineage,
+  standing: ReturnType<Services['keys']['standing']>,
+): void {
+  if (key.nextPrimary === undefined) return;
+  const { journal, region, handovers } = services;
+  if (key.nextPrimary !== region) refuse('DST', 'keys.nextPrimary', 'A hand-over to another region.');
+  const known = journal.primary(key.keyId);
+  if (known?.frozen !== true && known?.path[lineage.path.length] === region) {
+    refuse('HANDED_OVER', 'keys.nextPrimary', 'This region has taken the key over already.');
+  }
+  if (standing.state !== 'replica' || handovers?.canReceive(key.keyId) !== true) {
+    refuse('NOT_ENABLED', 'keys.nextPrimary', 'The replica here is not enabled.');
+  }
+}
+
 function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKey, lineage: Lineage): void {
   const { journal, keys } = services;
   const source = intent.envelope.issuer;
   if (lineage.primaryRegion !== source)
     refuse('ORIGIN', 'keys.keyId', `The key is ${lineage.primaryRegion}'s to send.`);
-  const known = journal.primary(key.keyId);
-  if (known?.frozen === true) refuse('FORK', 'keys.handovers', 'The key is frozen: its hand-overs have forked.');
-  if (known !== undefined && known.generation === lineage.primaryGeneration && known.region !== lineage.primaryRegion) {
-    journal.transaction(() => journal.putPrimary(key.keyId, { ...known, frozen: true }));
-    refuse('FORK', 'keys.handovers', 'Two hand-overs of one generation name different regions.');
-  }
-  if (known !== undefined && known.generation > lineage.primaryGeneration) {
-    refuse('ORIGIN', 'keys.handovers', 'The key was handed over to another region since.');
-  }
-  const standing = keys.standing(key.keyId, source);
+  const standing = keys.standing(key.keyId, source, { isSuccessor: lineage.primaryGeneration > 0n });
+  checkHandoverIntent(services, key, lineage, standing);
+  checkSuccession(services, key.keyId, lineage);
   if (standing.state === 'conflict') refuse('CONFLICT', 'keys.keyId', 'The key id is used here by another key.');
   if (refusesDeleted(keys, key, source)) {
     // The same message is never good again, however long the refusal is remembered.
@@ -150,7 +182,8 @@ export function checkTransfer(
       const context = accepted(decodeContext(key.context));
       const agrees =
         context.keyId === key.keyId &&
-        context.primaryRegion === envelope.issuer &&
+        context.primaryRegion === (announced.nextPrimary ?? envelope.issuer) &&
+        (context.handover === undefined) === (announced.nextPrimary === undefined) &&
         context.keySpec === birth.keySpec &&
         context.keyUsage === birth.keyUsage &&
         context.origin === birth.origin &&
@@ -174,5 +207,34 @@ export function checkTransfer(
       return context;
     });
     return { suite: body.suite, contexts };
+  });
+}
+
+/**
+ * Verifies the certificates of a transfer that hands keys over.
+ *
+ * @returns the lineage of each key with its hand-over, undefined for one that is not handed over; or a refusal `ORIGIN`, `FORK` …
+ */
+export function checkHandovers(
+  services: Services,
+  offer: OpenOffer,
+  contexts: readonly KeyMetadataContext[],
+): Promise<readonly (Lineage | undefined)[] | Reject> {
+  return refusingLater(async () => {
+    const { book, partition, verifySignature, region } = services;
+    const lineages: (Lineage | undefined)[] = [];
+    for (const [index, { keyId, handover }] of contexts.entries()) {
+      const before = offer.lineages[index];
+      if (handover === undefined || before === undefined) {
+        lineages.push(undefined);
+        continue;
+      }
+      const check = { partition, keyId, keys: book, verifySignature };
+      const lineage = accepted(await followHandover(check, before, handover));
+      if (lineage.primaryRegion !== region) refuse('ORIGIN', 'keys.ctx.handover', 'A hand-over to another region.');
+      checkSuccession(services, keyId, lineage);
+      lineages.push(lineage);
+    }
+    return lineages;
   });
 }

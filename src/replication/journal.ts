@@ -72,6 +72,17 @@ export interface ReplicationTask {
   readonly failure: string | null;
 }
 
+/** What a region knows of who may send a key. */
+export interface KnownPrimary {
+  readonly region: string;
+  /** Hand-overs since the key's birth. */
+  readonly generation: bigint;
+  /** Two hand-overs of one generation name different regions: nothing of the key is replicated any more. */
+  readonly frozen: boolean;
+  /** Regions that the hand-overs have named, in order. */
+  readonly path: readonly string[];
+}
+
 /** The journal of one region, over the same database as its keys. Synchronous; durable when a transaction returns. */
 export interface Journal {
   /**
@@ -103,14 +114,11 @@ export interface Journal {
   highWater(keyId: string, source: string): bigint;
   raiseHighWater(keyId: string, source: string, generation: bigint): void;
 
-  /** Newest known holder of the primary key; `frozen` after two hand-overs of one generation. */
-  primary(
-    keyId: string,
-  ): { readonly region: string; readonly generation: bigint; readonly frozen: boolean } | undefined;
-  putPrimary(
-    keyId: string,
-    primary: { readonly region: string; readonly generation: bigint; readonly frozen: boolean },
-  ): void;
+  /** Newest known holder of the primary key. */
+  primary(keyId: string): KnownPrimary | undefined;
+  putPrimary(keyId: string, primary: KnownPrimary): void;
+  /** Keys that are here and frozen, in ascending order. */
+  frozenKeys(): readonly string[];
 
   /**
    * Notes a nonce, session id or ephemeral point; false where it was there already, which only a broken generator brings about.

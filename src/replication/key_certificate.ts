@@ -35,6 +35,18 @@ export interface Lineage {
   readonly primaryRegion: string;
   /** 0 at birth, one more with each hand-over. */
   readonly primaryGeneration: bigint;
+  /** Regions that the hand-overs have named, in order; the last one is the primary. */
+  readonly path: readonly string[];
+}
+
+/** What a primary says when it names the next one. */
+export interface HandoverCertificate {
+  readonly partition: string;
+  readonly keyId: string;
+  readonly from: string;
+  readonly to: string;
+  readonly primaryGeneration: bigint;
+  readonly epoch: bigint;
 }
 
 type Sign = (kid: string, octets: Uint8Array) => Promise<Uint8Array>;
@@ -46,34 +58,37 @@ export async function issueBirthCertificate(
   sign: Sign,
 ): Promise<{ readonly keyId: string; readonly birthCertificate: string }> {
   const keyId = multiRegionKeyId(birth);
+  return { keyId, birthCertificate: await signBirth({ ...birth, keyId }, kid, sign) };
+}
+
+/**
+ * Makes the certificate of a key id that somebody has chosen: it does not follow from the nonce, and therefore nobody but the partition
+ * authority may say whose it is.
+ *
+ * @param kid - of the authority's key
+ */
+export function issueChosenBirthCertificate(birth: BirthCertificate, kid: string, sign: Sign): Promise<string> {
+  return signBirth(birth, kid, sign);
+}
+
+function signBirth(birth: BirthCertificate, kid: string, sign: Sign): Promise<string> {
   const payload = {
     v: 1,
     t: BIRTH_TYP,
     part: birth.partition,
     region: birth.originRegion,
     nonce: toBase64Url(birth.birthNonce),
-    keyId,
+    keyId: birth.keyId,
     keySpec: birth.keySpec,
     keyUsage: birth.keyUsage,
     origin: birth.origin,
     epoch: birth.createdEpoch.toString(),
   };
-  return { keyId, birthCertificate: await signJws({ kid, typ: BIRTH_TYP }, payload, sign) };
+  return signJws({ kid, typ: BIRTH_TYP }, payload, sign);
 }
 
 /** Makes a certificate by which a primary Region names the next one. */
-export function issueHandover(
-  handover: {
-    readonly partition: string;
-    readonly keyId: string;
-    readonly from: string;
-    readonly to: string;
-    readonly primaryGeneration: bigint;
-    readonly epoch: bigint;
-  },
-  kid: string,
-  sign: Sign,
-): Promise<string> {
+export function issueHandover(handover: HandoverCertificate, kid: string, sign: Sign): Promise<string> {
   const payload = {
     v: 1,
     t: HANDOVER_TYP,
@@ -104,7 +119,7 @@ function readBirth(jws: UnverifiedJws): BirthCertificate {
   };
 }
 
-function readHandover(jws: UnverifiedJws) {
+function readHandover(jws: UnverifiedJws): HandoverCertificate {
   const members = new Members(
     accepted(parsePayload(jws)),
     ['v', 't', 'part', 'keyId', 'from', 'to', 'primaryGen', 'epoch'],
@@ -136,48 +151,82 @@ export function readOwnBirth(compact: string): { readonly birth: BirthCertificat
   });
 }
 
-/**
- * Verifies who may send a key: its birth certificate, its self-certifying id, and every hand-over since.
- *
- * @param keys - signing keys that certificates may be signed with
- * @returns the lineage, or a refusal: `TYP`, `KID_STATE`, `KID_REGION`, `SIG_INVALID`, `PARTITION`, `ORIGIN`, `FORK` …
- */
-export function verifyLineage(args: {
+/** Reads a hand-over certificate of this region's own making, without verifying it again. */
+export function readOwnHandover(
+  compact: string,
+): { readonly handover: HandoverCertificate; readonly kid: string } | Reject {
+  return refusing(() => {
+    const jws = openCertificate(compact, HANDOVER_TYP, 'handovers');
+    return { handover: readHandover(jws), kid: jws.kid };
+  });
+}
+
+/** With what a certificate is verified. */
+export interface CertificateCheck {
   readonly partition: string;
   readonly keyId: string;
-  readonly birthCertificate: string;
-  readonly handovers: readonly string[];
+  /** Signing keys that certificates may be signed with. */
   readonly keys: CertificateKeys;
   readonly verifySignature?: SignatureCheck;
-}): Promise<Lineage | Reject> {
+}
+
+async function verifyCertificate(
+  check: CertificateCheck,
+  jws: UnverifiedJws,
+  claim: { readonly region: string; readonly epoch: bigint; readonly field: string },
+): Promise<void> {
+  const key = accepted(check.keys.certificateKey(jws.kid, claim.region, claim.epoch, claim.field));
+  const refusal = await checkSignature(jws, key, check.verifySignature);
+  if (refusal !== null) refuse(refusal.code, claim.field, refusal.detail);
+}
+
+async function follow(check: CertificateCheck, lineage: Lineage, compact: string): Promise<Lineage> {
+  const jws = openCertificate(compact, HANDOVER_TYP, 'handovers');
+  const handover = readHandover(jws);
+  const { from, to, primaryGeneration, epoch } = handover;
+  if (handover.keyId !== check.keyId || handover.partition !== check.partition || from !== lineage.primaryRegion) {
+    refuse('ORIGIN', 'handovers', 'A hand-over does not follow the one before it.');
+  }
+  if (primaryGeneration !== lineage.primaryGeneration + 1n) refuse('ORIGIN', 'handovers', 'A hand-over is missing.');
+  await verifyCertificate(check, jws, { region: from, epoch, field: 'handovers' });
+  return { birth: lineage.birth, primaryRegion: to, primaryGeneration, path: [...lineage.path, to] };
+}
+
+/**
+ * Verifies one more hand-over of a key.
+ *
+ * @returns the lineage with it, or a refusal as of {@link verifyLineage}
+ */
+export function followHandover(check: CertificateCheck, lineage: Lineage, compact: string): Promise<Lineage | Reject> {
+  return refusingLater(() => follow(check, lineage, compact));
+}
+
+/**
+ * Verifies who may send a key: its birth certificate, its self-certifying id, and every hand-over since. An id that does not certify
+ * itself is taken from the partition authority alone.
+ *
+ * @returns the lineage, or a refusal: `TYP`, `KID_STATE`, `KID_REGION`, `SIG_INVALID`, `PARTITION`, `ORIGIN` …
+ */
+export function verifyLineage(
+  args: CertificateCheck & { readonly birthCertificate: string; readonly handovers: readonly string[] },
+): Promise<Lineage | Reject> {
   return refusingLater(async () => {
-    const verify = async (jws: UnverifiedJws, region: string, epoch: bigint, field: string): Promise<void> => {
-      const key = accepted(args.keys.certificateKey(jws.kid, region, epoch, field));
-      const refusal = await checkSignature(jws, key, args.verifySignature);
-      if (refusal !== null) refuse(refusal.code, field, refusal.detail);
-    };
     const jws = openCertificate(args.birthCertificate, BIRTH_TYP, 'birthCert');
     const birth = readBirth(jws);
-    await verify(jws, birth.originRegion, birth.createdEpoch, 'birthCert');
+    const authority = args.keys.authorityKey(jws.kid);
+    if (authority === null) {
+      await verifyCertificate(args, jws, { region: birth.originRegion, epoch: birth.createdEpoch, field: 'birthCert' });
+    } else {
+      const refusal = await checkSignature(jws, authority, args.verifySignature);
+      if (refusal !== null) refuse(refusal.code, 'birthCert', refusal.detail);
+    }
     if (birth.partition !== args.partition)
       refuse('PARTITION', 'birthCert.part', 'The key was born in another partition.');
     if (birth.keyId !== args.keyId) refuse('ORIGIN', 'birthCert.keyId', 'The certificate is of another key.');
-    if (multiRegionKeyId(birth) !== birth.keyId)
+    if (authority === null && multiRegionKeyId(birth) !== birth.keyId)
       refuse('ORIGIN', 'birthCert.keyId', 'The key id does not follow from its origin.');
-    let primaryRegion = birth.originRegion;
-    let primaryGeneration = 0n;
-    for (const compact of args.handovers) {
-      const handoverJws = openCertificate(compact, HANDOVER_TYP, 'handovers');
-      const handover = readHandover(handoverJws);
-      if (handover.keyId !== args.keyId || handover.partition !== args.partition || handover.from !== primaryRegion) {
-        refuse('ORIGIN', 'handovers', 'A hand-over does not follow the one before it.');
-      }
-      if (handover.primaryGeneration !== primaryGeneration + 1n)
-        refuse('ORIGIN', 'handovers', 'A hand-over is missing.');
-      await verify(handoverJws, handover.from, handover.epoch, 'handovers');
-      primaryRegion = handover.to;
-      primaryGeneration = handover.primaryGeneration;
-    }
-    return { birth, primaryRegion, primaryGeneration };
+    let lineage: Lineage = { birth, primaryRegion: birth.originRegion, primaryGeneration: 0n, path: [] };
+    for (const compact of args.handovers) lineage = await follow(args, lineage, compact);
+    return lineage;
   });
 }

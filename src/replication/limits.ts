@@ -4,8 +4,12 @@ export const REPLICATION_LIMITS = {
   keysPerTransferMax: 32,
   /** Materials of one key in one transfer; more rotations than that need a second transfer. */
   materialsPerKeyMax: 64,
-  /** Hand-overs of one key: how often its primary Region has changed. */
-  handoversMax: 32,
+  /** Hand-overs of one key: how often its primary Region has changed. So many certificates leave room for 64 materials in an intent. */
+  handoversMax: 56,
+  /** Time for a replica to answer that it is ready to be the primary, milliseconds; the hand-over is undone then. */
+  handoverAnswerMs: 60_000,
+  /** Time for which a replica that is ready waits for the certificate, milliseconds. */
+  handoverOfferLifetimeMs: 120_000,
   /** Longest public half, octets of SubjectPublicKeyInfo: one of RSA_4096 takes 550. */
   publicKeyOctetsMax: 1_024,
   /** Longest wrapped material, octets: an AES-256 key takes 40, an RSA_4096 key about 2,400. */

@@ -14,6 +14,7 @@ export type AbortCode =
   | 'EXPIRED' // the offer was not used in time
   | 'SUPERSEDED' // a newer generation of the same key
   | 'UNKNOWN_SESSION' // the destination does not know the session, and never will
+  | 'UNDONE' // a hand-over that the destination has not answered
   | 'PEER'; // the other side ended it
 
 /** Ends that say nothing against a new session for the same key. */
@@ -39,6 +40,8 @@ export interface SourceStep {
   readonly row?: SourceSession;
   /** Committed with the row: the keys are confirmed, have failed for good, or are to be sent again in a new session. */
   readonly commit?: 'confirmed' | 'failed' | 'again';
+  /** The destination itself has ended a session in which it was sent something: it will not install that. */
+  readonly isRefusedTransfer?: boolean;
   /** Sent after the commit: these octets, persisted in the row. */
   readonly send?: string;
   /** Token work to do now. */
@@ -139,7 +142,9 @@ export function stepSource(row: SourceSession, event: SourceEvent): SourceStep {
       // A session in doubt ends by the destination's word about that very session, and by nothing else.
       if (row.state === 'SENT' && row.sid !== event.sid)
         return refusal('SID', 'sid', 'The abort is about another session.');
-      return row.state === 'INTENT' || row.state === 'SENT' ? endSource(row, event.code, null) : {};
+      return row.state === 'INTENT' || row.state === 'SENT'
+        ? { ...endSource(row, event.code, null), isRefusedTransfer: row.state === 'SENT' }
+        : {};
     case 'give-up':
       return row.state === 'INTENT' || row.state === 'SENT' ? endSource(row, event.code, null) : {};
     case 'resend':

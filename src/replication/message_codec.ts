@@ -36,11 +36,22 @@ const ENVELOPE = [
 ] as const;
 const CODE = /^[A-Z_]{1,32}$/;
 
-function readKeys<T>(members: Members, names: readonly string[], read: (key: Members) => T): readonly T[] {
+function hasMember(item: JsonValue, name: string): boolean {
+  return typeof item === 'object' && item !== null && !Array.isArray(item) && name in item;
+}
+
+/** @param optional - a member that a key may have besides */
+function readKeys<T>(
+  members: Members,
+  names: readonly string[],
+  read: (key: Members) => T,
+  optional?: string,
+): readonly T[] {
   const keys = members.list(
     'keys',
     { min: 1, max: LIMITS.keysPerTransferMax },
-    (item, path) => new Members(item, names, path),
+    (item, path) =>
+      new Members(item, optional !== undefined && hasMember(item, optional) ? [...names, optional] : names, path),
   );
   const ids = keys.map((key) => key.keyId('keyId'));
   if (new Set(ids).size !== ids.length) refuse('SYNTAX', 'keys', 'A key occurs twice.');
@@ -86,14 +97,20 @@ const READERS: {
     members: ['na', 'keys', 'suitesS', 'policyFloor'],
     read: (members) => ({
       nonce: members.encoded('na', NONCE_OCTETS),
-      keys: readKeys(members, ['keyId', 'birthCert', 'handovers', 'gen', 'metaHash', 'materialIds'], (key) => ({
-        keyId: key.keyId('keyId'),
-        birthCertificate: key.text('birthCert'),
-        handovers: key.texts('handovers', { max: LIMITS.handoversMax }, () => true),
-        generation: key.counter('gen'),
-        metadataHash: key.encoded('metaHash', HASH_OCTETS),
-        materialIds: key.texts('materialIds', MATERIALS, isMaterialId),
-      })),
+      keys: readKeys(
+        members,
+        ['keyId', 'birthCert', 'handovers', 'gen', 'metaHash', 'materialIds'],
+        (key) => ({
+          keyId: key.keyId('keyId'),
+          birthCertificate: key.text('birthCert'),
+          handovers: key.texts('handovers', { max: LIMITS.handoversMax }, () => true),
+          generation: key.counter('gen'),
+          metadataHash: key.encoded('metaHash', HASH_OCTETS),
+          materialIds: key.texts('materialIds', MATERIALS, isMaterialId),
+          ...(key.has('nextPrimary') && { nextPrimary: key.name('nextPrimary') }),
+        }),
+        'nextPrimary',
+      ),
       suites: readSuites(members, 'suitesS'),
       floor: members.oneOf('policyFloor', REPLICATION_SUITES),
     }),
@@ -221,6 +238,7 @@ const WRITERS: { readonly [Name in MessageName]: (body: Bodies[Name]) => { reado
       gen: key.generation.toString(),
       metaHash: key.metadataHash,
       materialIds: key.materialIds,
+      ...(key.nextPrimary !== undefined && { nextPrimary: key.nextPrimary }),
     })),
     suitesS: body.suites,
     policyFloor: body.floor,

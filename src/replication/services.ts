@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { SignatureCheck } from '../wire/jws.js';
 import type { Channel } from './channel.js';
+import type { KeyHandovers } from './handover.js';
 import type { Journal } from './journal.js';
 import type { ReplicatedKeys, ReplicationAudit } from './ports.js';
 import type { ReplicationHsm } from './replication_hsm.js';
@@ -13,6 +14,7 @@ export interface ReplicationTimes {
   readonly resendCapMs: number;
   readonly offerLifetimeMs: number;
   readonly sweepIntervalMs: number;
+  readonly handoverAnswerMs: number;
 }
 
 /** What both sides of the protocol work with. */
@@ -23,6 +25,8 @@ export interface Services {
   readonly account: string | undefined;
   readonly journal: Journal;
   readonly keys: ReplicatedKeys;
+  /** Absent where no key changes its primary Region. */
+  readonly handovers: KeyHandovers | undefined;
   readonly book: RosterBook;
   readonly channel: Channel;
   readonly clock: Clock;
@@ -34,6 +38,8 @@ export interface Services {
   hsm(sid: string | null): ReplicationHsm;
   /** Ends all work: a token has answered wrongly. */
   stopForSelfTest(detail: string): void;
+  /** Notes that a key is to be replicated; joins the caller's transaction. */
+  begin(keyId: string, destination: string): void;
   /** Starts sessions that are wanted, soon. */
   wake(): void;
 }

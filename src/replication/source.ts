@@ -3,12 +3,15 @@ import type { OpenedMessage } from './channel.js';
 import { decodeContext } from './context_codec.js';
 import { checkOffer, confirmationHashOf, exportKeys } from './export_job.js';
 import { requireFresh } from './freshness.js';
+import { handoverTo, type Handover } from './handover.js';
+import { HandoverPatience } from './handover_patience.js';
 import { classifyHsmFailure } from './hsm_failure.js';
 import type { SourceSession } from './journal.js';
 import { KeyedLock } from './keyed_lock.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 import { stepSource, type AbortCode, type SourceEvent, type SourceStep } from './machine.js';
 import type { MessageOf } from './message.js';
+import { carriesHandover, noteReleased } from './sent_handover.js';
 import type { Services } from './services.js';
 import { reportSession } from './session_report.js';
 import { SourceTasks } from './source_tasks.js';
@@ -27,9 +30,11 @@ export class SourceSide {
   readonly #resends = new Map<string, Resend>();
   readonly #exportAttempts = new Map<string, number>();
   readonly #tasks: SourceTasks;
+  readonly #patience: HandoverPatience;
 
   constructor(services: Services) {
     this.#services = services;
+    this.#patience = new HandoverPatience(services);
     this.#tasks = new SourceTasks(services, (row) => {
       reportSession(this.#services, 'source', row, row.destination);
       this.#schedule(row.intent);
@@ -114,7 +119,7 @@ export class SourceSide {
   }
 
   /** Ends a session in INTENT and tells the destination, if the token still signs. */
-  async #giveUp(row: SourceSession, sid: string | null, prev: string, code: AbortCode): Promise<void> {
+  async #giveUp(row: SourceSession, sid: string | null, prev: string | null, code: AbortCode): Promise<void> {
     const { channel } = this.#services;
     let message: string | null = null;
     try {
@@ -218,9 +223,24 @@ export class SourceSide {
     }
   }
 
+  /** Undoes a hand-over whose certificate has not left this region. */
+  async #undo({ keyId, destination }: Handover): Promise<void> {
+    const { journal, handovers } = this.#services;
+    const intent = journal.task(keyId, destination)?.intent ?? null;
+    await this.#lock.run(intent ?? `${keyId} ${destination}`, async () => {
+      const row = intent === null ? undefined : journal.sourceSession(intent);
+      if (row?.state === 'INTENT' && row.keys.some(carriesHandover)) return this.#giveUp(row, null, intent, 'UNDONE');
+      journal.transaction(() => {
+        if (handoverTo(this.#services, keyId, destination)?.isReleased === false) handovers?.undone(keyId, 'UNDONE');
+      });
+      return undefined;
+    });
+  }
+
   /** Sends again what is due, and asks the destination about sessions in doubt. */
   async tick(): Promise<void> {
     const { clock, journal, channel, times } = this.#services;
+    for (const handover of this.#patience.overdue()) await this.#undo(handover);
     const nowMs = clock.monotonicMs();
     for (const [intent, resend] of this.#resends) {
       if (resend.nextMs > nowMs) continue;
@@ -272,7 +292,11 @@ export class SourceSide {
       journal.transaction(() => {
         if (fresh !== undefined) requireFresh(this.#services, fresh);
         journal.putSourceSession(next);
-        if (step.commit !== undefined) this.#tasks.commitEnd(next, step.commit);
+        if (row.state === 'INTENT' && next.state === 'SENT') noteReleased(this.#services, next);
+        if (step.commit !== undefined) {
+          const { commit, isRefusedTransfer = false } = step;
+          this.#tasks.commitEnd(next, { commit, isRefusedTransfer });
+        }
       });
       reportSession(this.#services, 'source', next, next.destination);
       if (next.state === 'SENT') this.#schedule(next.intent);

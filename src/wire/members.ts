@@ -33,6 +33,11 @@ export class Members {
     return this.#path === '' ? name : `${this.#path}.${name}`;
   }
 
+  /** Whether the object has a member that it need not have. */
+  has(name: string): boolean {
+    return name in this.#object;
+  }
+
   value(name: string): JsonValue {
     return this.#object[name] ?? null;
   }

@@ -28,6 +28,8 @@ export type RefusalCode =
   | 'GEN' // a generation or material older than one already seen
   | 'CONFLICT' // the key id is used here by another key
   | 'REPLICA_DELETED' // the replica was deleted here since; a later generation makes it anew
+  | 'NOT_ENABLED' // a hand-over to a replica that is not enabled
+  | 'HANDED_OVER' // a hand-over that is complete already
   | 'CONTEXT' // metadata that is not what was announced or certified
   | 'DATA_SUITE' // message keys that this region's token cannot make
   | 'FLOOR' // no common suite at or above the floor

@@ -1,4 +1,10 @@
-import type { DestinationSession, Journal, ReplicationTask, SourceSession } from '../../src/replication/journal.js';
+import type {
+  DestinationSession,
+  Journal,
+  KnownPrimary,
+  ReplicationTask,
+  SourceSession,
+} from '../../src/replication/journal.js';
 
 /** Tables in memory with transactions; what is not committed is undone. */
 export class MemoryDatabase {
@@ -33,8 +39,6 @@ export class MemoryDatabase {
   }
 }
 
-type Primary = { readonly region: string; readonly generation: bigint; readonly frozen: boolean };
-
 /** {@link Journal} in memory; runs the same contract suite as the one in SQLite. */
 export class MemoryJournal implements Journal {
   readonly database: MemoryDatabase;
@@ -42,7 +46,7 @@ export class MemoryJournal implements Journal {
   readonly #destination = new Map<string, DestinationSession>();
   readonly #tasks = new Map<string, ReplicationTask>();
   readonly #highWater = new Map<string, bigint>();
-  readonly #primaries = new Map<string, Primary>();
+  readonly #primaries = new Map<string, KnownPrimary>();
   readonly #once = new Map<string, number>();
   readonly #rosters = new Map<bigint, string>();
 
@@ -115,12 +119,16 @@ export class MemoryJournal implements Journal {
       this.database.set(this.#highWater, `${keyId} ${source}`, generation);
   }
 
-  primary(keyId: string): Primary | undefined {
+  primary(keyId: string): KnownPrimary | undefined {
     return this.#primaries.get(keyId);
   }
 
-  putPrimary(keyId: string, primary: Primary): void {
+  putPrimary(keyId: string, primary: KnownPrimary): void {
     this.database.set(this.#primaries, keyId, primary);
+  }
+
+  frozenKeys(): readonly string[] {
+    return [...this.#primaries].flatMap(([keyId, { frozen }]) => (frozen ? [keyId] : [])).sort();
   }
 
   noteOnce(value: string, atMs: number): boolean {

@@ -69,8 +69,9 @@ export class MemoryKeys implements ReplicatedKeys {
     if (this.replicas.get(keyId)?.state === 'Creating') this.#database.delete(this.replicas, keyId);
   }
 
-  confirmed(keyId: string, destination: string, generation: bigint): void {
+  confirmed(keyId: string, destination: string, generation: bigint): readonly string[] {
     this.#database.set(this.confirmations, `${keyId} ${destination}`, generation);
+    return [];
   }
 
   failed(keyId: string, destination: string, reason: string): void {

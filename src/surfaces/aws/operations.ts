@@ -26,9 +26,11 @@ import { listKeys } from '../../kms/operations/list_keys.js';
 import { reEncrypt } from '../../kms/operations/re_encrypt.js';
 import { replicateKey } from '../../kms/operations/replicate_key.js';
 import { sign } from '../../kms/operations/sign.js';
+import { updatePrimaryRegion } from '../../kms/operations/update_primary_region.js';
 import { verify } from '../../kms/operations/verify.js';
 import { verifyMac } from '../../kms/operations/verify_mac.js';
 import { MESSAGE_TYPES } from '../../kms/signature.js';
+import { ACCESS_OPERATIONS } from './access_operations.js';
 import { CUSTOM_KEY_STORE_OPERATIONS } from './custom_key_store_operations.js';
 import { IMPORT_OPERATIONS } from './import_operations.js';
 import { MANAGEMENT_OPERATIONS } from './management_operations.js';
@@ -86,6 +88,7 @@ const mac = {
  * @source AWS KMS API Reference
  */
 export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, WireOperation>([
+  ...ACCESS_OPERATIONS,
   ...CUSTOM_KEY_STORE_OPERATIONS,
   ...IMPORT_OPERATIONS,
   ...MANAGEMENT_OPERATIONS,
@@ -231,6 +234,10 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
     ),
   ],
   ['Sign', operation(structure(signature), sign)],
+  [
+    'UpdatePrimaryRegion',
+    operation(structure({ required: { KeyId: keyId, PrimaryRegion: regionName }, optional: {} }), updatePrimaryRegion),
+  ],
   [
     'Verify',
     operation(

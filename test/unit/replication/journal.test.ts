@@ -132,7 +132,7 @@ for (const [kind, make] of kinds) {
             failure: null,
           });
           journal.raiseHighWater(keyId, 'us-east-1', 9n);
-          journal.putPrimary(keyId, { region: 'us-east-1', generation: 0n, frozen: false });
+          journal.putPrimary(keyId, { region: 'us-east-1', generation: 0n, frozen: false, path: [] });
           journal.noteOnce('nonce', 1);
           journal.putRoster(1n, 'roster');
           throw new Error('power cut');
@@ -187,7 +187,7 @@ for (const [kind, make] of kinds) {
 
     it('forgets a deleted key’s sessions and tasks, whatever their state, and still knows what may not come again', () => {
       const other = `mrk-${'1'.repeat(32)}`;
-      const primary = { region: 'us-east-1', generation: 1n, frozen: false };
+      const primary = { region: 'us-east-1', generation: 1n, frozen: false, path: ['us-east-1'] };
       const task = { destination: 'x', generation: 4n, wanted: true, intent: null, attempts: 0, failure: null };
       for (const id of [keyId, other]) {
         const keys = [{ keyId: id, generation: 9n, materialIds: ['a'] }];
