@@ -73,21 +73,28 @@ export function authorizeKey(
   const { caller } = question;
   const isForeign = caller.account !== record.account;
   if (!isForeign) {
-    if (ofKey === 'denied') throw denied(question, operation, 'with an explicit deny in a resource-based policy');
-    if (ofIdentity === 'denied') throw deniedByIdentity(question, operation);
+    if (ofKey === 'denied')
+      throw accessDenied(call, operation, question.resource, 'with an explicit deny in a resource-based policy');
+    if (ofIdentity === 'denied') throw deniedByIdentity(call, operation, question.resource);
     if (ofKey === 'allowed' || (ofKey === 'delegated' && ofIdentity === 'allowed')) return BY_POLICY;
     const grants = grantsFor(call.region, record, { caller, ofIdentity, operation, facts });
     if (grants.length > 0) return { grants };
-    throw denied(
-      question,
+    throw accessDenied(
+      call,
       operation,
+      question.resource,
       `because no ${ofKey === 'delegated' ? 'identity' : 'resource'}-based policy allows the kms:${operation} action`,
     );
   }
   // What a stranger is told does not depend on the key before its own account lets it ask.
-  if (ofIdentity === 'denied') throw deniedByIdentity(question, operation);
+  if (ofIdentity === 'denied') throw deniedByIdentity(call, operation, question.resource);
   if (ofIdentity !== 'allowed') {
-    throw denied(question, operation, `because no identity-based policy allows the kms:${operation} action`);
+    throw accessDenied(
+      call,
+      operation,
+      question.resource,
+      `because no identity-based policy allows the kms:${operation} action`,
+    );
   }
   if (ofKey === 'denied' || !CROSS_ACCOUNT.has(operation)) throw foreignKeyInaccessible(call.caller);
   if (ofKey !== 'silent') return BY_POLICY;
@@ -101,19 +108,26 @@ export function authorizeKey(
  *
  * @param operation - name of the permission without `kms:`
  * @param facts.resource - ARN of what it is done to; `*` where it is nothing in particular
+ * @param facts.ofCaller - whether it belongs to the caller's account, and not to the account of the region's keys
  * @throws {@link KmsError} `AccessDeniedException`
  */
 export function authorizeAccount(
   call: Call,
   operation: string,
-  facts: Pick<RequestFacts, 'conditions'> & { readonly resource?: string } = {},
+  facts: Pick<RequestFacts, 'conditions'> & { readonly resource?: string; readonly ofCaller?: boolean } = {},
 ): void {
   const resource = facts.resource ?? '*';
   const question = questionOf(call, operation, { resource, record: undefined, facts });
   const verdict = askIdentityPolicy(call.caller, question);
-  if (verdict === 'denied') throw deniedByIdentity(question, operation);
-  if (verdict !== 'allowed' || question.caller.account !== call.region.home.account) {
-    throw denied(question, operation, `because no identity-based policy allows the kms:${operation} action`);
+  if (verdict === 'denied') throw deniedByIdentity(call, operation, question.resource);
+  const isForeign = facts.ofCaller !== true && question.caller.account !== call.region.home.account;
+  if (verdict !== 'allowed' || isForeign) {
+    throw accessDenied(
+      call,
+      operation,
+      question.resource,
+      `because no identity-based policy allows the kms:${operation} action`,
+    );
   }
 }
 
@@ -201,13 +215,14 @@ function grantsFor(
     .filter((permission) => permits(permission, request));
 }
 
-function deniedByIdentity(question: PolicyQuestion, operation: string): KmsError {
-  return denied(question, operation, 'with an explicit deny in an identity-based policy');
+function deniedByIdentity(call: Call, operation: string, resource: string): KmsError {
+  return accessDenied(call, operation, resource, 'with an explicit deny in an identity-based policy');
 }
 
-function denied(question: PolicyQuestion, operation: string, reason: string): KmsError {
+/** The refusal of a permission. @param reason - ends the sentence */
+export function accessDenied(call: Call, operation: string, resource: string, reason: string): KmsError {
   return new KmsError(
     'AccessDeniedException',
-    `User: ${question.caller.arn} is not authorized to perform: kms:${operation} on resource: ${question.resource} ${reason}`,
+    `User: ${call.caller.principal} is not authorized to perform: kms:${operation} on resource: ${resource} ${reason}`,
   );
 }

@@ -7,6 +7,9 @@ import { compilePolicy, evaluatePolicy } from './policy_evaluation.js';
 import type { RequestConditions } from './request_context.js';
 import type { Call } from './region.js';
 
+/** Name of the one policy that every key has. */
+export const POLICY_NAME = 'default';
+
 /** Stands for the id of a key that is still to be made, where a policy is asked about it. */
 const UNKNOWN_KEY_ID = '00000000-0000-0000-0000-000000000000';
 
