@@ -120,4 +120,23 @@ describe('The AWS CLI against a region on softhsm2', function () {
     const refused = await kms(...verify).catch((error: { stderr: string }) => error.stderr);
     expect(refused).to.contain('(KMSInvalidMacException)');
   });
+
+  it('gives a key an alias and tags, uses it by its alias, and stops when it is disabled', async () => {
+    const keyId = await kms('create-key', '--query', 'KeyMetadata.KeyId');
+    expect(await kms('create-alias', '--alias-name', 'alias/cli', '--target-key-id', keyId)).to.equal('');
+    await kms('tag-resource', '--key-id', keyId, '--tags', 'TagKey=team,TagValue=blue');
+    expect(await kms('list-resource-tags', '--key-id', keyId, '--query', 'Tags[]')).to.equal('team\tblue');
+    const arn = await kms(
+      ...['generate-data-key-without-plaintext', '--key-id', 'alias/cli', '--key-spec', 'AES_256'],
+      ...['--query', 'KeyId'],
+    );
+    expect(arn).to.match(new RegExp(`:key/${keyId}$`));
+    const listed = await kms('list-aliases', '--key-id', keyId, '--query', 'Aliases[].[AliasName,TargetKeyId]');
+    expect(listed).to.equal(`alias/cli\t${keyId}`);
+    await kms('disable-key', '--key-id', keyId);
+    const refused = await kms('generate-data-key', '--key-id', 'alias/cli', '--key-spec', 'AES_256').catch(
+      (error: { stderr: string }) => error.stderr,
+    );
+    expect(refused).to.contain('(DisabledException)').and.contain(`${arn} is disabled.`);
+  });
 });

@@ -4,10 +4,13 @@ import { findKey } from '../key_lookup.js';
 import { pageOf, readMarker } from '../pagination.js';
 import type { Operation } from '../region.js';
 
+/** Aliases of one page. @source AWS KMS API Reference, ListAliases */
+const PAGE = { absent: 50, max: 100 } as const;
+
 export interface ListAliasesRequest {
   /** Lists the aliases of this key only. */
   readonly KeyId?: string;
-  /** 1–100; 50 where it is absent. */
+  /** 1–1000, of which 100 are listed at most; 50 where it is absent. */
   readonly Limit?: number;
   readonly Marker?: string;
 }
@@ -37,7 +40,7 @@ export const listAliases: Operation<ListAliasesRequest, ListAliasesResponse> = a
   const { aliases, home } = call.region;
   const record = request.KeyId === undefined ? undefined : findKey(call, request.KeyId, 'key');
   authorizeAccount(call, 'ListAliases');
-  const limit = request.Limit ?? 50;
+  const limit = Math.min(request.Limit ?? PAGE.absent, PAGE.max);
   const after = readMarker(request.Marker, (name) => name.startsWith('alias/')) ?? '';
   const found =
     record === undefined

@@ -4,9 +4,12 @@ import { pageOf, readMarker } from '../pagination.js';
 import type { Operation } from '../region.js';
 import type { Tag } from '../tag.js';
 
+/** Tags of one page. @source AWS KMS API Reference, ListResourceTags */
+const PAGE_MAX = 50;
+
 export interface ListResourceTagsRequest {
   readonly KeyId: string;
-  /** 1–50; 50 where it is absent. */
+  /** 1–1000, of which 50 are listed at most; 50 where it is absent. */
   readonly Limit?: number;
   readonly Marker?: string;
 }
@@ -31,6 +34,6 @@ export const listResourceTags: Operation<ListResourceTagsRequest, ListResourceTa
     .tags(record.keyId)
     .filter(({ TagKey }) => after === undefined || TagKey > after)
     .toSorted((a, b) => (a.TagKey < b.TagKey ? -1 : 1));
-  const { page, ...end } = pageOf(found, request.Limit ?? 50, ({ TagKey }) => TagKey);
+  const { page, ...end } = pageOf(found, Math.min(request.Limit ?? PAGE_MAX, PAGE_MAX), ({ TagKey }) => TagKey);
   return { Tags: page.map(({ TagKey, TagValue }) => ({ TagKey, TagValue })), ...end };
 };
