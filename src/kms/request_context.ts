@@ -47,7 +47,8 @@ const KEYS: Readonly<Record<string, (source: Source) => ConditionValue | undefin
   'aws:resourceaccount': ({ region }) => region.home.account,
   'aws:currenttime': ({ region }) => new Date(region.clock.nowMs()),
   'aws:epochtime': ({ region }) => Math.floor(region.clock.nowMs() / 1000),
-  'aws:sourceip': ({ call }) => call.sourceAddress,
+  // A socket that takes both families shows IPv4 addresses as a part of IPv6.
+  'aws:sourceip': ({ call }) => call.sourceAddress?.replace(/^::ffff:(?=\d+\.)/, ''),
   'aws:securetransport': ({ call }) => call.isEncrypted,
   'kms:calleraccount': ({ caller }) => caller.account,
   'kms:keyspec': ({ record }) => record?.keySpec,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { parseListenAddress, type ListenAddress } from '../listen.js';
+import { readIdentityPolicy } from './identity_policy.js';
 import type { AccessKey } from './region_config.js';
 import { seedClash, seedForm, seedKeys, type SeedKey } from './seed_file.js';
 import { parseYaml } from './yaml_source.js';
@@ -114,6 +115,11 @@ const accessKey = z.strictObject({
       /^arn:[a-z0-9-]+:(?:iam|sts)::\d{12}:(?:root|user\/.+|role\/.+|assumed-role\/.+)$/u,
       'a principal is an ARN like arn:aws:iam::111122223333:root',
     ),
+  policy: z
+    .union([z.string().min(1), z.record(z.string(), z.unknown())], {
+      error: 'a policy is an IAM policy document, or the path of a file that holds one',
+    })
+    .optional(),
 });
 
 const schema = z.strictObject({
@@ -171,8 +177,14 @@ export function parseLabFile(text: string, file: string): Lab {
       token: withAbsolutePaths(region?.token ?? { module: 'softhsm2' }, file),
     };
   }
+  const credentials = rest.credentials.map(({ policy: written, ...key }, index): AccessKey => {
+    if (written === undefined) return key;
+    const policy = readIdentityPolicy(written, file);
+    if ('text' in policy) return { ...key, policy: policy.text };
+    throw source.refuse([{ code: 'custom', path: ['credentials', index, 'policy'], message: policy.problem }]);
+  });
   const names = Object.keys(regions);
-  const lab: Lab = { ...rest, regions, seed: seedKeys(rest.seed, { regions: names, file }) };
+  const lab: Lab = { ...rest, credentials, regions, seed: seedKeys(rest.seed, { regions: names, file }) };
   const clash = firstClash(lab) ?? seedClash(lab.seed, names);
   if (clash !== undefined) throw source.refuse([{ code: 'custom', path: clash.path, message: clash.message }]);
   return lab;

@@ -9,6 +9,8 @@ export interface AccessKey {
   readonly secretAccessKey: string;
   /** ARN of the IAM principal. */
   readonly principal: string;
+  /** IAM policy of the principal, JSON text that was checked; absent or null for an administrator. */
+  readonly policy?: string | null | undefined;
 }
 
 const address = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) });
@@ -49,7 +51,14 @@ const regionConfig = z.strictObject({
   rosterFile: z.string().min(1),
   /** Thumbprint of the partition authority's key, handed over out of band. */
   authorityKid: z.string().regex(/^[\w-]{64}$/u),
-  credentials: z.array(z.strictObject({ accessKeyId: z.string(), secretAccessKey: z.string(), principal: z.string() })),
+  credentials: z.array(
+    z.strictObject({
+      accessKeyId: z.string(),
+      secretAccessKey: z.string(),
+      principal: z.string(),
+      policy: z.string().nullable().optional(),
+    }),
+  ),
   hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']) }),
   profile: z.enum(['full', 'seed']),
   /** Where alarms may send notifications besides the loopback addresses: URLs of SNS topics by their ARNs, and hosts. */

@@ -81,6 +81,7 @@ const KNOWN_MEMBERS = [
   'accessKeyId',
   'secretAccessKey',
   'principal',
+  'policy',
   'regions',
   'listen',
   'token',

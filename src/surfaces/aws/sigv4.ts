@@ -21,7 +21,7 @@ export interface Credential {
   /** ARN of the principal that it speaks for. */
   readonly principal: string;
   /** IAM policy of the principal, JSON text that was checked; absent or null for an administrator. */
-  readonly policy?: string | null;
+  readonly policy?: string | null | undefined;
   /** For a temporary credential: the token that has to come with it. */
   readonly sessionToken?: string;
   /** When a temporary credential ends, milliseconds since the epoch. */
