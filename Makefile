@@ -1,7 +1,7 @@
 # Keyferry: `make demo` and `make test` do the set-up that is missing by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint models bench native native-asan native-leak simulate clean
+.PHONY: help setup build demo test check lint models bench native native-asan native-leak simulate mutations clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ native-leak: build ## the job engine under valgrind, 100,000 jobs
 
 simulate: build ## 100,000 hostile schedules of the replication protocol
 	@node scripts/simulate.mjs --count 100000
+
+mutations: build ## 10,000 changed import tokens, blobs and requests on each token
+	@node scripts/mutations.mjs
 
 clean: ## remove what was built
 	@rm -rf dist build
