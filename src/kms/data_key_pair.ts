@@ -68,6 +68,7 @@ export async function makeDataKeyPair(
     grantTokens: request.GrantTokens,
     algorithm: undefined,
     context: request.EncryptionContext,
+    conditions: () => ({ 'kms:DataKeyPairSpec': request.KeyPairSpec }),
   });
   const keySpec = requireMade(call, request.KeyPairSpec);
   if (request.DryRun === true) throw dryRunSucceeded();

@@ -35,7 +35,7 @@ export const getParametersForImport: Operation<GetParametersForImportRequest, Ge
   request,
 ) => {
   const { region } = call;
-  const record = findImportable(call, request.KeyId);
+  const record = findImportable(call, request);
   const { algorithm, wrappingKeySpec } = requireWrapping(
     record.keySpec,
     request.WrappingAlgorithm,
@@ -62,7 +62,7 @@ export const getParametersForImport: Operation<GetParametersForImportRequest, Ge
   );
   region.store.transaction(() => {
     // The key may have gone, or have been scheduled to go, while the token worked.
-    const now = findImportable(call, request.KeyId);
+    const now = findImportable(call, request);
     requireRoom(call, now);
     region.materials.insertParameters({ keyId: now.keyId, algorithm, importKey, validToMs });
   });
@@ -80,9 +80,14 @@ export function publicKeyHash(publicKey: Uint8Array): string {
   return createHash('sha256').update(publicKey).digest('hex');
 }
 
-function findImportable(call: Call, keyId: string): KeyRecord {
-  const record = findKey(call, keyId, 'key');
-  authorizeKey(call, 'GetParametersForImport', record);
+function findImportable(call: Call, request: GetParametersForImportRequest): KeyRecord {
+  const record = findKey(call, request.KeyId, 'key');
+  authorizeKey(call, 'GetParametersForImport', record, {
+    conditions: {
+      'kms:WrappingAlgorithm': request.WrappingAlgorithm,
+      'kms:WrappingKeySpec': request.WrappingKeySpec,
+    },
+  });
   if (record.origin !== 'EXTERNAL') throw originNotValid(record);
   requireState('parameters', record.state, record.arn);
   return record;

@@ -52,7 +52,7 @@ export const importKeyMaterial: Operation<ImportKeyMaterialRequest, ImportKeyMat
   request,
 ) => {
   const { region } = call;
-  const record = findImportable(call, request.KeyId);
+  const record = findImportable(call, request);
   requireMembers(record, request);
   const expiration = requireExpiration(request, region.clock.nowMs());
   const parameters = await openToken(call, record, request.ImportToken);
@@ -96,7 +96,7 @@ function install(
 ): void {
   const { store, materials, clock } = call.region;
   store.transaction(() => {
-    const record = findImportable(call, request.KeyId);
+    const record = findImportable(call, request);
     const versions = materials.versions(record.keyId);
     const version = placeImport(record, versions, {
       material: unwrapped.material,
@@ -187,9 +187,11 @@ async function openToken(call: Call, record: KeyRecord, octets: Uint8Array): Pro
   return parameters;
 }
 
-function findImportable(call: Call, keyId: string): KeyRecord {
-  const record = findKey(call, keyId, 'key');
-  authorizeKey(call, 'ImportKeyMaterial', record);
+function findImportable(call: Call, request: ImportKeyMaterialRequest): KeyRecord {
+  const record = findKey(call, request.KeyId, 'key');
+  authorizeKey(call, 'ImportKeyMaterial', record, {
+    conditions: { 'kms:ExpirationModel': request.ExpirationModel, 'kms:ValidTo': request.ValidTo },
+  });
   if (record.origin !== 'EXTERNAL') throw originNotValid(record);
   requireState('import', record.state, record.arn);
   return record;

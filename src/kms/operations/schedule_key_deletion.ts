@@ -39,7 +39,9 @@ export const scheduleKeyDeletion: Operation<ScheduleKeyDeletionRequest, Schedule
   }
   const scheduled = store.transaction(() => {
     const record = findKey(call, request.KeyId, 'key');
-    authorizeKey(call, 'ScheduleKeyDeletion', record);
+    authorizeKey(call, 'ScheduleKeyDeletion', record, {
+      conditions: { 'kms:ScheduleKeyDeletionPendingWindowInDays': windowDays },
+    });
     requireState('schedule', record.state, record.arn);
     const { multiRegion } = record;
     const waits = multiRegion?.type === 'PRIMARY' && multiRegion.replicaRegions.length > 0;
