@@ -69,7 +69,7 @@ const REFUSALS: Readonly<Record<StateDemand, Readonly<Record<KeyState, Refusal |
   parameters: MANAGE,
   import: { ...MANAGE, Updating: null },
   deleteMaterial: { ...MANAGE, PendingDeletion: null, PendingReplicaDeletion: null },
-  rotate: { ...USE, Updating: isUpdating },
+  rotate: USE,
   schedule: { ...MANAGE, Creating: null },
   annotate: { ...MANAGE, Creating: null, Updating: null },
   enable: { ...MANAGE, PendingImport: isPendingImport },

@@ -29,7 +29,7 @@ describe('Automatic rotation', () => {
   const rotations = async (id = keyId) => (await listKeyRotations(software.call, { KeyId: id })).Rotations;
   const enable = (days?: number) =>
     enableKeyRotation(software.call, { KeyId: keyId, ...(days !== undefined && { RotationPeriodInDays: days }) });
-  const putState = (state: 'Enabled' | 'Disabled' | 'Updating') =>
+  const putState = (state: 'Enabled' | 'Disabled') =>
     software.region.store.setState(keyId as KeyId, state, null);
   const pass = async (ms: number) => {
     software.clock.ms += ms;
@@ -316,16 +316,6 @@ describe('Automatic rotation', () => {
       expect(held()).to.have.lengthOf(64);
       const refusal = await refusalOf(rotateKeyOnDemand(software.call, { KeyId: keyId }));
       expect(refusal.code).to.equal('LimitExceededException');
-    });
-
-    it('is not begun while the primary is being changed', async () => {
-      putState('Updating');
-      for (const run of [rotateKeyOnDemand, enableKeyRotation, disableKeyRotation]) {
-        expect(await refusalOf(run(software.call, { KeyId: keyId }))).to.deep.equal({
-          code: 'KMSInvalidStateException',
-          message: `${arn} is updating.`,
-        });
-      }
     });
   });
 });
