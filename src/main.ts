@@ -9,6 +9,7 @@ const programs: Programs = {
   startFrontDoor: async (config) => (await import('./compose_front_door.js')).startFrontDoor(config),
   openAuthority: async (token, profile) => (await import('./compose_authority.js')).openAuthority(token, profile),
   listTokens: async (module) => (await import('./compose_token.js')).listTokens(module),
+  holdDatabases: async () => (await import('./adapters/held_databases.js')).holdDatabases,
   probeToken: async (token) => (await import('./compose_token.js')).probeConfiguredToken(token),
 };
 

@@ -141,7 +141,12 @@ function stateOf(
 async function prepare(
   directory: StateDirectory,
   lab: Lab,
-  run: { readonly endpoint: string; readonly accessKey: AccessKey; readonly showStep: ShowStep; readonly signal?: AbortSignal },
+  run: {
+    readonly endpoint: string;
+    readonly accessKey: AccessKey;
+    readonly showStep: ShowStep;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<readonly SeededKey[]> {
   if (lab.seed.length === 0) return [];
   const { applySeed } = await import('./seed.js');

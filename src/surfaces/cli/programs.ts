@@ -2,6 +2,7 @@ import type { FrontDoorConfig } from '../../compose_front_door.js';
 import type { ProxyConfig } from '../../compose_proxy.js';
 import type { OpenAuthoritySigner } from '../../lab/authority.js';
 import type { RegionConfig, RunningRegion, TokenConfig } from '../../lab/region_config.js';
+import type { HoldDatabases } from '../../lab/snapshot.js';
 import type { TokenProfile } from '../../token/profile.js';
 import type { TokenInfo } from '../../token/slot.js';
 
@@ -41,4 +42,5 @@ export interface Programs {
   readonly openAuthority: OpenAuthoritySigner;
   readonly listTokens: (module: string) => Promise<readonly ListedSlot[]>;
   readonly probeToken: (token: TokenConfig) => Promise<TokenProfile>;
+  readonly holdDatabases: () => Promise<HoldDatabases>;
 }

@@ -15,6 +15,7 @@ const programs: Programs = {
   openAuthority: unused,
   listTokens: unused,
   probeToken: unused,
+  holdDatabases: unused,
 };
 
 describe('the command line', () => {
