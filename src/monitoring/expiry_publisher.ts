@@ -35,42 +35,46 @@ export interface ExpiryPublisherParts {
  */
 export class ExpiryPublisher {
   readonly #parts: ExpiryPublisherParts;
-  #isStale = true;
+  /** When materials changed that were not read since; null where there are none. */
+  #staleSinceMs: number | null;
 
   constructor(parts: ExpiryPublisherParts) {
     this.#parts = parts;
+    this.#staleSinceMs = parts.clock.nowMs();
   }
 
   /** Materials have changed: they are read again before anybody is answered. */
   changed(): void {
-    this.#isStale = true;
+    this.#staleSinceMs ??= this.#parts.clock.nowMs();
   }
 
   /** Remembers to which instant the clock was moved. */
   moved(): void {
     const { store, clock } = this.#parts;
-    const nowMs = clock.nowMs();
-    store.prune({ beforeMs: nowMs - LIMITS.monitoringRetentionMs, nowMs });
-    store.putMove(nowMs);
-    this.#isStale = true;
+    // What changed before is from before.
+    this.publish();
+    // The clock may have gone back; what is too old is still asked for by the alarms.
+    store.prune({ beforeMs: 0, nowMs: clock.nowMs() });
+    store.putMove(clock.nowMs());
+    this.changed();
   }
 
-  /** Begins and ends intervals as the materials are now. */
+  /** Begins and ends intervals as the materials are now, as of the moment in which they changed. */
   publish(): void {
-    if (!this.#isStale) return;
-    const { store, materials, clock } = this.#parts;
-    const nowMs = clock.nowMs();
+    const sinceMs = this.#staleSinceMs;
+    if (sinceMs === null) return;
+    const { store, materials } = this.#parts;
     const current = new Map(
-      materials.expiringKeys().flatMap(({ keyId, validToMs }) => (validToMs > nowMs ? [[keyId, validToMs]] : [])),
+      materials.expiringKeys().flatMap(({ keyId, validToMs }) => (validToMs > sinceMs ? [[keyId, validToMs]] : [])),
     );
     const ended: { keyId: string; untilMs: number }[] = [];
     for (const { keyId, fromMs, validToMs } of store.open()) {
       if (current.get(keyId) === validToMs) current.delete(keyId);
-      else ended.push({ keyId, untilMs: Math.max(fromMs, Math.min(nowMs, validToMs)) });
+      else ended.push({ keyId, untilMs: Math.max(fromMs, Math.min(sinceMs, validToMs)) });
     }
-    const begun = [...current].map(([keyId, validToMs]) => ({ keyId, fromMs: nowMs, validToMs }));
+    const begun = [...current].map(([keyId, validToMs]) => ({ keyId, fromMs: sinceMs, validToMs }));
     if (ended.length > 0 || begun.length > 0) store.change({ ended, begun });
-    this.#isStale = false;
+    this.#staleSinceMs = null;
   }
 
   /** Removes what is too old to be asked for. */

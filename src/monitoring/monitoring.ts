@@ -78,9 +78,7 @@ export class Monitoring {
   /** Evaluates the alarms over the time in which the region was down, and begins to look at the clock. */
   async start(): Promise<void> {
     await this.runDue();
-    this.#timer = setInterval(() => {
-      if (this.#currentMinute() !== this.#minute) void this.runDue();
-    }, LIMITS.monitoringTickMs);
+    this.#timer = setInterval(() => this.#look(), LIMITS.monitoringTickMs);
     // A region that only waits may end.
     this.#timer.unref();
   }
@@ -121,12 +119,12 @@ export class Monitoring {
       // Whoever changes material says so; a minute is the longest that one who forgets is not noticed.
       this.#publisher.changed();
       this.#publisher.publish();
-      this.#prune();
     } catch (error) {
       this.#parts.report(error);
     }
     await this.#watch.runDue();
     try {
+      this.#prune();
       this.#delivery.wake();
     } catch (error) {
       this.#parts.report(error);
@@ -139,6 +137,18 @@ export class Monitoring {
     this.#delivery.stop();
     await this.#watch.stop();
     this.#counts.flush();
+  }
+
+  #look(): void {
+    if (this.#currentMinute() !== this.#minute) {
+      void this.runDue();
+      return;
+    }
+    try {
+      this.#publisher.publish();
+    } catch (error) {
+      this.#parts.report(error);
+    }
   }
 
   #currentMinute(): number {

@@ -37,7 +37,7 @@ const FAILURES: Readonly<Record<MonitoringErrorCode | ProtocolErrorCode, Row>> =
   MissingParameter: { shapeName: 'MissingRequiredParameterException', status: 400 },
   ResourceNotFound: { shapeName: 'ResourceNotFound', status: 404 },
   ResourceNotFoundException: { shapeName: 'ResourceNotFoundException', status: 404 },
-  ValidationError: { shapeName: 'ValidationError', status: 400 },
+  ValidationError: { shapeName: 'ValidationException', status: 400 },
 };
 
 /** Puts a failure in the words of the wire; null for what the caller is not told. */
