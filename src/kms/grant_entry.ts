@@ -1,6 +1,9 @@
 import type { GrantConstraints, GrantOperation, GrantParty, GrantRecord } from './grant.js';
 import { keyArn, type KeyHome } from './key_id.js';
 
+/** Grants of one page. @source AWS KMS API Reference, ListGrants, ListRetirableGrants */
+export const GRANTS_PAGE = { absent: 50, max: 100 } as const;
+
 /** `GrantListEntry` of the AWS KMS API. */
 export interface GrantEntry {
   readonly KeyId: string;

@@ -46,6 +46,29 @@ export function modelStructure(name: string): ReadonlyMap<string, ModelMember> {
   return membersOfSchema(() => EXPORTED.get(`${name}$`));
 }
 
+/**
+ * Paths of the members of an answer that the model does not have, wherever they are in it.
+ *
+ * @param path - of the answer, for example the operation's name
+ */
+export function unmodelledMembers(
+  path: string,
+  answer: object,
+  members: ReadonlyMap<string, ModelMember>,
+): readonly string[] {
+  return Object.entries(answer).flatMap(([name, value]: [string, unknown]) => {
+    const type = members.get(name)?.type;
+    const place = `${path}.${name}`;
+    if (type === undefined) return [place];
+    const structure = type.replace(/\[\]$/, '');
+    if (!EXPORTED.has(`${structure}$`)) return [];
+    const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+    return values.flatMap((item) =>
+      typeof item === 'object' && item !== null ? unmodelledMembers(place, item, modelStructure(structure)) : [],
+    );
+  });
+}
+
 /** Values of an enum; undefined where the model has none of that name. */
 export function modelEnum(name: string): readonly string[] | undefined {
   const values = EXPORTED.get(name);

@@ -1,6 +1,6 @@
 import { authorizeKey } from '../authorization.js';
 import { validationError } from '../errors.js';
-import { describeGrant, type GrantList } from '../grant_entry.js';
+import { describeGrant, GRANTS_PAGE, type GrantList } from '../grant_entry.js';
 import { isGrantId, requireGrantId, requireParty } from '../grant_request.js';
 import { findKey } from '../key_lookup.js';
 import { pageOf, readMarker } from '../pagination.js';
@@ -11,7 +11,7 @@ export interface ListGrantsRequest {
   readonly GrantId?: string;
   readonly GranteePrincipal?: string;
   readonly GranteeServicePrincipal?: string;
-  /** 1–100; 50 where it is absent. */
+  /** 1–1000, of which 100 are listed at most; 50 where it is absent. */
   readonly Limit?: number;
   readonly Marker?: string;
 }
@@ -31,7 +31,7 @@ export const listGrants: Operation<ListGrantsRequest, GrantList> = async (call, 
   }
   const record = findKey(call, request.KeyId, 'key');
   authorizeKey(call, 'ListGrants', record, { conditions: { 'kms:GrantIsForAWSResource': false } });
-  const limit = request.Limit ?? 50;
+  const limit = Math.min(request.Limit ?? GRANTS_PAGE.absent, GRANTS_PAGE.max);
   const after = readMarker(request.Marker, isGrantId) ?? '';
   const filter = { grantId, grantee: grantee?.name };
   const { page, ...end } = pageOf(

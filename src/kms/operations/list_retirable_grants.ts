@@ -1,6 +1,6 @@
 import { accessDenied, authorizeAccount } from '../authorization.js';
 import { validationError } from '../errors.js';
-import { describeGrant, type GrantList } from '../grant_entry.js';
+import { describeGrant, GRANTS_PAGE, type GrantList } from '../grant_entry.js';
 import { isGrantId, requireParty } from '../grant_request.js';
 import { pageOf, readMarker } from '../pagination.js';
 import { accountOf } from '../policy_principal.js';
@@ -9,7 +9,7 @@ import type { Operation } from '../region.js';
 export interface ListRetirableGrantsRequest {
   readonly RetiringPrincipal?: string;
   readonly RetiringServicePrincipal?: string;
-  /** 1–100; 50 where it is absent. */
+  /** 1–1000, of which 100 are listed at most; 50 where it is absent. */
   readonly Limit?: number;
   readonly Marker?: string;
 }
@@ -33,7 +33,7 @@ export const listRetirableGrants: Operation<ListRetirableGrantsRequest, GrantLis
   if (accountOf(retiring.name) !== call.caller.account) {
     throw accessDenied(call, 'ListRetirableGrants', retiring.name, 'because the principal belongs to another account');
   }
-  const limit = request.Limit ?? 50;
+  const limit = Math.min(request.Limit ?? GRANTS_PAGE.absent, GRANTS_PAGE.max);
   const after = readMarker(request.Marker, isGrantId) ?? '';
   const { page, ...end } = pageOf(
     grants.retirableGrants(retiring.name, { after, limit: limit + 1 }),

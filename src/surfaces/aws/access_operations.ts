@@ -14,7 +14,7 @@ import { operation, type WireOperation } from './wire_operation.js';
 const principal = matching(1, 256, '^[\\w+=,.@:/-]+$');
 const servicePrincipal = matching(1, 128, '^([a-z0-9-]+\\.)+(amazonaws|amazon)(\\.[a-z]+)+$');
 const grantId = text(1, 128);
-const policyName = matching(1, 128, '^[\\w]+$');
+const policyName = text(1, 128, { expression: /^\w+$/, shown: '[\\w]+' });
 const policy = text(1, 131_072, {
   expression: /^[\t\n\r\u0020-\u00FF]+$/,
   shown: '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+',
@@ -27,7 +27,7 @@ const constraints = structure({
     SourceArn: matching(20, 512, '^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$'),
   },
 });
-const grantsPage = { Limit: integer(1, 100), Marker: marker };
+const grantsPage = { Limit: integer(1, 1000), Marker: marker };
 
 /**
  * The operations of key policies and grants, by the name in `X-Amz-Target`.
