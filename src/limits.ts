@@ -72,6 +72,18 @@ export const LIMITS = {
   kmsUnloadAgainMs: 40_000,
   /** Octets of one request: a policy of 131,072 units, each written as a JSON escape, and room for the rest. */
   awsBodyBytesMax: 1024 * 1024,
+  /** Bodies up to here are not counted together: those of all requests that may be in flight are 64 MiB. */
+  awsSmallBodyBytesMax: 16 * 1024,
+  /** Octets of all longer bodies together; who sends one more is told to slow down. */
+  awsBodiesBytesMax: 64 * 1024 * 1024,
+  /** Open connections of one region's endpoint; further ones are closed at once. */
+  awsConnectionsMax: 4096,
+  /** Requests on one connection that wait for their answers: no AWS client sends a second one before the first is answered. */
+  awsPipelinedMax: 16,
+  /** Longest silence on a connection in the middle of a request or an answer, milliseconds: the slowest key generation fits. */
+  awsSilenceMs: 120_000,
+  /** How often connections are looked at for clients that are too slow, milliseconds. */
+  awsSlownessCheckMs: 1_000,
   /** Octets of a request's headers: ten times what a signed request has. */
   awsHeaderBytesMax: 32 * 1024,
   /** Requests that a region works on at once; more are told to slow down. */

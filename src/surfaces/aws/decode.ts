@@ -14,15 +14,27 @@ const SENSITIVE: ReadonlySet<string> = new Set([
 ]);
 /** Longest value that a validation message repeats, UTF-16 units. */
 const SHOWN_LENGTH_MAX = 2048;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Where in the request a value is: `keyId`, `tags.1.member.tagKey`. */
+/** Where in the request a value is; put into words only where something is wrong with the value. */
 interface Place {
-  readonly path: string;
-  readonly sensitive: boolean;
+  readonly parent: Place | null;
+  /** Name of a member, or `1.member` in a list. */
+  readonly name: string;
 }
 
-const ROOT: Place = { path: '', sensitive: false };
+const ROOT: Place = { parent: null, name: '' };
+
+/** `keyId`, `tags.1.member.tagKey`. */
+function pathOf({ parent, name }: Place): string {
+  const camelCase = name.charAt(0).toLowerCase() + name.slice(1);
+  return parent === null || parent === ROOT ? camelCase : `${pathOf(parent)}.${camelCase}`;
+}
+
+function isSensitive({ parent, name }: Place): boolean {
+  return SENSITIVE.has(name) || (parent !== null && isSensitive(parent));
+}
 
 /**
  * Decodes the body of a request: one JSON object, checked against the members' shapes. Unknown members are ignored and null is
@@ -70,7 +82,7 @@ function decodeStructure(
     const member = Object.hasOwn(value, name) ? value[name] : undefined;
     const at = within(place, name);
     if (member === undefined || member === null) {
-      violations.push(`Value null at '${at.path}' failed to satisfy constraint: Member must not be null`);
+      violations.push(`Value null at '${pathOf(at)}' failed to satisfy constraint: Member must not be null`);
     } else {
       decoded[name] = decodeValue(memberShape(shape.required, name), member, at, violations);
     }
@@ -89,12 +101,8 @@ function memberShape(members: Readonly<Record<string, Shape>>, name: string): Sh
   return shape;
 }
 
-function within(place: Place, name: string): Place {
-  const camelCase = name.charAt(0).toLowerCase() + name.slice(1);
-  return {
-    path: place.path === '' ? camelCase : `${place.path}.${camelCase}`,
-    sensitive: place.sensitive || SENSITIVE.has(name),
-  };
+function within(parent: Place, name: string): Place {
+  return { parent, name };
 }
 
 function decodeValue(shape: Shape, value: unknown, place: Place, violations: string[]): unknown {
@@ -116,7 +124,7 @@ function decodeValue(shape: Shape, value: unknown, place: Place, violations: str
     case 'list':
       return decodeList(shape, value, place, violations);
     case 'structure':
-      if (!isObject(value)) throw serialization(`The value at '${place.path}' is not a JSON object.`);
+      if (!isObject(value)) throw serialization(`The value at '${pathOf(place)}' is not a JSON object.`);
       return decodeStructure(shape, value, place, violations);
   }
 }
@@ -139,7 +147,7 @@ function decodeEnum(shape: EnumShape, value: string, place: Place, violations: s
 
 function decodeInteger(shape: IntegerShape, value: unknown, place: Place, violations: string[]): number {
   const number = requireType(value, 'number', place);
-  if (!Number.isSafeInteger(number)) throw serialization(`The value at '${place.path}' is not an integer.`);
+  if (!Number.isSafeInteger(number)) throw serialization(`The value at '${pathOf(place)}' is not an integer.`);
   if (number < shape.min) {
     violations.push(broken(String(number), place, `Member must have value greater than or equal to ${shape.min}`));
   }
@@ -152,7 +160,7 @@ function decodeInteger(shape: IntegerShape, value: unknown, place: Place, violat
 /** Seconds since the epoch, kept to the millisecond. */
 function decodeTimestamp(value: unknown, place: Place): Date {
   const date = new Date(Math.round(requireType(value, 'number', place) * 1000));
-  if (Number.isNaN(date.getTime())) throw serialization(`The value at '${place.path}' is not a point in time.`);
+  if (Number.isNaN(date.getTime())) throw serialization(`The value at '${pathOf(place)}' is not a point in time.`);
   return date;
 }
 
@@ -162,7 +170,7 @@ function decodeBlob(
   place: Place,
   violations: string[],
 ): Uint8Array {
-  if (!BASE64.test(value)) throw serialization(`The value at '${place.path}' is not base64.`);
+  if (!BASE64.test(value)) throw serialization(`The value at '${pathOf(place)}' is not base64.`);
   const octets = Buffer.from(value, 'base64');
   checkLength(shape, octets.length, undefined, place, violations);
   return octets;
@@ -185,13 +193,13 @@ function checkLength(
 
 /** An object without prototype, so that every name, `__proto__` included, is a pair like any other. */
 function decodeMap(value: unknown, place: Place, violations: string[]): Readonly<Record<string, string>> {
-  if (!isObject(value)) throw serialization(`The value at '${place.path}' is not a JSON object.`);
+  if (!isObject(value)) throw serialization(`The value at '${pathOf(place)}' is not a JSON object.`);
   const map: Record<string, string> = Object.create(null);
   let octets = 0;
   for (const name of Object.keys(value)) {
     const entry = value[name];
     if (typeof entry !== 'string' && typeof entry !== 'number' && typeof entry !== 'boolean') {
-      throw serialization(`A value of the map at '${place.path}' is not a string.`);
+      throw serialization(`A value of the map at '${pathOf(place)}' is not a string.`);
     }
     requireWellFormed(name, place);
     const text = requireWellFormed(String(entry), place);
@@ -211,23 +219,23 @@ function decodeList(
   place: Place,
   violations: string[],
 ): readonly unknown[] {
-  if (!Array.isArray(value)) throw serialization(`The value at '${place.path}' is not a list.`);
+  if (!Array.isArray(value)) throw serialization(`The value at '${pathOf(place)}' is not a list.`);
   const members: readonly unknown[] = value;
   if (members.length > shape.lengthMax) {
     const shown = `[${members.filter((member) => typeof member === 'string').join(', ')}]`;
     violations.push(broken(shown, place, `Member must have length less than or equal to ${shape.lengthMax}`));
   }
   return members.slice(0, shape.lengthMax).map((member, index) => {
-    const at = { ...place, path: `${place.path}.${index + 1}.member` };
+    const at = within(place, `${index + 1}.member`);
     if (member !== null) return decodeValue(shape.member, member, at, violations);
-    violations.push(`Value null at '${at.path}' failed to satisfy constraint: Member must not be null`);
+    violations.push(`Value null at '${pathOf(at)}' failed to satisfy constraint: Member must not be null`);
     return member;
   });
 }
 
 function broken(value: string | undefined, place: Place, constraint: string): string {
-  const shown = value === undefined || place.sensitive ? 'Value' : `Value '${value.slice(0, SHOWN_LENGTH_MAX)}'`;
-  return `${shown} at '${place.path}' failed to satisfy constraint: ${constraint}`;
+  const shown = value === undefined || isSensitive(place) ? 'Value' : `Value '${value.slice(0, SHOWN_LENGTH_MAX)}'`;
+  return `${shown} at '${pathOf(place)}' failed to satisfy constraint: ${constraint}`;
 }
 
 interface JsonTypes {
@@ -237,20 +245,14 @@ interface JsonTypes {
 }
 
 function requireType<Name extends keyof JsonTypes>(value: unknown, type: Name, place: Place): JsonTypes[Name] {
-  if (typeof value !== type) throw serialization(`The value at '${place.path}' is not a ${type}.`);
+  if (typeof value !== type) throw serialization(`The value at '${pathOf(place)}' is not a ${type}.`);
   return value as JsonTypes[Name];
 }
 
 /** Lone surrogates have no UTF-8: two texts that differ in them only would become the same octets. */
 function requireWellFormed(value: string, place: Place): string {
-  if (!isWellFormed(value)) throw serialization(`The value at '${place.path}' is not valid Unicode.`);
+  if (LONE_SURROGATE.test(value)) throw serialization(`The value at '${pathOf(place)}' is not valid Unicode.`);
   return value;
-}
-
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
-function isWellFormed(value: string): boolean {
-  return !LONE_SURROGATE.test(value);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

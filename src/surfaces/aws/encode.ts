@@ -36,7 +36,8 @@ export function encodeResponse(response: object): string {
 
 function encodeMembers(value: object): Record<string, unknown> {
   const encoded: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(value)) encoded[name] = encodeValue(member as Encodable);
+  const members = value as Readonly<Record<string, Encodable>>;
+  for (const name of Object.keys(members)) encoded[name] = encodeValue(members[name]);
   return encoded;
 }
 

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Caller } from '../../kms/region.js';
 import { LIMITS } from '../../limits.js';
 import { answerException, AwsError } from './exceptions.js';
 import { answerKms, KMS } from './kms_service.js';
+import { BodyReader, type BodyRefusal } from './request_body.js';
+import { readHeaders, type RequestHeaders } from './request_headers.js';
 import type { AwsServerOptions } from './server.js';
 import type { AwsService, ServiceAnswer } from './service.js';
 import { claimedService, missing } from './signature_claim.js';
@@ -12,6 +15,16 @@ import { SignatureVerifier, type Signer } from './sigv4.js';
 const AWS_JSON = 'application/x-amz-json-1.1';
 const NOT_FOUND = 404;
 const QUERY_SIGNATURE = /[?&]X-Amz-(?:Algorithm|Credential|Signature)=/i;
+
+/** A request whose headers have come. */
+interface Arrived {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly headers: RequestHeaders;
+  readonly requestId: string;
+  /** By `performance.now()`. */
+  readonly startMs: number;
+}
 
 /** What has been found out about a request so far. */
 interface Known {
@@ -42,6 +55,9 @@ export class Endpoint {
   /** Who each credential speaks for, by access key id. */
   readonly #callers: ReadonlyMap<string, Caller>;
   readonly #services: ReadonlyMap<string, AwsService>;
+  readonly #bodies = new BodyReader();
+  /** Requests of each connection that are not answered yet. */
+  readonly #waiting = new WeakMap<Socket, number>();
   #inFlight = 0;
 
   constructor(options: AwsServerOptions) {
@@ -71,49 +87,42 @@ export class Endpoint {
       send(response, { status: 200, body, contentType: 'application/json' }, requestId);
       return;
     }
-    const chunks: Buffer[] = [];
-    let octets = 0;
-    request.on('data', (chunk: Buffer) => {
-      const before = octets;
-      octets += chunk.length;
-      if (octets <= LIMITS.awsBodyBytesMax) {
-        chunks.push(chunk);
-      } else if (before <= LIMITS.awsBodyBytesMax) {
-        chunks.length = 0;
-        response.setHeader('Connection', 'close');
-        void this.#answer(request, response, null, { requestId, startMs });
-      }
-    });
-    // A caller that goes away in the middle of its request has nobody to be answered.
-    request.on('error', () => undefined);
-    request.on('end', () => {
-      if (octets > LIMITS.awsBodyBytesMax) return;
-      const only = chunks.length === 1 ? chunks[0] : undefined;
-      void this.#answer(request, response, only ?? Buffer.concat(chunks), { requestId, startMs });
+    const { socket } = request;
+    const waiting = (this.#waiting.get(socket) ?? 0) + 1;
+    this.#waiting.set(socket, waiting);
+    if (waiting > LIMITS.awsPipelinedMax) {
+      socket.destroy();
+      return;
+    }
+    const arrived: Arrived = { request, response, headers: readHeaders(request.rawHeaders), requestId, startMs };
+    this.#bodies.read(request, (body) => {
+      // What was not read to its end leaves its connection in the middle of nowhere.
+      if (typeof body === 'string') response.setHeader('Connection', 'close');
+      void this.#answer(arrived, body);
     });
   }
 
-  /** Answers one request, then tells the observer. @param body - null where it was too long */
-  async #answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: Uint8Array | null,
-    { requestId, startMs }: { readonly requestId: string; readonly startMs: number },
-  ): Promise<void> {
+  /** Answers one request, then tells the observer. */
+  async #answer(arrived: Arrived, body: Uint8Array | BodyRefusal): Promise<void> {
+    const { request, response, requestId, startMs } = arrived;
     const known: Known = { service: null, operation: null, principal: null };
     this.#inFlight += 1;
     let answer: Answer;
     try {
-      answer = await this.#decide(request, body, known, requestId);
+      answer = await this.#decide(arrived, body, known);
     } catch (error) {
-      answer = this.#refuse(request, error, known, requestId);
+      answer = this.#refuse(arrived, error, known);
     } finally {
       this.#inFlight -= 1;
     }
+    this.#waiting.set(request.socket, (this.#waiting.get(request.socket) ?? 1) - 1);
     send(response, answer, requestId);
+    const { service, operation, principal } = known;
     this.#options.observe({
       requestId,
-      ...known,
+      service,
+      operation,
+      principal,
       status: answer.status,
       exception: answer.exception ?? null,
       elapsedMs: performance.now() - startMs,
@@ -121,17 +130,18 @@ export class Endpoint {
     });
   }
 
-  async #decide(request: IncomingMessage, body: Uint8Array | null, known: Known, requestId: string): Promise<Answer> {
-    if (this.#inFlight > LIMITS.awsInFlightMax) {
+  async #decide(arrived: Arrived, body: Uint8Array | BodyRefusal, known: Known): Promise<Answer> {
+    if (this.#inFlight > LIMITS.awsInFlightMax || body === 'no-room') {
       throw new AwsError(
         'ThrottlingException',
         'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
       );
     }
-    if (body === null) {
+    if (body === 'too-long') {
       throw new AwsError('SerializationException', `The request body is longer than ${LIMITS.awsBodyBytesMax} bytes.`);
     }
-    const signer = this.#verify(request, body);
+    const { request, headers, requestId } = arrived;
+    const signer = this.#verify(arrived, body);
     const { accessKeyId } = signer.credential;
     const caller = this.#callers.get(accessKeyId);
     if (caller === undefined) throw new Error('a verified credential has no principal');
@@ -148,7 +158,8 @@ export class Endpoint {
       cause,
     } = await answerKms(region, trail, {
       requestId,
-      request,
+      socket: request.socket,
+      headers,
       body,
       caller,
       accessKeyId,
@@ -159,14 +170,14 @@ export class Endpoint {
       : { status: failure.status, contentType: AWS_JSON, body: text, exception: failure.name, cause };
   }
 
-  #verify(request: IncomingMessage, body: Uint8Array): Signer {
-    const { method = '', url: target = '', headers, rawHeaders } = request;
-    if (headers.authorization === undefined) {
+  #verify({ request, headers }: Arrived, body: Uint8Array): Signer {
+    const { method = '', url: target = '' } = request;
+    if (!headers.has('authorization')) {
       // Signatures in the query are for URLs that are handed on, which no service here has any of.
       if (QUERY_SIGNATURE.test(target)) throw missing();
       if (method !== 'POST' || target !== '/') throw new AwsError('UnknownOperationException', '');
     }
-    return this.#verifier.verify({ method, target, headers, rawHeaders, body });
+    return this.#verifier.verify({ method, target, headers, body });
   }
 
   async #ask(service: AwsService, { request, body, caller, requestId, known }: ServiceCall): Promise<Answer> {
@@ -186,15 +197,15 @@ export class Endpoint {
   }
 
   /** Puts a failure in the words of the service that the request is for, or claims to be for. */
-  #refuse(request: IncomingMessage, error: unknown, known: Known, requestId: string): Answer {
-    const { headers } = request;
+  #refuse({ request, headers, requestId }: Arrived, error: unknown, known: Known): Answer {
     const { name, status: usual, message, body, withheld } = answerException(error);
     const isLost = name === 'UnknownOperationException' && (request.method !== 'POST' || request.url !== '/');
     const status = isLost ? NOT_FOUND : usual;
     const cause = withheld ? error : null;
-    const service = this.#services.get(known.service ?? claimedService(headers.authorization) ?? KMS);
+    const service = this.#services.get(known.service ?? claimedService(headers.get('authorization')) ?? KMS);
     if (service?.refuse === undefined) return { status, contentType: AWS_JSON, body, exception: name, cause };
-    return { ...service.refuse({ requestId, status, exception: name, message, headers }), exception: name, cause };
+    const refusal = service.refuse({ requestId, status, exception: name, message, headers: request.headers });
+    return { ...refusal, exception: name, cause };
   }
 }
 

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { RecordedCall } from '../../audit/audit_trail.js';
 import type { CallNote, Caller, KmsRegion } from '../../kms/region.js';
 import { encodeAnswer } from './encode.js';
 import { answerException, AwsError, type ExceptionAnswer } from './exceptions.js';
 import { OPERATIONS } from './operations.js';
+import type { RequestHeaders } from './request_headers.js';
 
 /** Signing name of AWS KMS. */
 export const KMS = 'kms';
@@ -14,7 +15,8 @@ const TARGET_PREFIX = 'TrentService.';
 /** A request of AWS KMS whose signature was verified. */
 export interface KmsCall {
   readonly requestId: string;
-  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  readonly headers: RequestHeaders;
   readonly body: Uint8Array;
   readonly caller: Caller;
   readonly accessKeyId: string;
@@ -42,9 +44,11 @@ export async function answerKms(
   trail: { recordCall(call: RecordedCall): Promise<void> },
   call: KmsCall,
 ): Promise<KmsAnswer> {
-  const operation = operationOf(call.request.headers['x-amz-target']);
+  const operation = operationOf(call.headers.get('x-amz-target'));
   const decode = OPERATIONS.get(operation);
   if (decode === undefined) throw new AwsError('UnknownOperationException', '');
+  const { socket, headers } = call;
+  const sourceAddress = socket.remoteAddress;
   const notes: CallNote[] = [];
   let decoded: object | null = null;
   let result: object | null = null;
@@ -52,12 +56,11 @@ export async function answerKms(
   try {
     const { request, run } = decode(call.body);
     decoded = request;
-    const sourceAddress = call.request.socket.remoteAddress;
     result = await run({
       region,
       caller: call.caller,
       ...(sourceAddress !== undefined && { sourceAddress }),
-      isEncrypted: call.request.socket instanceof TLSSocket,
+      isEncrypted: socket instanceof TLSSocket,
       note: (note) => notes.push(note),
     });
     answer = { operation, body: encodeAnswer(operation, result), failure: null, cause: null };
@@ -74,8 +77,8 @@ export async function answerKms(
       operation,
       principal: call.caller.principal,
       accessKeyId: call.accessKeyId,
-      sourceAddress: call.request.socket.remoteAddress ?? '',
-      userAgent: call.request.headers['user-agent'] ?? '',
+      sourceAddress: sourceAddress ?? '',
+      userAgent: headers.get('user-agent') ?? '',
       request: decoded,
       response: failure === null ? result : null,
       failure,
@@ -93,6 +96,6 @@ function failed(operation: string, error: unknown): KmsAnswer {
   return { operation, body: failure.body, failure, cause: failure.withheld ? error : null };
 }
 
-function operationOf(target: string | readonly string[] | undefined): string {
-  return typeof target === 'string' && target.startsWith(TARGET_PREFIX) ? target.slice(TARGET_PREFIX.length) : '';
+function operationOf(target = ''): string {
+  return target.startsWith(TARGET_PREFIX) ? target.slice(TARGET_PREFIX.length) : '';
 }

@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } fr
 import { LIMITS } from '../../limits.js';
 import { canonicalTarget } from './canonical_target.js';
 import { AwsError } from './exceptions.js';
+import type { RequestHeaders } from './request_headers.js';
 import { parseRequestTime, requireFresh, type RequestTime } from './request_time.js';
 import {
   ALGORITHM,
@@ -33,14 +34,9 @@ export interface SignedRequest {
   readonly method: string;
   /** Path and query, as in the request line. */
   readonly target: string;
-  /** By lower-case name, as Node parses them: of some names that come twice only one value is here. */
-  readonly headers: Headers;
-  /** Names and values in turns, as they came. */
-  readonly rawHeaders: readonly string[];
+  readonly headers: RequestHeaders;
   readonly body: Uint8Array;
 }
-
-type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** Who signs, checked; remembered from request to request. */
 export interface Signer {
@@ -88,15 +84,15 @@ export class SignatureVerifier {
    * @throws {@link AwsError} one of the authentication errors; never says more than which part is wrong
    */
   verify(request: SignedRequest): Signer {
-    const headers = withoutLoss(request);
-    const { claim, signature } = splitAuthorization(valueOf(headers, 'authorization'));
+    const { headers } = request;
+    const { claim, signature } = splitAuthorization(headers.get('authorization'));
     const signer = this.#signerOf(claim);
     requireSigned(signer.claim.signedNames, headers);
     const time = this.#timeOf(headers);
     requireDay(signer.claim.date, time);
     requireFresh(time, this.#nowMs());
     const bodyHash = hash('sha256', request.body, 'hex');
-    requireDeclaredHash(valueOf(headers, 'x-amz-content-sha256'), bodyHash);
+    requireDeclaredHash(headers.get('x-amz-content-sha256'), bodyHash);
     const canonicalHash = hash('sha256', latin1(canonicalize(request, signer.claim, headers, bodyHash)), 'hex');
     const stringToSign = `${ALGORITHM}\n${time.text}\n${signer.scope}\n${canonicalHash}`;
     const expected = createHmac('sha256', signer.key).update(stringToSign, 'latin1').digest('hex');
@@ -105,7 +101,7 @@ export class SignatureVerifier {
         'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
       );
     }
-    this.#requireSession(signer.credential, valueOf(headers, 'x-amz-security-token'));
+    this.#requireSession(signer.credential, headers.get('x-amz-security-token'));
     return signer;
   }
 
@@ -144,10 +140,10 @@ export class SignatureVerifier {
   }
 
   /** The time of the request; that of the last one is remembered, since requests of one second say the same. */
-  #timeOf(headers: Headers): RequestTime {
-    const amzDate = valueOf(headers, 'x-amz-date');
+  #timeOf(headers: RequestHeaders): RequestTime {
+    const amzDate = headers.get('x-amz-date');
     if (amzDate !== undefined && this.#lastTime?.given === amzDate) return this.#lastTime;
-    const time = parseRequestTime(amzDate, valueOf(headers, 'date'));
+    const time = parseRequestTime(amzDate, headers.get('date'));
     if (amzDate !== undefined) this.#lastTime = time;
     return time;
   }
@@ -169,38 +165,18 @@ function mac(key: KeyObject, text: string): KeyObject {
   return createSecretKey(createHmac('sha256', key).update(text).digest());
 }
 
-/** Headers of which nothing was dropped: a name that comes twice keeps both values, so that it cannot pass for either. */
-function withoutLoss(request: SignedRequest): Headers {
-  const { headers, rawHeaders } = request;
-  if (Object.keys(headers).length * 2 === rawHeaders.length) return headers;
-  const collected: Record<string, string> = Object.create(null);
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]?.toLowerCase() ?? '';
-    const value = rawHeaders[index + 1] ?? '';
-    const earlier = collected[name];
-    collected[name] = earlier === undefined ? value : `${earlier},${value}`;
-  }
-  return collected;
-}
-
-function valueOf(headers: Headers, name: string): string | undefined {
-  if (!Object.hasOwn(headers, name)) return undefined;
-  const value = headers[name];
-  return typeof value === 'string' ? value : value?.join(',');
-}
-
 /** Headers that decide what a request means, and that have to be signed where they are there. */
 const MEANINGFUL = ['x-amz-target', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'] as const;
 
 /** Checks that every signed header is there, and that nothing that decides the request's meaning is left unsigned. */
-function requireSigned(names: readonly string[], headers: Headers): void {
+function requireSigned(names: readonly string[], headers: RequestHeaders): void {
   for (const name of names) {
-    if (!Object.hasOwn(headers, name)) throw invalidSignature(`The signed header '${name}' is not in the request.`);
+    if (!headers.has(name)) throw invalidSignature(`The signed header '${name}' is not in the request.`);
   }
   for (const name of MEANINGFUL) {
-    if (Object.hasOwn(headers, name) && !names.includes(name)) throw unsigned(name);
+    if (headers.has(name) && !names.includes(name)) throw unsigned(name);
   }
-  if (!Object.hasOwn(headers, 'x-amz-date') && Object.hasOwn(headers, 'date') && !names.includes('date')) {
+  if (!headers.has('x-amz-date') && headers.has('date') && !names.includes('date')) {
     throw unsigned('date');
   }
 }
@@ -226,10 +202,15 @@ function requireDeclaredHash(declared: string | undefined, bodyHash: string): vo
   );
 }
 
-function canonicalize(request: SignedRequest, claim: SignatureClaim, headers: Headers, bodyHash: string): string {
+function canonicalize(
+  request: SignedRequest,
+  claim: SignatureClaim,
+  headers: RequestHeaders,
+  bodyHash: string,
+): string {
   const { path, query } = canonicalTarget(request.target);
   let canonicalHeaders = '';
-  for (const name of claim.signedNames) canonicalHeaders += `${name}:${trimAll(valueOf(headers, name) ?? '')}\n`;
+  for (const name of claim.signedNames) canonicalHeaders += `${name}:${trimAll(headers.get(name) ?? '')}\n`;
   return `${request.method}\n${path}\n${query}\n${canonicalHeaders}\n${claim.signedHeaders}\n${bodyHash}`;
 }
 

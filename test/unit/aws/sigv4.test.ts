@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { SignatureVerifier, type Credential, type SignedRequest } from '../../../src/surfaces/aws/sigv4.js';
+import { readHeaders } from '../../../src/surfaces/aws/request_headers.js';
 import { authorizationFor, basicTime, type RequestToSign } from '../../support/sign_request.js';
 
 const NOW = Date.UTC(2026, 5, 15, 12, 0, 0);
@@ -44,11 +45,8 @@ function made(
   return sent(Object.entries(headers), send.body ?? toSign.body);
 }
 
-/** A request as Node would hand it over: of names that come twice, the first value only. */
 function sent(headers: readonly (readonly [string, string])[], body: string | Uint8Array): SignedRequest {
-  const parsed: Record<string, string> = {};
-  for (const [name, value] of headers) parsed[name.toLowerCase()] ??= value;
-  return { method: 'POST', target: '/', headers: parsed, rawHeaders: headers.flat(), body: Buffer.from(body) };
+  return { method: 'POST', target: '/', headers: readHeaders(headers.flat()), body: Buffer.from(body) };
 }
 
 function refusal(request: SignedRequest, nowMs = NOW): { readonly code: string; readonly message: string } {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { signedHeaders } from '../../../src/request_signature.js';
+import { readHeaders } from '../../../src/surfaces/aws/request_headers.js';
 import { SignatureVerifier, type SignedRequest } from '../../../src/surfaces/aws/sigv4.js';
 
 const key = {
@@ -13,7 +14,7 @@ const body = new Uint8Array(Buffer.from('{"Limit":1}'));
 describe('the signature of the lab’s own KMS client', () => {
   const sign = (region: string, signedBody = body): SignedRequest => {
     const headers = signedHeaders({ host: '127.0.0.1:4599', target: 'TrentService.ListKeys', body, region, key, at });
-    return { method: 'POST', target: '/', headers, rawHeaders: Object.entries(headers).flat(), body: signedBody };
+    return { method: 'POST', target: '/', headers: readHeaders(Object.entries(headers).flat()), body: signedBody };
   };
 
   const makeVerifier = (): SignatureVerifier =>
