@@ -147,8 +147,9 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
         materialIds: context.materials.map((version) => version.materialId),
       });
       const record = this.#record(context.keyId);
-      if (record?.multiRegion?.type !== 'REPLICA') {
-        throw new Error(`${context.keyId} is no replica`);
+      const isOfSource = record?.multiRegion?.primaryRegion === args.source || (args.handovers ?? []).length > 0;
+      if (record?.multiRegion?.type !== 'REPLICA' || !isOfSource) {
+        throw new Error(`${context.keyId} is no replica of ${args.source}`);
       }
       const { currentMaterial, imported: _, ...kept } = record;
       const isImported = record.origin === 'EXTERNAL';

@@ -293,10 +293,11 @@ export class DestinationSide {
       if (offer.expiresMs <= nowMs || !this.#isKept(sid)) await this.#abortOffer(sid, 'EXPIRED');
   }
 
-  /** A signing key of a region was revoked: its offers end. */
-  async giveUpOffersOf(source: string): Promise<void> {
+  /** A signing key of a region was revoked: its offers end; with a key of this region, all. */
+  async giveUpOffersOf(region: string): Promise<void> {
     for (const [sid, offer] of this.#offers.entries())
-      if (offer.intent.envelope.issuer === source) await this.#abortOffer(sid, 'EPOCH_STALE');
+      if (offer.intent.envelope.issuer === region || region === this.#services.region)
+        await this.#abortOffer(sid, 'EPOCH_STALE');
   }
 
   /** Whether a session's row is there still. */

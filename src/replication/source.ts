@@ -216,10 +216,11 @@ export class SourceSide {
     return this.#services.journal.sourceSession(intent)?.state ?? 'UNKNOWN';
   }
 
-  /** A signing key of a region was revoked: what was begun with it is given up and begun anew. */
-  giveUpSessionsWith(destination: string): void {
+  /** A signing key of a region was revoked: what was begun with it is given up and begun anew; with a key of this region, everything. */
+  giveUpSessionsWith(region: string): void {
     for (const row of this.#services.journal.openSourceSessions()) {
-      if (row.destination === destination) this.#run(row, { kind: 'give-up', code: 'EPOCH_STALE' });
+      if (row.destination === region || region === this.#services.region)
+        this.#run(row, { kind: 'give-up', code: 'EPOCH_STALE' });
     }
   }
 

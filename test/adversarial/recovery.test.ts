@@ -7,58 +7,13 @@ import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { attacksOn, expectRefusal, useOf, standingOf, materialsOf } from '../support/attack.js';
 import type { AttackLab } from '../support/attack_lab.js';
+import { Crash, crashingJournal, type CrashPlan } from '../support/crashing_journal.js';
 import { labTokens, countObjects } from '../support/lab_token.js';
-
-/** What a commit throws at which the process ends. */
-class Crash extends Error {}
-
-/** When the process of a region ends: at which row, and whether before or after its commit. */
-interface Plan {
-  at: string;
-  when: 'before' | 'after';
-}
-
-/** A journal whose process ends at one row. Which it was is told by `hit`. */
-function crashingJournal(real: Journal, plan: () => Plan | undefined, hit: () => void): Journal {
-  let passed = false;
-  const reached = (state: string): void => {
-    const wanted = plan();
-    if (wanted?.at !== state) return;
-    if (wanted.when === 'before') {
-      hit();
-      throw new Crash(state);
-    }
-    passed = true;
-  };
-  return new Proxy(real, {
-    get: (target, name) => {
-      const member = Reflect.get(target, name) as unknown;
-      if (typeof member !== 'function') return member;
-      if (name === 'transaction') {
-        return <Result>(work: () => Result): Result => {
-          const result = target.transaction(work);
-          if (passed) {
-            passed = false;
-            hit();
-            throw new Crash('after the commit');
-          }
-          return result;
-        };
-      }
-      return (...args: unknown[]): unknown => {
-        if (name === 'putSourceSession' || name === 'putDestinationSession') {
-          reached((args[0] as { state: string }).state);
-        }
-        return (member as (...of: unknown[]) => unknown).apply(target, args);
-      };
-    },
-  });
-}
 
 describe('an adversary who ends processes and restores copies', function () {
   this.timeout(120_000);
   const attack = attacksOn(() => labTokens(['A', 'B']));
-  let plan: Plan | undefined;
+  let plan: CrashPlan | undefined;
   let crashes = 0;
   const crashing = (letter: 'A' | 'B') => () => {
     plan = undefined;
