@@ -190,7 +190,10 @@ async function openToken(call: Call, record: KeyRecord, octets: Uint8Array): Pro
 function findImportable(call: Call, request: ImportKeyMaterialRequest): KeyRecord {
   const record = findKey(call, request.KeyId, 'key');
   authorizeKey(call, 'ImportKeyMaterial', record, {
-    conditions: { 'kms:ExpirationModel': request.ExpirationModel, 'kms:ValidTo': request.ValidTo },
+    conditions: {
+      'kms:ExpirationModel': request.ExpirationModel ?? 'KEY_MATERIAL_EXPIRES',
+      'kms:ValidTo': request.ValidTo,
+    },
   });
   if (record.origin !== 'EXTERNAL') throw originNotValid(record);
   requireState('import', record.state, record.arn);
