@@ -17,6 +17,7 @@ import {
   VERSION_ROWS,
   versionFromRow,
 } from './key_rows.js';
+import { remember } from './remember.js';
 import { RememberedKeys } from './remembered_keys.js';
 import { RememberedPolicies } from './remembered_policies.js';
 
@@ -31,6 +32,7 @@ export class SqliteKeyStore implements KeyStore {
   readonly #home: KeyHome;
   readonly #remembered = new RememberedKeys();
   readonly #policies = new RememberedPolicies();
+  readonly #tags = new Map<string, readonly Tag[]>();
   readonly #deleteListeners: ((keyId: KeyId) => void)[] = [];
   readonly #sql: ReturnType<typeof prepareAll>;
 
@@ -42,6 +44,7 @@ export class SqliteKeyStore implements KeyStore {
     database.onRollback(() => {
       this.#remembered.forgetAll();
       this.#policies.forgetAll();
+      this.#tags.clear();
     });
   }
 
@@ -128,19 +131,25 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   tags(keyId: KeyId): readonly Tag[] {
-    return this.#sql.tags.all(keyId).map(tagFromRow);
+    const remembered = this.#tags.get(keyId);
+    if (remembered !== undefined) return remembered;
+    const tags = Object.freeze(this.#sql.tags.all(keyId).map(tagFromRow));
+    remember(this.#tags, keyId, tags);
+    return tags;
   }
 
   putTags(keyId: KeyId, tags: readonly Tag[]): void {
     this.transaction(() => {
       for (const tag of tags) this.#sql.putTag.run(keyId, tag.TagKey, tag.TagValue);
     });
+    this.#tags.delete(keyId);
   }
 
   removeTags(keyId: KeyId, tagKeys: readonly string[]): void {
     this.transaction(() => {
       for (const tagKey of tagKeys) this.#sql.deleteTag.run(keyId, tagKey);
     });
+    this.#tags.delete(keyId);
   }
 
   setDescription(keyId: KeyId, description: string): void {
@@ -211,6 +220,7 @@ export class SqliteKeyStore implements KeyStore {
     this.#sql.deleteKey.run(keyId);
     this.forget(keyId);
     this.#policies.forget(keyId);
+    this.#tags.delete(keyId);
     for (const listener of this.#deleteListeners) listener(keyId);
   }
 
@@ -241,6 +251,7 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   #replaceTags(keyId: KeyId, tags: readonly Tag[]): void {
+    this.#tags.delete(keyId);
     this.#sql.deleteTags.run(keyId);
     for (const tag of tags) this.#sql.insertTag.run(keyId, tag.TagKey, tag.TagValue);
   }

@@ -61,6 +61,7 @@ export interface KeyStore {
   policy(keyId: KeyId): string | undefined;
   /** Durable when it returns. */
   setPolicy(keyId: KeyId, policy: string): void;
+  /** In the order in which they were given; from memory, because policies may ask for them. */
   tags(keyId: KeyId): readonly Tag[];
   /** Adds tags to a key, or changes the values of those that it has; durable when it returns. */
   putTags(keyId: KeyId, tags: readonly Tag[]): void;

@@ -3,7 +3,7 @@ import type { AnnouncedReplica, ExportableKey, ReplicatedKeys } from '../replica
 import { KEY_SPECS, KEY_USAGES, type KeySpec, type KeyUsage, type StoredMaterial } from '../hsm/material.js';
 import { isKeyId, keyArn, type KeyId } from './key_id.js';
 import { describeRecord, type KeyOrigin, type KeyRecord, type MaterialRecord } from './key_record.js';
-import type { ReplicaRecord } from './key_store.js';
+import type { InstalledKey, ReplicaRecord } from './key_store.js';
 import type { KeyState } from './key_state.js';
 import { stateWith } from './material_change.js';
 import { isPermanent, pendingVersion, type MaterialVersion } from './material_version.js';
@@ -158,7 +158,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
       store.installKey({
         record: {
           ...kept,
-          description: first ? context.replica.description : record.description,
+          description: first && record.description === '' ? context.replica.description : record.description,
           state: record.state === 'Creating' || isImported ? state : record.state,
           dataSuite: context.dataSuite,
           multiRegion: {
@@ -168,13 +168,24 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
           },
         },
         materials: isImported ? [] : joinMaterials(context.materials, args.materials),
-        ...(first && { own: { policy: context.replica.policy, tags: context.replica.tags } }),
+        ...(first && { own: this.#ownOf(record, context.replica) }),
       });
       if (args.handovers !== undefined) this.#region.primaryChanges.putHandovers(record.keyId, args.handovers);
       if (context.handover !== undefined) this.#region.primaryChanges.takeOver(record.keyId);
       if (!isImported) installRotations(this.#region, record.keyId, context);
       if (record.state === 'Creating') this.#tellCreation(record.keyId);
     });
+  }
+
+  /** Policy and tags of a new replica: as its maker asked for, where its owner has not said otherwise while it was being created. */
+  #ownOf(record: KeyRecord, asked: Installation['context']['replica']): NonNullable<InstalledKey['own']> {
+    const { home, store } = this.#region;
+    const policy = store.policy(record.keyId);
+    const tags = new Map([...asked.tags, ...store.tags(record.keyId)].map((tag) => [tag.TagKey, tag]));
+    return {
+      policy: policy === undefined || policy === defaultPolicy(home) ? asked.policy : policy,
+      tags: [...tags.values()],
+    };
   }
 
   /** The identities of a replica's imported material; the state that the replica has with them. */
