@@ -91,9 +91,9 @@ type Finder = (text: string, from: number, to: number) => number;
  */
 function compileFinder(segment: PatternUnits): Finder {
   const words = Math.ceil(segment.length / WORD_BITS);
-  const others = new Uint32Array(words);
-  const masks = new Map<number, Uint32Array>();
-  for (const unit of segment) if (unit !== ANY_UNIT) masks.set(unit, new Uint32Array(words));
+  const others = new Int32Array(words);
+  const masks = new Map<number, Int32Array>();
+  for (const unit of segment) if (unit !== ANY_UNIT) masks.set(unit, new Int32Array(words));
   for (const [index, unit] of segment.entries()) {
     const bit = 1 << (index % WORD_BITS);
     const word = Math.floor(index / WORD_BITS);
@@ -103,7 +103,7 @@ function compileFinder(segment: PatternUnits): Finder {
   const lastWord = words - 1;
   const lastBit = 1 << ((segment.length - 1) % WORD_BITS);
   return (text, from, to) => {
-    const state = new Uint32Array(words);
+    const state = new Int32Array(words);
     for (let at = from; at < to; at += 1) {
       const mask = masks.get(text.charCodeAt(at)) ?? others;
       let carry = 1;
