@@ -7,7 +7,7 @@ import { listRetirableGrants } from '../../kms/operations/list_retirable_grants.
 import { putKeyPolicy } from '../../kms/operations/put_key_policy.js';
 import { retireGrant } from '../../kms/operations/retire_grant.js';
 import { revokeGrant } from '../../kms/operations/revoke_grant.js';
-import { grantTokens, keyId, marker, matching } from './member_shapes.js';
+import { grantTokens, keyId, marker, matching, policy } from './member_shapes.js';
 import { boolean, integer, listOf, map, oneOf, structure, text } from './shape.js';
 import { operation, type WireOperation } from './wire_operation.js';
 
@@ -15,10 +15,6 @@ const principal = matching(1, 256, '^[\\w+=,.@:/-]+$');
 const servicePrincipal = matching(1, 128, '^([a-z0-9-]+\\.)+(amazonaws|amazon)(\\.[a-z]+)+$');
 const grantId = text(1, 128);
 const policyName = text(1, 128, { expression: /^\w+$/, shown: '[\\w]+' });
-const policy = text(1, 131_072, {
-  expression: /^[\t\n\r\u0020-\u00FF]+$/,
-  shown: '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+',
-});
 const constraints = structure({
   required: {},
   optional: {

@@ -9,12 +9,11 @@ import { getKeyRotationStatus } from '../../kms/operations/get_key_rotation_stat
 import { INCLUDED_KEY_MATERIAL, listKeyRotations } from '../../kms/operations/list_key_rotations.js';
 import { rotateKeyOnDemand } from '../../kms/operations/rotate_key_on_demand.js';
 import { scheduleKeyDeletion } from '../../kms/operations/schedule_key_deletion.js';
+import { keyId, marker } from './member_shapes.js';
 import { blob, integer, oneOf, structure, text, timestamp } from './shape.js';
 import { operation, type WireOperation } from './wire_operation.js';
 
-const keyId = text(1, 2048);
 const keyMaterialId = text(64, 64, { expression: /^[a-f0-9]+$/, shown: '^[a-f0-9]+$' });
-const marker = text(1, 1024, { expression: /^[\u0020-\u00FF]*$/, shown: '[\\u0020-\\u00FF]*' });
 const description = text(0, 256, { expression: /^[a-zA-Z0-9:/_\s.-]+$/, shown: '^[a-zA-Z0-9:/_\\s.-]+$' });
 
 /**

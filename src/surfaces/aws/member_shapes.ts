@@ -13,6 +13,10 @@ export const marker = text(1, 1024, { expression: /^[\u0020-\u00FF]*$/, shown: '
 export const aliasName = matching(1, 256, '^[a-zA-Z0-9:/_-]+$');
 export const customKeyStoreId = text(1, 64);
 export const ciphertext = blob(1, 6144);
+export const policy = text(1, 131_072, {
+  expression: /^[\t\n\r\u0020-\u00FF]+$/,
+  shown: '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+',
+});
 const tagKey = text(1, 128);
 // The model has no limit for the number of tags: what is too many is the operation's to say.
 const TAGS_MAX = 1000;

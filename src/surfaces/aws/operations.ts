@@ -34,26 +34,25 @@ import { ACCESS_OPERATIONS } from './access_operations.js';
 import { CUSTOM_KEY_STORE_OPERATIONS } from './custom_key_store_operations.js';
 import { IMPORT_OPERATIONS } from './import_operations.js';
 import { MANAGEMENT_OPERATIONS } from './management_operations.js';
+import {
+  ciphertext,
+  customKeyStoreId,
+  description,
+  grantTokens,
+  keyId,
+  marker,
+  policy,
+  tags,
+} from './member_shapes.js';
 import { blob, boolean, integer, listOf, map, oneOf, structure, text } from './shape.js';
 import { operation, type WireOperation } from './wire_operation.js';
 
-const keyId = text(1, 2048);
-const description = text(0, 8192);
-const ciphertext = blob(1, 6144);
 const plaintext = blob(1, 4096);
 const message = blob(1, 4096);
 const signatureOrMac = blob(1, 6144);
-const grantTokens = listOf(text(1, 8192), 10);
-const marker = text(1, 1024, { expression: /^[\u0020-\u00FF]*$/, shown: '[\\u0020-\\u00FF]*' });
-const policy = text(1, 131_072, {
-  expression: /^[\t\n\r\u0020-\u00FF]+$/,
-  shown: '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+',
-});
 const regionName = text(1, 32, { expression: /^([a-z]+-){2,3}\d+$/, shown: '^([a-z]+-){2,3}\\d+$' });
 const encryptionAlgorithm = oneOf(ENCRYPTION_ALGORITHMS);
 const dryRunModifiers = listOf(oneOf(DRY_RUN_MODIFIERS), DRY_RUN_MODIFIERS.length);
-// The model has no limit for the number of tags: what is too many is the operation's to say.
-const tags = listOf(structure({ required: { TagKey: text(1, 128), TagValue: text(0, 256) }, optional: {} }), 1000);
 const recipient = structure({
   required: {},
   optional: { KeyEncryptionAlgorithm: oneOf(['RSAES_OAEP_SHA_256']), AttestationDocument: blob(1, 262_144) },
@@ -104,7 +103,7 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
           CustomerMasterKeySpec: oneOf(CUSTOMER_MASTER_KEY_SPECS),
           KeySpec: oneOf(KEY_SPECS),
           Origin: oneOf(['AWS_KMS', 'EXTERNAL', 'AWS_CLOUDHSM', 'EXTERNAL_KEY_STORE']),
-          CustomKeyStoreId: text(1, 64),
+          CustomKeyStoreId: customKeyStoreId,
           BypassPolicyLockoutSafetyCheck: boolean,
           Tags: tags,
           MultiRegion: boolean,
@@ -188,7 +187,7 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map<string, Wi
     operation(
       structure({
         required: {},
-        optional: { NumberOfBytes: integer(1, 1024), CustomKeyStoreId: text(1, 64), Recipient: recipient },
+        optional: { NumberOfBytes: integer(1, 1024), CustomKeyStoreId: customKeyStoreId, Recipient: recipient },
       }),
       generateRandom,
     ),
