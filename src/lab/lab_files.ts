@@ -8,7 +8,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  statSync,
+  lstatSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makePrivateDirectory, PRIVATE_FILE } from './private_files.js';
@@ -24,7 +24,7 @@ const UNSAVED = /(?:\.sock|-shm|\.new)$/u;
 export function lastingFiles(root: string): readonly string[] {
   const files: string[] = [];
   const walk = (path: string): void => {
-    const status = statSync(join(root, path));
+    const status = lstatSync(join(root, path));
     if (status.isDirectory()) {
       for (const name of readdirSync(join(root, path)).toSorted()) walk(join(path, name));
     } else if (status.isFile() && !UNSAVED.test(path)) {

@@ -101,11 +101,12 @@ function policyText({ policy }: SeedKey): string | undefined {
 /** The whole ceremony of one import; the material is wrapped in locked memory of this process. */
 async function importFile(kms: KmsEndpoint, arn: string, material: SeedMaterial): Promise<void> {
   const { file, expiration, description } = material;
+  // The shortest is enough for a wrapped key that does not leave this machine, and the quickest to be made.
+  const wrappingKeySpec = 'RSA_2048';
   const source = await FileMaterial.read(file);
   try {
     const target = await describeTarget(kms, arn);
     source.require(target.keySpec);
-    const wrappingKeySpec = 'RSA_3072';
     const parameters = await downloadUsualParameters(kms, target, {
       wrappingKeySpec,
       hash: source.hash,

@@ -95,6 +95,10 @@ const KNOWN_MEMBERS = [
   'profile',
   'hsm',
   'outsideToken',
+  ...['seed', 'keys', 'keyId', 'aliases', 'region', 'multiRegion', 'replicas', 'description', 'keySpec', 'keyUsage'],
+  ...['origin', 'tags', 'bypassPolicyLockoutSafetyCheck', 'grants', 'name', 'granteePrincipal', 'retiringPrincipal'],
+  ...['operations', 'constraints', 'encryptionContextEquals', 'encryptionContextSubset', 'rotation', 'periodDays'],
+  ...['material', 'validTo', 'validFor', 'enabled'],
 ] as const;
 
 function suggestion(word: string, known: readonly string[]): string {
