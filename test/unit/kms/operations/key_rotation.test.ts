@@ -29,8 +29,7 @@ describe('Automatic rotation', () => {
   const rotations = async (id = keyId) => (await listKeyRotations(software.call, { KeyId: id })).Rotations;
   const enable = (days?: number) =>
     enableKeyRotation(software.call, { KeyId: keyId, ...(days !== undefined && { RotationPeriodInDays: days }) });
-  const putState = (state: 'Enabled' | 'Disabled') =>
-    software.region.store.setState(keyId as KeyId, state, null);
+  const putState = (state: 'Enabled' | 'Disabled') => software.region.store.setState(keyId as KeyId, state, null);
   const pass = async (ms: number) => {
     software.clock.ms += ms;
     await software.deadlines.runDue();
