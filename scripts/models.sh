@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the protocol's crash model with spin: the protocol must hold, and every mutant must be refuted by the invariant it breaks.
+# Checks the protocol's models with spin, the crash model and that of hand-overs: the protocol must hold, and every mutant must be refuted by the invariant it breaks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v spin >/dev/null || { echo "models: spin is not installed (apt-get install spin)" >&2; exit 1; }
@@ -59,6 +59,14 @@ for mutant in RELEASE_FIRST NO_DEDUP A_ABORT M3_FIRST RAKB_TOKEN; do
 done
 refuted token-NO_SWEEP -DMUT_NO_SWEEP
 refuted wrapped-SPLIT_COMMIT -DWRAPPED -DMUT_SPLIT_COMMIT
+model="$PWD/models/mrkr1_handover.pml"
+echo "The hand-over of a key, with the number of crashes and of losses or failures:"
+holds handover-2-3 -DCR=2 -DLOSS=3
+holds handover-3-4 -DCR=3 -DLOSS=4
+echo "Its mutants:"
+for mutant in UNMARKED UNDO_SENT REVOKED_UNDOES MX_UNDOES KEEP_OLDER SPLIT_COMMIT; do
+  refuted "handover-$mutant" "-DMUT_$mutant"
+done
 if [ "$failures" -gt 0 ]; then
   echo "models: $failures as not expected" >&2
   exit 1
