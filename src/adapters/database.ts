@@ -31,9 +31,11 @@ export class Database {
   #depth = 0;
   #doomed = false;
   readonly #rollbackListeners: (() => void)[] = [];
+  readonly #totalChanges: Libsql.Statement;
 
   private constructor(connection: Libsql.Database) {
     this.#connection = connection;
+    this.#totalChanges = connection.prepare('SELECT total_changes() AS count');
   }
 
   /**
@@ -105,6 +107,7 @@ export class Database {
   #outermost<Result>(work: () => Result): Result {
     this.#connection.exec('BEGIN IMMEDIATE');
     this.#doomed = false;
+    const changesBefore = this.#changeCount();
     try {
       const result = this.#nested(work);
       if (this.#doomed)
@@ -112,13 +115,17 @@ export class Database {
       this.#connection.exec('COMMIT');
       return result;
     } catch (error) {
+      const hasChanged = this.#changeCount() !== changesBefore;
       if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
-      for (const listener of this.#rollbackListeners) listener();
+      if (hasChanged) for (const listener of this.#rollbackListeners) listener();
       throw error;
     }
   }
 
-  /** Calls `listener` after each rollback: caches of rows that were never committed are dropped there. */
+  /**
+   * Calls `listener` after each rollback of a transaction that had changed something: caches of rows that were never committed are dropped
+   * there. A request that is refused after it has looked around takes nothing from them.
+   */
   onRollback(listener: () => void): void {
     this.#rollbackListeners.push(listener);
   }
@@ -133,6 +140,11 @@ export class Database {
 
   close(): void {
     this.#connection.close();
+  }
+
+  /** Rows that this connection has changed so far, those that were rolled back included. */
+  #changeCount(): unknown {
+    return (this.#totalChanges.get([]) as SqlRow | undefined)?.['count'];
   }
 
   #nested<Result>(work: () => Result): Result {

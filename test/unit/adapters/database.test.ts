@@ -95,6 +95,19 @@ describe('A region’s database', () => {
     expect(names()).to.deep.equal(['afterwards']);
   });
 
+  it('tells those who remember rows nothing where a refusal has only looked around', () => {
+    insert('there');
+    let told = 0;
+    database.onRollback(() => {
+      told += 1;
+    });
+    const refuse = (): never => {
+      throw new Error(`refused after ${names().join()}`);
+    };
+    expect(() => database.transaction(refuse)).to.throw('refused after there');
+    expect(told).to.equal(0);
+  });
+
   it('commits nothing where a nested failure is caught inside', () => {
     expect(() =>
       database.transaction(() => {

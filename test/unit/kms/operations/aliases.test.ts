@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { KeyId } from '../../../../src/kms/key_id.js';
 import { createKey, type CreateKeyRequest } from '../../../../src/kms/operations/create_key.js';
@@ -276,6 +279,20 @@ describe('Aliases', () => {
     const { aliases } = software.region;
     expect(aliases.alias('alias/payroll')).to.equal(aliases.alias('alias/payroll'));
     expect(aliases.aliasesOf(keyId as KeyId)).to.equal(aliases.aliasesOf(keyId as KeyId));
+  });
+
+  it('are there again when the region is opened again', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'keyferry-aliases-'));
+    const database = join(directory, 'region.db');
+    const before = makeSoftwareRegion({ database });
+    const { KeyId } = (await createKey(before.call, {})).KeyMetadata;
+    await callOverWire(before.call, 'CreateAlias', { AliasName: 'alias/payroll', TargetKeyId: KeyId });
+    before.close();
+    const after = makeSoftwareRegion({ database });
+    const described = await callOverWire(after.call, 'DescribeKey', { KeyId: ALIAS_ARN });
+    expect(described).to.have.nested.property('KeyMetadata.KeyId', KeyId);
+    after.close();
+    await rm(directory, { recursive: true });
   });
 
   it('may leave a key that is pending deletion', async () => {
