@@ -43,21 +43,13 @@ export class ReplicationAgent {
 
   constructor(parts: ReplicationAgentParts) {
     this.#parts = parts;
-    const { clock } = parts;
+    const { region, partition, roster: book, transport, clock, audit } = parts;
     const verifySignature = parts.verifySignature ?? verifyEs384OnThreadPool;
-    const channel = new Channel({
-      region: parts.region,
-      partition: parts.partition,
-      book: parts.roster,
-      transport: parts.transport,
-      clock,
-      audit: parts.audit,
-      trace: this.#trace,
-      verifySignature,
-    });
+    const trace = this.#trace;
+    const channel = new Channel({ region, partition, book, transport, clock, audit, trace, verifySignature });
     this.#services = {
-      region: parts.region,
-      partition: parts.partition,
+      region,
+      partition,
       account: parts.account,
       journal: parts.journal,
       keys: parts.keys,

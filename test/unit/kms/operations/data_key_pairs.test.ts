@@ -79,6 +79,28 @@ describe('GenerateDataKeyPair and GenerateDataKeyPairWithoutPlaintext', () => {
     });
   });
 
+  it('lets a policy ask for the spec of the pair', async () => {
+    const allowed = {
+      Effect: 'Allow',
+      Principal: { AWS: fixture.call.caller.principal },
+      Action: 'kms:*',
+      Resource: '*',
+    };
+    const denied = {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 'kms:GenerateDataKeyPair',
+      Resource: '*',
+      Condition: { StringEquals: { 'kms:DataKeyPairSpec': 'ECC_NIST_P384' } },
+    };
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [allowed, denied] });
+    const { KeyId: own } = (await createKey(fixture.call, { Policy })).KeyMetadata;
+    const refusal = await refusalOf(generateDataKeyPair(fixture.call, { KeyId: own, KeyPairSpec: 'ECC_NIST_P384' }));
+    expect(refusal.code).to.equal('AccessDeniedException');
+    const pair = await generateDataKeyPair(fixture.call, { KeyId: own, KeyPairSpec: 'ECC_NIST_P256' });
+    expect(pair.KeyPairSpec).to.equal('ECC_NIST_P256');
+  });
+
   it('refuses keys of other specs and usages, unknown keys, and enclaves', async () => {
     const rsa = await createKey(fixture.call, { KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' });
     const hmac = await createKey(fixture.call, { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' });
