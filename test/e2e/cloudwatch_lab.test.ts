@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import {
+  CloudWatchClient,
+  DescribeAlarmHistoryCommand,
+  DescribeAlarmsCommand,
+  PutMetricAlarmCommand,
+} from '@aws-sdk/client-cloudwatch';
+import { CreateKeyCommand, GetParametersForImportCommand, ImportKeyMaterialCommand } from '@aws-sdk/client-kms';
+import { expect } from 'chai';
+import { askAdmin } from '../../src/lab/admin_client.js';
+import { wrapForImport } from '../support/import_wrapping.js';
+import { RegionLab, type LabRegionProcess } from '../support/lab_process.js';
+import { startWebhook, type Webhook } from '../support/webhook.js';
+
+const NAME = 'us-east-1';
+const DAY_MS = 86_400_000;
+
+describe('A region that is killed while its alarm rings', function () {
+  this.timeout(120_000);
+  let lab: RegionLab;
+  let region: LabRegionProcess;
+  let cloudWatch: CloudWatchClient;
+  let webhook: Webhook;
+
+  before(async () => {
+    lab = await RegionLab.start({ [NAME]: 'softhsm2' });
+    region = lab.region(NAME);
+    webhook = await startWebhook();
+    const { credentials } = region.client().config;
+    cloudWatch = new CloudWatchClient({ region: NAME, endpoint: region.url, credentials, maxAttempts: 3 });
+  });
+  after(async () => {
+    cloudWatch?.destroy();
+    await webhook?.close();
+    await lab?.close();
+  });
+
+  async function makeExpiringKey(days: number): Promise<string> {
+    const kms = region.client();
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand({ Origin: 'EXTERNAL' }));
+    const KeyId = KeyMetadata?.KeyId ?? '';
+    const WrappingAlgorithm = 'RSAES_OAEP_SHA_1';
+    const { PublicKey = new Uint8Array(), ImportToken } = await kms.send(
+      new GetParametersForImportCommand({ KeyId, WrappingAlgorithm, WrappingKeySpec: 'RSA_2048' }),
+    );
+    const EncryptedKeyMaterial = wrapForImport(WrappingAlgorithm, PublicKey, randomBytes(32));
+    const ValidTo = new Date(Date.now() + days * DAY_MS);
+    await kms.send(new ImportKeyMaterialCommand({ KeyId, ImportToken, EncryptedKeyMaterial, ValidTo }));
+    return KeyId;
+  }
+
+  it('has the alarm in its state, and delivers what it had to tell, when it is back', async () => {
+    const keyId = await makeExpiringKey(40);
+    const { url } = webhook;
+    // Nobody listens while the alarm rings.
+    await webhook.close();
+    await cloudWatch.send(
+      new PutMetricAlarmCommand({
+        AlarmName: 'expiry',
+        Namespace: 'AWS/KMS',
+        MetricName: 'SecondsUntilKeyMaterialExpiration',
+        Dimensions: [{ Name: 'KeyId', Value: keyId }],
+        Statistic: 'Minimum',
+        Period: 60,
+        EvaluationPeriods: 1,
+        Threshold: 30 * 86_400,
+        ComparisonOperator: 'LessThanThreshold',
+        AlarmActions: [url],
+      }),
+    );
+    await askAdmin(lab.directory.adminSocket(NAME), {
+      method: 'POST',
+      path: '/clock',
+      body: { milliseconds: 10 * DAY_MS },
+    });
+    region.program.kill();
+    await region.program.ended;
+    webhook = await startWebhook(Number(new URL(url).port));
+    await region.program.start();
+    await webhook.waitFor(1);
+    expect(webhook.received[0]?.message).to.include({
+      AlarmName: 'expiry',
+      OldStateValue: 'OK',
+      NewStateValue: 'ALARM',
+    });
+    const { MetricAlarms } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: ['expiry'] }));
+    expect(MetricAlarms?.[0]?.StateValue).to.equal('ALARM');
+    const { AlarmHistoryItems } = await cloudWatch.send(
+      new DescribeAlarmHistoryCommand({ AlarmName: 'expiry', HistoryItemType: 'StateUpdate' }),
+    );
+    expect(AlarmHistoryItems?.map(({ HistorySummary }) => HistorySummary)).to.deep.equal([
+      'Alarm updated from OK to ALARM',
+      'Alarm updated from INSUFFICIENT_DATA to OK',
+    ]);
+  });
+});
