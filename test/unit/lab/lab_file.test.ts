@@ -45,6 +45,8 @@ describe('the lab file', () => {
       'proxy: { listen: "localhost:0" }',
       'profile: seed',
       'hsm: { outsideToken: allow }',
+      'alarmActions: { "arn:aws:sns:us-east-1:000000000001:expiry": "http://127.0.0.1:9000/" }',
+      'alarmHosts: [alerts.example.com]',
     );
     expect(lab.endpoint).to.deep.equal({ host: '::1', port: 0 });
     expect(lab.regions['us-gov-west-1']?.listen.port).to.equal(4611);
@@ -54,6 +56,8 @@ describe('the lab file', () => {
       pin: { file: '/somewhere/pins/eu' },
     });
     expect(lab.credentials[0]?.accessKeyId).to.equal('testing');
+    expect(lab.alarmActions).to.deep.equal({ 'arn:aws:sns:us-east-1:000000000001:expiry': 'http://127.0.0.1:9000/' });
+    expect(lab.alarmHosts).to.deep.equal(['alerts.example.com']);
     expect([lab.profile, lab.hsm.outsideToken, lab.account]).to.deep.equal(['seed', 'allow', '000000000001']);
   });
 
@@ -100,6 +104,20 @@ describe('the lab file', () => {
       line: 2,
       column: 3,
       says: /named like us-east-1/u,
+    },
+    {
+      title: 'a topic that is none',
+      text: 'alarmActions: { alerts: "http://127.0.0.1/" }',
+      line: 1,
+      column: 17,
+      says: /by its ARN/u,
+    },
+    {
+      title: 'a notification that goes nowhere',
+      text: 'alarmActions: { "arn:aws:sns:us-east-1:111122223333:x": "mailto:me" }',
+      line: 1,
+      column: 57,
+      says: /http or https/u,
     },
     { title: 'no regions', text: 'regions: {}', line: 1, column: 10, says: /at least one region/u },
     {
