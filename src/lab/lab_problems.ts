@@ -87,6 +87,14 @@ function regionProblems(name: string, { hsm, replication }: RegionStatus): LabPr
   if (replication.epoch === null) {
     problems.push({ about, problem: 'it has no roster', remedy: 'keyferry authority enrol' });
   }
+  if (replication.frozen.length > 0) {
+    problems.push({
+      about,
+      problem: `FORK: ${replication.frozen.join(', ')} frozen, because two hand-overs name different primary Regions; nothing of it is replicated here`,
+      remedy:
+        'read FORK in the audit of the region for who signed both; make a new key, the old one goes on decrypting',
+    });
+  }
   if (hsm.undestroyed > 0) {
     problems.push({
       about,

@@ -28,6 +28,8 @@ const regionStatusForm = z.looseObject({
     state: z.string(),
     error: z.string().nullable(),
     epoch: z.string().nullable(),
+    frozen: z.array(z.string()),
+    handovers: z.array(z.looseObject({ keyId: z.string(), destination: z.string(), state: z.string() })),
     outgoing: z.array(sessionForm),
     incoming: z.array(sessionForm),
     waiting: z.array(z.looseObject({ keyId: z.string(), destination: z.string(), attempts: z.number() })),

@@ -74,6 +74,7 @@ function regionLines(status: RegionStatus, colours: Colours): readonly (readonly
     ...sessionLines(replication.outgoing, 'to'),
     ...sessionLines(replication.incoming, 'from'),
     ...waitingLines(replication.waiting),
+    ...handoverLines(replication.handovers),
   ];
   return [
     ['token', hsm.fingerprint.replaceAll(' / ', ', ')],
@@ -107,6 +108,15 @@ function waitingLines(waiting: RegionStatus['replication']['waiting']): string[]
       attempts === 0
         ? `${keyId} to ${destination}: waits`
         : `${keyId} to ${destination}: waits, after ${attempts} attempt${attempts === 1 ? '' : 's'}`,
+    ),
+  );
+}
+
+function handoverLines(handovers: RegionStatus['replication']['handovers']): string[] {
+  return bounded(
+    handovers.map(
+      ({ keyId, destination, state }) =>
+        `${keyId} is handed over to ${destination}: ${state === 'IN_DOUBT' ? 'in doubt until that region answers' : 'waits for its answer'}`,
     ),
   );
 }

@@ -35,6 +35,8 @@ function region(change: {
       state: 'RUNNING',
       error: null,
       epoch: '3',
+      frozen: [],
+      handovers: [],
       outgoing: [],
       incoming: [],
       waiting: [],
@@ -98,6 +100,8 @@ describe('the problems of a lab', () => {
       'region a: it has no roster',
       'region a: its token did not destroy 2 ephemeral objects',
     ]);
+    const forked = region({ replication: { frozen: ['mrk-1'] } });
+    expect(found({ regions: { a: forked } })[0]).to.match(/^region a: FORK: mrk-1 frozen, because two hand-overs/u);
   });
 
   it('name regions that go by different rosters, and a proxy that is not honest', () => {
