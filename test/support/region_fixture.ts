@@ -26,6 +26,7 @@ import { PrimaryChanges } from '../../src/kms/primary_change.js';
 import type { KmsRegion } from '../../src/kms/region.js';
 import type { ActionRules } from '../../src/monitoring/action_target.js';
 import type { Monitoring } from '../../src/monitoring/monitoring.js';
+import type { Credential } from '../../src/surfaces/aws/sigv4.js';
 import { serveAws, type AwsServer, type RequestOutcome } from '../../src/surfaces/aws/server.js';
 import { NO_IMPORT } from './no_import.js';
 import { makeRegionToken, type RegionToken } from './region_token.js';
@@ -52,7 +53,11 @@ export interface RegionFixture {
   /** What the audit trail holds so far, the oldest first. */
   events(): Promise<readonly TrailEvent[]>;
   /** An unmodified SDK client; retries are off. */
-  client(overrides?: { readonly region?: string; readonly secretAccessKey?: string }): KMSClient;
+  client(overrides?: {
+    readonly region?: string;
+    readonly accessKeyId?: string;
+    readonly secretAccessKey?: string;
+  }): KMSClient;
   /** Moves the region's clock, and waits for what falls due. */
   advance(byMs: number): Promise<void>;
   close(): Promise<void>;
@@ -108,6 +113,8 @@ export async function makeRegionFixture(options: {
   readonly hsm: KeyHsm;
   readonly imports?: FixtureImports;
   readonly name?: string;
+  /** Besides the root's. */
+  readonly credentials?: readonly Credential[];
   readonly replicator?: (parts: ReplicatorParts) => Replicator;
   /** Told of keys that go, inside the transaction in which they go. */
   readonly deleting?: (keyId: KeyId) => void;
@@ -173,7 +180,7 @@ export async function makeRegionFixture(options: {
   const server = await serveAws(
     {
       region,
-      credentials: [{ ...FIXTURE_CREDENTIAL, principal: ROOT }],
+      credentials: [{ ...FIXTURE_CREDENTIAL, principal: ROOT }, ...(options.credentials ?? [])],
       signatureTimeMs: () => clock.unshiftedMs(),
       trail: monitoring.counting(trail),
       services: [service],
@@ -202,6 +209,7 @@ export async function makeRegionFixture(options: {
         endpoint: server.url,
         credentials: {
           ...FIXTURE_CREDENTIAL,
+          ...(overrides.accessKeyId !== undefined && { accessKeyId: overrides.accessKeyId }),
           ...(overrides.secretAccessKey !== undefined && { secretAccessKey: overrides.secretAccessKey }),
         },
         maxAttempts: 1,

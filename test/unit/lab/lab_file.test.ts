@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConfigError } from '../../../src/errors.js';
 import { defaultLab, parseLabFile, type Lab } from '../../../src/lab/lab_file.js';
@@ -174,6 +177,29 @@ describe('the lab file', () => {
       column: 20,
       says: /there twice/u,
     },
+    {
+      title: 'a policy that is none',
+      text: lines(
+        'credentials:',
+        '  - accessKeyId: key',
+        '    secretAccessKey: s',
+        '    principal: "arn:aws:iam::111122223333:user/alice"',
+        '    policy: { Statement: [{ Effect: Allow, Action: kms }] }',
+      ),
+      line: 5,
+      column: 13,
+      says: /malformed Action "kms"/u,
+    },
+    {
+      title: 'a policy in a file that is not there',
+      text: lines(
+        'credentials:',
+        '  - { accessKeyId: key, secretAccessKey: s, principal: "arn:aws:iam::111122223333:user/a", policy: no.json }',
+      ),
+      line: 2,
+      column: 100,
+      says: /the policy \/somewhere\/no\.json cannot be read/u,
+    },
     { title: 'a list instead of a mapping', text: '- a', line: 1, column: 1, says: /object/u },
   ];
   for (const { title, text, line, column, says } of cases) {
@@ -185,6 +211,31 @@ describe('the lab file', () => {
       expect(error.details).to.deep.equal({ file: '/somewhere/lab.yaml', line, column });
     });
   }
+
+  it('takes the policy of a principal as YAML, as JSON and from a file beside it', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'keyferry-lab-file-'));
+    const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'kms:Encrypt', Resource: '*' }] };
+    writeFileSync(join(directory, 'alice.json'), JSON.stringify(policy));
+    const key = (id: string, more: string) =>
+      `  - { accessKeyId: ${id}, secretAccessKey: s, principal: "arn:aws:iam::111122223333:user/a"${more} }`;
+    const { credentials } = parseLabFile(
+      lines(
+        'credentials:',
+        key('yaml', `, policy: ${JSON.stringify(policy)}`),
+        key('json', `, policy: ${JSON.stringify(JSON.stringify(policy))}`),
+        key('file', ', policy: alice.json'),
+        key('none', ''),
+      ),
+      join(directory, 'lab.yaml'),
+    );
+    rmSync(directory, { recursive: true });
+    expect(credentials.slice(0, 3).map(({ policy: text }) => JSON.parse(text ?? ''))).to.deep.equal([
+      policy,
+      policy,
+      policy,
+    ]);
+    expect(credentials[3]).not.to.have.property('policy');
+  });
 
   it('shows several problems at once, each with its place', () => {
     const error = refusal(lines('profile: fast', 'account: "12"'));
