@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { authorizeAccount, type RequestConditions } from '../authorization.js';
+import { customKeyStoreNotFound } from '../custom_key_store.js';
 import { KmsError, validationError } from '../errors.js';
 import { awaitDependency } from '../dependency_failure.js';
 import { isKeyId, keyArn } from '../key_id.js';
@@ -233,14 +234,11 @@ function requireOrigin(request: CreateKeyRequest, spec: RequestedKeySpec): KeyOr
   if (origin !== 'EXTERNAL_KEY_STORE' && request.XksKeyId !== undefined) {
     throw validationError(`XksKeyId is not supported for Origin ${origin}`);
   }
-  if (custom && request.CustomKeyStoreId === undefined) {
-    throw validationError(`CustomKeyStoreId is required for Origin ${origin}`);
-  }
   if (custom) {
-    throw new KmsError(
-      'CustomKeyStoreNotFoundException',
-      `Custom key store '${request.CustomKeyStoreId}' does not exist.`,
-    );
+    if (request.CustomKeyStoreId === undefined) {
+      throw validationError(`CustomKeyStoreId is required for Origin ${origin}`);
+    }
+    throw customKeyStoreNotFound(request.CustomKeyStoreId);
   }
   return origin;
 }
