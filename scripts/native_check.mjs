@@ -5,12 +5,13 @@
  *     node scripts/native_check.mjs --valgrind [--jobs N]   memcheck with a full leak check
  *
  * N jobs of every kind, failing ones among them, 100,000 when it is not given; under valgrind SoftHSM2 gets a twentieth of
- * them, because it takes ten milliseconds for each there. Then mutated programs, which must never be read beyond their end.
+ * them, because it takes ten milliseconds for each there. Then mutated programs, which must never be read beyond their end. With --asan
+ * last the addon in Node: the tests of imports (octets outside the token among them), of a customer's material and of the job engine.
  * Needs `npm run build`.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +29,8 @@ if (values.asan === values.valgrind || !Number.isInteger(jobs) || jobs < 1) {
 
 const PROGRAMS = 200_000;
 const VALGRIND_SOFTHSM_SHARE = 20;
+/** Tests that run native code which the driver does not reach. */
+const ADDON_TESTS = ['executor_steps', 'hsm_import', 'hsm_import_pkcs8', 'customer_material'];
 const token = (name) => import(join(root, 'dist/src/token', `${name}.js`));
 
 /** Runs a command to its end; its exit status. */
@@ -66,6 +69,48 @@ async function makeToken(kind, directory) {
   };
 }
 
+/** Path of a sanitizer's library, which must be there before Node is. */
+function runtime(name) {
+  const file = execFileSync(process.env.CXX ?? 'g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
+  return realpathSync(file);
+}
+
+/** Leaks that the addon's own code made. Node, and the modules of tokens, keep some memory until the process ends. */
+function ownLeaks(report) {
+  return report
+    .split(/\n(?=(?:Direct|Indirect) leak of)/)
+    .filter((leak) => /^(Direct|Indirect) leak of/.test(leak))
+    .filter((leak) => /#[0-5] 0x[0-9a-f]+ .*(native\/src\/|asan\/keyferry\.node)/.test(leak));
+}
+
+/** Runs the addon's tests in Node under the sanitizer; the number of files with findings. */
+async function checkAddon(directory) {
+  let findings = 0;
+  for (const name of ADDON_TESTS) {
+    process.stdout.write(`asan addon ${name}: `);
+    const log = join(directory, name);
+    const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
+    const file = join(root, `dist/test/token/${name}.test.js`);
+    // A test that waits for a token waits longer here.
+    const status = await run(process.execPath, [mocha, '--reporter', 'dot', '--timeout', '600000', file], {
+      KEYFERRY_NATIVE_VARIANT: 'asan',
+      KEYFERRY_DEEPBIND: 'off',
+      LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
+      ASAN_OPTIONS: `detect_leaks=1:halt_on_error=1:detect_odr_violation=0:log_path=${log}.report`,
+      LSAN_OPTIONS: 'exitcode=0:print_suppressions=0',
+      UBSAN_OPTIONS: 'print_stacktrace=1',
+    });
+    const reports = readdirSync(directory).filter((entry) => entry.startsWith(`${name}.report`));
+    const text = reports.map((entry) => readFileSync(join(directory, entry), 'utf8')).join('\n');
+    const leaks = ownLeaks(text);
+    const isQuiet = status === 0 && leaks.length === 0 && !/ERROR: AddressSanitizer|runtime error:/.test(text);
+    if (isQuiet) continue;
+    findings += 1;
+    process.stdout.write(`exit status ${status}, ${leaks.length} leaks\n${leaks.join('\n') || text}\n`);
+  }
+  return findings;
+}
+
 const built = await run(process.execPath, [join(root, 'scripts/build_native.mjs'), ...(values.asan ? ['--asan'] : [])]);
 if (built !== 0) process.exit(built);
 const driver = join(root, 'build', ...(values.asan ? ['asan'] : []), 'job_driver');
@@ -95,6 +140,7 @@ try {
       failures += status === 0 ? 0 : 1;
     }
   }
+  if (values.asan) failures += await checkAddon(directory);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
