@@ -13,16 +13,19 @@ const storeName = text(1, 256);
 const ofStore = structure({ required: { CustomKeyStoreId: customKeyStoreId }, optional: {} });
 /** What a store's maker and its changer may say of it alike. */
 const store = {
-  CloudHsmClusterId: text(19, 24),
+  CloudHsmClusterId: text(19, 24, {
+    expression: /^cluster-[2-7a-zA-Z]{11,16}$/,
+    shown: 'cluster-[2-7a-zA-Z]{11,16}',
+  }),
   KeyStorePassword: text(7, 32),
   XksProxyUriEndpoint: matching(10, 128, '^https://[a-zA-Z0-9.-]+$'),
   XksProxyUriPath: matching(10, 128, '^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$'),
   XksProxyVpcEndpointServiceName: matching(
     20,
     64,
-    '^com\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$',
+    '^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$',
   ),
-  XksProxyVpcEndpointServiceOwner: matching(12, 12, '^[0-9]+$'),
+  XksProxyVpcEndpointServiceOwner: text(12, 12, { expression: /^[0-9]{12}$/, shown: '[0-9]{12}' }),
   XksProxyAuthenticationCredential: structure({
     required: {
       AccessKeyId: matching(20, 30, '^[A-Z2-7]+$'),

@@ -3,8 +3,12 @@ import { OPERATIONS } from '../../../src/surfaces/aws/operations.js';
 import type { Shape, StructureShape } from '../../../src/surfaces/aws/shape.js';
 import { botocoreModel, type BotocoreModel, type BoundedShape } from '../../support/botocore_model.js';
 
-/** Where our bounds differ from the model's, and why. */
-const DIFFERENCES: Readonly<Record<string, string>> = {};
+/** Patterns that older models have otherwise: ours are those of the current one. */
+const CHANGED: readonly RegExp[] = [
+  /CustomKeyStore\.CloudHsmClusterId pattern cluster-/,
+  /CustomKeyStore\.XksProxyVpcEndpointServiceName pattern \^\(com\|eu\)/,
+  /CustomKeyStore\.XksProxyVpcEndpointServiceOwner pattern \[0-9\]\{12\},/,
+];
 
 /** Bounds of members that are newer than Debian's botocore, as the model of the current one has them. */
 const NEWER: readonly (readonly [string, BoundedShape])[] = [
@@ -51,7 +55,7 @@ describe('The bounds of request members beside the model of the installed botoco
     const differences = known.flatMap(([name, { shape }]) =>
       compareMembers(model, name, shape, model.shapes[model.operations[name]?.input?.shape ?? '']),
     );
-    expect(differences.toSorted()).to.deep.equal(Object.keys(DIFFERENCES).toSorted());
+    expect(differences.filter((difference) => !CHANGED.some((known) => known.test(difference)))).to.deep.equal([]);
   });
 });
 
