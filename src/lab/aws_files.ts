@@ -48,6 +48,8 @@ export function writeAwsFiles(
       'output = json',
       `endpoint_url = ${endpoint}`,
       'cli_pager =',
+      // Some versions of the AWS CLI take a URL for a place to read the value from: an alarm's action is a URL.
+      'cli_follow_urlparam = false',
       '',
     ].join('\n'),
   );
