@@ -4,7 +4,8 @@ import { ConfigError } from '../errors.js';
 import { copyPrivateFile, foreignEntries, makeEmptyPrivateDirectory, sync, syncTree } from './lab_files.js';
 import { writePrivateFile } from './private_files.js';
 import { readSnapshot, type SnapshotManifest } from './snapshot.js';
-import { settleRestore, StateDirectory, UNSETTLED } from './state_directory.js';
+import { placesOf, settleRestore } from './restore_settlement.js';
+import { StateDirectory } from './state_directory.js';
 
 /** Files that name where the lab is. */
 const WITH_PATHS = /^(?:authority\/authority|regions\/[^/]+\/config)\.json$/u;
@@ -22,8 +23,7 @@ export function restoreLab(directory: StateDirectory, snapshot: string): Snapsho
   const { manifest, files } = readSnapshot(snapshot);
   // Held by this process until all is over: the old directory now, the new one from the moment at which it can be seen.
   if (existsSync(root)) lockOwn(directory);
-  const unfinished = `${root}.${process.pid}.unfinished`;
-  const [restored, replaced] = [`${root}${UNSETTLED.restored}`, `${root}${UNSETTLED.replaced}`];
+  const { unfinished, restored, replaced } = placesOf(root);
   try {
     makeEmptyPrivateDirectory(unfinished);
     for (const { path } of manifest.files) {

@@ -6,6 +6,7 @@ import type { AccessKey } from './region_config.js';
 import type { SeededKey } from './seeded_key.js';
 import { identityOf } from './process_identity.js';
 import { assertSameLab, provisionLab, type ShowStep } from './provisioning.js';
+import { settleRestore } from './restore_settlement.js';
 import type { LabState, StateDirectory } from './state_directory.js';
 import { Supervisor, type SupervisorTimes } from './supervisor.js';
 
@@ -44,6 +45,7 @@ export async function runLab(
   },
 ): Promise<RunningLab> {
   const names = Object.keys(lab.regions);
+  settleRestore(directory.root);
   directory.make(names);
   const unlock = directory.lock();
   try {

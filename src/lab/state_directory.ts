@@ -1,4 +1,4 @@
-import { existsSync, linkSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { linkSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
@@ -45,17 +45,6 @@ const seededKey = z.strictObject({
 export type ProgramState = Readonly<z.infer<typeof program>>;
 /** What `up` writes for `status`, `down` and `env`. Programs are `proxy`, `front-door` and `region NAME`. */
 export type LabState = Readonly<z.infer<typeof labState>>;
-
-/** Behind the name of a lab's directory: a restored lab that is to take its place, and the lab that made way for it. */
-export const UNSETTLED = { restored: '.restore-new', replaced: '.restore-old' } as const;
-
-/** Ends a restore that was interrupted: the restored lab takes a place that is empty, and what is left over goes. */
-export function settleRestore(root: string): void {
-  const restored = `${root}${UNSETTLED.restored}`;
-  if (!existsSync(root) && existsSync(restored)) renameSync(restored, root);
-  if (!existsSync(root)) return;
-  for (const path of [restored, `${root}${UNSETTLED.replaced}`]) rmSync(path, { recursive: true, force: true });
-}
 
 /** A lab's directory: everything that lasts, and who runs it. Only its user can read it. */
 export class StateDirectory {
@@ -120,7 +109,6 @@ export class StateDirectory {
    * @throws {@link ConfigError} `ERR_CONFIG_STATE` where a path would be too long for a socket, or a directory cannot be made
    */
   make(regions: readonly string[]): void {
-    settleRestore(this.root);
     for (const name of regions) {
       const path = this.adminSocket(name);
       if (Buffer.byteLength(path) >= SOCKET_PATH_OCTETS_MAX) {

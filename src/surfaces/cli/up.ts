@@ -9,6 +9,7 @@ import { claimAddresses } from '../../lab/addresses.js';
 import { defaultLab, parseLabFile, type Lab } from '../../lab/lab_file.js';
 import { asProgramMessage } from '../../lab/program_message.js';
 import { runLab, summaryOf, type LabSummary } from '../../lab/running_lab.js';
+import { settleRestore } from '../../lab/restore_settlement.js';
 import { StateDirectory } from '../../lab/state_directory.js';
 import { act, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import { tell } from './long_running.js';
@@ -39,6 +40,7 @@ export function upCommand(_context: CommandContext): Command {
     const lab = readLab(options.file);
     if (options.detach === true) {
       // What can be refused at once is refused here, where people see it.
+      settleRestore(directory.root);
       directory.make(Object.keys(lab.regions));
       directory.lock()();
       await claimAddresses(lab);

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   existsSync,
@@ -17,9 +19,11 @@ import { expect } from 'chai';
 import Libsql from 'libsql';
 import { holdDatabases } from '../../../src/adapters/held_databases.js';
 import { ConfigError } from '../../../src/errors.js';
+import { identityOf } from '../../../src/lab/process_identity.js';
 import { restoreLab } from '../../../src/lab/restore.js';
 import { takeSnapshot, type HoldDatabases } from '../../../src/lab/snapshot.js';
-import { settleRestore, StateDirectory } from '../../../src/lab/state_directory.js';
+import { settleRestore } from '../../../src/lab/restore_settlement.js';
+import { StateDirectory } from '../../../src/lab/state_directory.js';
 
 /** The message of a refusal; `accepted` where there is none. */
 function refusalOf(work: () => unknown): string {
@@ -204,18 +208,58 @@ describe('snapshots of a lab', () => {
     const restored = (): string => `${directory.root}.restore-new`;
     const replaced = (): string => `${directory.root}.restore-old`;
 
-    it('leave the old lab before it made way, and the restored one afterwards', () => {
-      mkdirSync(restored());
-      settleRestore(directory.root);
-      expect(names(directory)).to.deep.equal(['old']);
-      expect(existsSync(restored())).to.equal(false);
+    /** A lab that can be told from the other one, beside it or in its place. */
+    function makeLab(path: string, partition: string): void {
+      mkdirSync(path);
+      writeFileSync(join(path, 'lab.json'), partition);
+    }
+    const inPlace = (): string => readFileSync(directory.labFile, 'utf8');
 
-      renameSync(directory.root, replaced());
-      mkdirSync(restored());
-      writeFileSync(join(restored(), 'lab.json'), 'restored');
-      directory.make(['us-east-1']);
-      expect(readFileSync(directory.labFile, 'utf8')).to.equal('restored');
+    it('leave the old lab before it made way', () => {
+      makeLab(restored(), 'restored');
+      settleRestore(directory.root);
+      expect(inPlace()).to.contain('111122223333');
       expect(leftovers()).to.deep.equal([]);
+    });
+
+    it('leave the restored lab once the old one made way, and afterwards', () => {
+      renameSync(directory.root, replaced());
+      makeLab(restored(), 'restored');
+      settleRestore(directory.root);
+      expect(inPlace()).to.equal('restored');
+      expect(leftovers()).to.deep.equal([]);
+
+      makeLab(replaced(), 'old');
+      settleRestore(directory.root);
+      expect(inPlace()).to.equal('restored');
+      expect(leftovers()).to.deep.equal([]);
+    });
+
+    it('leave no copy of keys that a process has not finished and never will', async () => {
+      const ended = spawn('true');
+      await once(ended, 'close');
+      mkdirSync(`${directory.root}.${ended.pid}.unfinished`);
+      mkdirSync(`${directory.root}.${process.pid}.unfinished`);
+      settleRestore(directory.root);
+      expect(leftovers()).to.deep.equal([`lab.${process.pid}.unfinished`]);
+    });
+
+    it('are left alone while another process is at it', async () => {
+      const other = spawn('sleep', ['60']);
+      try {
+        makeLab(restored(), 'restored');
+        writeFileSync(join(restored(), 'lock'), JSON.stringify(identityOf(other.pid ?? 0)));
+        settleRestore(directory.root);
+        expect(existsSync(restored())).to.equal(true);
+        renameSync(directory.root, replaced());
+        expect(refusalOf(() => settleRestore(directory.root))).to.match(/is being restored/u);
+        expect(existsSync(directory.root)).to.equal(false);
+      } finally {
+        other.kill();
+        await once(other, 'close');
+      }
+      settleRestore(directory.root);
+      expect(inPlace()).to.equal('restored');
     });
   });
 
