@@ -4,7 +4,7 @@ import { callOverWire } from '../../../support/wire_call.js';
 
 const CLOUD_HSM = {
   CustomKeyStoreName: 'store',
-  CloudHsmClusterId: 'cluster-1a23b4cdefg',
+  CloudHsmClusterId: 'cluster-2a23b4cdefg',
   TrustAnchorCertificate: '-----BEGIN CERTIFICATE-----',
   KeyStorePassword: 'password',
 };
