@@ -52,10 +52,15 @@ export async function makeRegionPair(first: RegionSpec, second: RegionSpec): Pro
   return { first: one, second: two, connect, close };
 }
 
+/** Regions that are connected as those of a {@link RegionPair}. */
+export interface RegionSet extends Pick<RegionPair, 'connect' | 'close'> {
+  readonly regions: readonly PairedRegion[];
+  /** Names of regions that nothing comes from and nothing goes to. */
+  readonly cut: Set<string>;
+}
+
 /** Any number of regions as those of a {@link RegionPair}, in the order of the specs. */
-export async function makeRegionSet(
-  specs: readonly RegionSpec[],
-): Promise<Pick<RegionPair, 'connect' | 'close'> & { readonly regions: readonly PairedRegion[] }> {
+export async function makeRegionSet(specs: readonly RegionSpec[]): Promise<RegionSet> {
   const authority = softwareAuthority();
   const members: Member[] = [];
   for (const { name, kind } of specs) members.push({ name, token: await makeRegionToken(kind) });
@@ -74,6 +79,7 @@ export async function makeRegionSet(
   for (const member of members) regions.push(await openRegion(member, partition));
   return {
     regions,
+    cut: network.cut,
     connect: (connected) => {
       network.connected = connected;
     },
@@ -146,12 +152,13 @@ async function openRegion(
 /** Hands messages over in a later turn of the event loop, while it is connected. */
 class PairNetwork {
   connected = true;
+  readonly cut = new Set<string>();
   readonly #receivers = new Map<string, (octets: Uint8Array) => Promise<void>>();
 
   end(region: string): Transport {
     return {
       send: async (destination, octets) => {
-        if (!this.connected) return;
+        if (!this.connected || this.cut.has(region) || this.cut.has(destination)) return;
         setImmediate(() => void this.#receivers.get(destination)?.(octets));
       },
       listen: (receive) => {
