@@ -1,4 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { encodeContext } from '../replication/context_codec.js';
+import type { KeyMetadataContext } from '../replication/key_context.js';
+import { fitsTransfer } from '../replication/transfer_size.js';
 import type { AnnouncedReplica, ExportableKey, ReplicatedKeys } from '../replication/ports.js';
 import { KEY_SPECS, KEY_USAGES, type KeySpec, type KeyUsage, type StoredMaterial } from '../hsm/material.js';
 import { isKeyId, keyArn, type KeyId } from './key_id.js';
@@ -19,6 +22,9 @@ export type ReplicatedRegion = Pick<
   KmsRegion,
   'home' | 'store' | 'materials' | 'rotations' | 'synchronizations' | 'primaryChanges' | 'clock'
 >;
+
+/** Members of a replica's own that are not sent. */
+const NOTHING_OWN: KeyMetadataContext['replica'] = { description: '', policy: '', tags: [] };
 
 type Installation = Parameters<ReplicatedKeys['install']>[0];
 
@@ -50,31 +56,34 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     const { multiRegion } = record;
     const rotation = rotationContext(versions, this.#region.rotations.setting(record.keyId));
     const others = multiRegion.replicaRegions.filter((region) => region !== destination);
+    const context = {
+      keyId: record.keyId,
+      keySpec: record.keySpec,
+      keyUsage: record.keyUsage,
+      origin: record.origin,
+      dataSuite: record.dataSuite,
+      account: record.account,
+      primaryRegion: multiRegion.primaryRegion,
+      regions: [multiRegion.primaryRegion, ...others, destination],
+      materials: versions.map(({ materialId, index, state, createdMs }) => ({
+        materialId,
+        index,
+        state: state === 'CURRENT' ? ('CURRENT' as const) : ('NON_CURRENT' as const),
+        createdMs,
+      })),
+      ...(record.origin === 'AWS_KMS' && rotation !== undefined && { rotation }),
+      ...(record.origin === 'EXTERNAL' && {
+        imported: importedIdentity(this.#region.materials.versions(record.keyId)),
+      }),
+      replica: { description: replica.description, policy: replica.policy, tags: replica.tags },
+    } satisfies KeyMetadataContext;
+    // What a replica was given once is its own: it is left out where materials need the room.
+    const isTooLarge = replica.standing === 'ACTIVE' && !fitsTransfer(encodeContext(context).length, materials.length);
     return {
       keyId: record.keyId,
       birthCertificate: multiRegion.birthCertificate,
       handovers: this.#region.primaryChanges.handovers(record.keyId),
-      context: {
-        keyId: record.keyId,
-        keySpec: record.keySpec,
-        keyUsage: record.keyUsage,
-        origin: record.origin,
-        dataSuite: record.dataSuite,
-        account: record.account,
-        primaryRegion: multiRegion.primaryRegion,
-        regions: [multiRegion.primaryRegion, ...others, destination],
-        materials: versions.map(({ materialId, index, state, createdMs }) => ({
-          materialId,
-          index,
-          state: state === 'CURRENT' ? 'CURRENT' : 'NON_CURRENT',
-          createdMs,
-        })),
-        ...(record.origin === 'AWS_KMS' && rotation !== undefined && { rotation }),
-        ...(record.origin === 'EXTERNAL' && {
-          imported: importedIdentity(this.#region.materials.versions(record.keyId)),
-        }),
-        replica: { description: replica.description, policy: replica.policy, tags: replica.tags },
-      },
+      context: isTooLarge ? { ...context, replica: NOTHING_OWN } : context,
       materials,
     };
   }
@@ -154,7 +163,9 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
       const { currentMaterial, imported: _, ...kept } = record;
       const isImported = record.origin === 'EXTERNAL';
       const first = isImported ? materials.versions(record.keyId).length === 0 : currentMaterial === null;
-      const state = isImported ? this.#installIdentity(record, context) : 'Enabled';
+      // Nobody knows any more what this replica was given: an administrator has to look at it before it is used.
+      const isBare = first && context.replica.policy === '';
+      const state = isImported ? this.#installIdentity(record, context) : isBare ? 'Disabled' : 'Enabled';
       store.installKey({
         record: {
           ...kept,
@@ -181,9 +192,10 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
   #ownOf(record: KeyRecord, asked: Installation['context']['replica']): NonNullable<InstalledKey['own']> {
     const { home, store } = this.#region;
     const policy = store.policy(record.keyId);
+    const askedPolicy = asked.policy === '' ? defaultPolicy(home) : asked.policy;
     const tags = new Map([...asked.tags, ...store.tags(record.keyId)].map((tag) => [tag.TagKey, tag]));
     return {
-      policy: policy === undefined || policy === defaultPolicy(home) ? asked.policy : policy,
+      policy: policy === undefined || policy === defaultPolicy(home) ? askedPolicy : policy,
       tags: [...tags.values()],
     };
   }

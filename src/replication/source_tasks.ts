@@ -1,6 +1,5 @@
 import { equalOctets, toBase64Url } from '../bytes.js';
 import { metadataHash } from '../wire/fixed_info.js';
-import { WIRE_LIMITS } from '../wire/limits.js';
 import { reject } from '../wire/refusal.js';
 import { encodeContext } from './context_codec.js';
 import { sessionFloor } from './export_job.js';
@@ -12,6 +11,7 @@ import { REPLICATION_LIMITS as LIMITS } from './limits.js';
 import type { ExportableKey } from './ports.js';
 import { currentCertificates, endHandover, withHandover } from './sent_handover.js';
 import type { Services } from './services.js';
+import { fitsTransfer } from './transfer_size.js';
 
 /** What a source wants done, and the sessions that it starts for it. */
 export class SourceTasks {
@@ -108,9 +108,7 @@ export class SourceTasks {
     const { journal, book, channel, region, clock, handovers } = this.#services;
     const hsm = this.#services.hsm(null);
     const context = encodeContext(key.context);
-    // ctx is base64url twice in M2; blobs and fixed members take about 160 octets a material and 3,000 in all.
-    const estimate = Math.ceil((context.length * 16) / 9) + key.materials.length * 320 + 3_000;
-    if (estimate > WIRE_LIMITS.messageOctetsMax || key.materials.length > LIMITS.materialsPerKeyMax) {
+    if (!fitsTransfer(context.length, key.materials.length)) {
       return this.#failTask(task, 'the metadata and materials of the key do not fit into one message of 64 KiB');
     }
     const floor = sessionFloor(book, epoch, region, task.destination);

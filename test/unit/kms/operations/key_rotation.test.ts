@@ -12,6 +12,7 @@ import { listKeyRotations } from '../../../../src/kms/operations/list_key_rotati
 import { rotateKeyOnDemand } from '../../../../src/kms/operations/rotate_key_on_demand.js';
 import { scheduleKeyDeletion } from '../../../../src/kms/operations/schedule_key_deletion.js';
 import { HsmError } from '../../../../src/hsm/errors.js';
+import { defaultPolicy } from '../../../../src/kms/policy.js';
 import { makeExternalKey } from '../../../support/import_ceremony.js';
 import { makeSoftwareRegion, refusalOf, type SoftwareRegion } from '../../../support/software_region.js';
 
@@ -315,6 +316,39 @@ describe('Automatic rotation', () => {
       expect(held()).to.have.lengthOf(64);
       const refusal = await refusalOf(rotateKeyOnDemand(software.call, { KeyId: keyId }));
       expect(refusal.code).to.equal('LimitExceededException');
+    });
+
+    it('leaves what a replica was given out of a transfer that has no room for it', async () => {
+      const region = 'eu-west-1';
+      const replica = software.region.store.replica(keyId as KeyId, region) ?? expect.fail('no replica');
+      const policy = JSON.stringify({ Version: '2012-10-17', Id: 'x'.repeat(32_000), Statement: [] });
+      const sentPolicy = () => software.replicatedKeys.exportable(keyId, region)?.context.replica.policy;
+      software.region.store.putReplica(keyId as KeyId, { ...replica, policy });
+      expect(sentPolicy()).to.equal(policy);
+      for (let turn = 0; turn < 10; turn += 1) {
+        await rotateKeyOnDemand(software.call, { KeyId: keyId });
+        for (const name of ['eu-west-1', 'ap-south-1']) confirm(name, held());
+        await software.deadlines.runDue();
+      }
+      expect(sentPolicy()).to.equal('');
+      software.region.store.putReplica(keyId as KeyId, { ...replica, policy, standing: 'REPLICATING' });
+      expect(sentPolicy()).to.equal(policy);
+
+      // A region that has lost the replica, and its policy with it.
+      software.region.store.putReplica(keyId as KeyId, { ...replica, policy });
+      const key = software.replicatedKeys.exportable(keyId, region) ?? expect.fail('nothing to send');
+      const destination = makeSoftwareRegion({ name: region });
+      destination.replicatedKeys.install({
+        source: 'us-east-1',
+        generation: 9n,
+        birthCertificate: key.birthCertificate,
+        context: key.context,
+        materials: key.materials.map((material) => destination.hsm.adopt(material, software.hsm)),
+      });
+      const { KeyMetadata } = await describeKey(destination.call, { KeyId: keyId });
+      expect(KeyMetadata).to.include({ KeyState: 'Disabled', Enabled: false });
+      expect(destination.region.store.policy(keyId as KeyId)).to.equal(defaultPolicy(destination.region.home));
+      destination.close();
     });
   });
 });
