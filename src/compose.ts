@@ -40,6 +40,7 @@ import { EventBuffer, type RegionAdmin } from './surfaces/admin/region_admin.js'
 import { serveAdmin } from './surfaces/admin/server.js';
 import { serveAws, type RequestOutcome } from './surfaces/aws/server.js';
 import { missingSuites } from './token/strategy_choice.js';
+import { readTlsIdentity } from './tls_identity.js';
 import { isReplicationSuite } from './wire/suite.js';
 import type { ProvisionedRegion } from './surfaces/cli/programs.js';
 
@@ -270,6 +271,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
       signatureTimeMs: () => clock.unshiftedMs(),
       trail: monitoring.counting(trail),
       services: [cloudWatch],
+      tls: config.tls && readTlsIdentity(config.tls),
       observe: logFailure,
     },
     config.listen,

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { connect, type AddressInfo, type Server as NetServer } from 'node:net';
 import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import { ConfigError } from './errors.js';
 
 /** Where a server listens; port 0 lets the system choose. */
@@ -84,7 +85,7 @@ export async function listenOnSocket(server: NetServer, path: string): Promise<v
 }
 
 /** Ends a server: no new connections, and the open ones are closed as soon as their answer is out, or at the latest after `graceMs`. */
-export async function closeServer(server: HttpServer, graceMs = 1_000): Promise<void> {
+export async function closeServer(server: HttpServer | HttpsServer, graceMs = 1_000): Promise<void> {
   if (!server.listening) return;
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();

@@ -3,7 +3,7 @@ import type { KeyHome } from '../kms/key_id.js';
 import type { ServiceEvent, ServiceEvents } from '../kms/ports.js';
 import type { CallNote } from '../kms/region.js';
 import { isReadOnly, requestParameters, responseElements } from './recorded_members.js';
-import type { TrailEvent, TrailMembers, TrailValue, UserIdentity } from './trail_event.js';
+import type { TlsDetails, TrailEvent, TrailMembers, TrailValue, UserIdentity } from './trail_event.js';
 
 /** Longest text of a client's that one event repeats, UTF-16 units. */
 const CLIENT_TEXT_MAX = 1024;
@@ -29,6 +29,8 @@ export interface RecordedCall {
   readonly accessKeyId: string;
   readonly sourceAddress: string;
   readonly userAgent: string;
+  /** Absent where the call came without TLS. */
+  readonly tls?: TlsDetails | undefined;
   /** Null where it could not be decoded. */
   readonly request: object | null;
   /** Null where the call was refused. */
@@ -89,6 +91,7 @@ export class AuditTrail implements ServiceEvents {
       recipientAccountId: home.account,
       eventCategory: 'Management',
     };
+    if (call.tls !== undefined) event.tlsDetails = call.tls;
     if (failure !== null) {
       event.errorCode = failure.name === 'AccessDeniedException' ? 'AccessDenied' : failure.name;
       if (failure.message !== '') event.errorMessage = failure.message.slice(0, CLIENT_TEXT_MAX);

@@ -18,6 +18,16 @@ export type UserIdentity =
     }
   | { readonly accountId: string; readonly invokedBy: 'AWS Internal' | 'kms.amazonaws.com' };
 
+/** The TLS connection that a call came over. */
+export interface TlsDetails {
+  /** For example `TLSv1.3`. */
+  readonly tlsVersion: string;
+  /** IANA name. */
+  readonly cipherSuite: string;
+  /** The `Host` header. */
+  readonly clientProvidedHostHeader: string;
+}
+
 /**
  * One record of the audit trail.
  *
@@ -52,4 +62,5 @@ export interface TrailEvent {
   readonly recipientAccountId: string;
   readonly serviceEventDetails?: TrailMembers;
   readonly eventCategory: 'Management';
+  readonly tlsDetails?: TlsDetails;
 }

@@ -32,14 +32,20 @@ export function labAccessKey(directory: StateDirectory, lab: Lab): AccessKey {
 /**
  * Writes the AWS configuration and shared credentials files of a lab, with the one profile `keyferry`.
  *
- * @param endpoint - URL of the front door
- * @param region - the region where the profile names none
+ * @param settings.endpoint - URL of the front door
+ * @param settings.caFile - certificates to trust; null where the lab speaks HTTP
+ * @param settings.region - the region where the profile names none
  */
 export function writeAwsFiles(
   directory: StateDirectory,
-  settings: { readonly key: AccessKey; readonly endpoint: string; readonly region: string },
+  settings: {
+    readonly key: AccessKey;
+    readonly endpoint: string;
+    readonly caFile: string | null;
+    readonly region: string;
+  },
 ): void {
-  const { key, endpoint, region } = settings;
+  const { key, endpoint, caFile, region } = settings;
   writePrivateFile(
     directory.awsConfigFile,
     [
@@ -47,6 +53,7 @@ export function writeAwsFiles(
       `region = ${region}`,
       'output = json',
       `endpoint_url = ${endpoint}`,
+      ...(caFile === null ? [] : [`ca_bundle = ${caFile}`]),
       'cli_pager =',
       // Some versions of the AWS CLI take a URL for a place to read the value from: an alarm's action is a URL.
       'cli_follow_urlparam = false',
@@ -67,7 +74,7 @@ export function writeAwsFiles(
 /** Variables that point AWS clients at a lab. */
 export function awsEnvironment(
   directory: StateDirectory,
-  settings: { readonly endpoint: string; readonly region: string },
+  settings: { readonly endpoint: string; readonly caFile: string | null; readonly region: string },
 ): Readonly<Record<string, string>> {
   return {
     AWS_CONFIG_FILE: directory.awsConfigFile,
@@ -76,6 +83,8 @@ export function awsEnvironment(
     AWS_REGION: settings.region,
     AWS_DEFAULT_REGION: settings.region,
     AWS_ENDPOINT_URL_KMS: settings.endpoint,
+    // The first is for the AWS CLI and boto3, the other for everything that runs on Node.
+    ...(settings.caFile !== null && { AWS_CA_BUNDLE: settings.caFile, NODE_EXTRA_CA_CERTS: settings.caFile }),
   };
 }
 

@@ -1,4 +1,6 @@
-import { request } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { readBody } from '../http_exchange.js';
 import { signedHeaders } from '../request_signature.js';
 import { LabError } from './errors.js';
@@ -20,10 +22,13 @@ export interface KmsRefusal {
 export class KmsClient {
   readonly #endpoint: URL;
   readonly #key: AccessKey;
+  readonly #ca: Buffer | undefined;
 
-  constructor(endpoint: string, key: AccessKey) {
+  /** @param caFile - certificates to trust where the endpoint speaks TLS; those of the system where it is null */
+  constructor(endpoint: string, key: AccessKey, caFile: string | null = null) {
     this.#endpoint = new URL(endpoint);
     this.#key = key;
+    this.#ca = caFile === null ? undefined : readFileSync(caFile);
   }
 
   /**
@@ -69,9 +74,11 @@ export class KmsClient {
       at: new Date(),
     });
     const answer = await new Promise<{ status: number; body: Uint8Array }>((resolve, reject) => {
+      const request = this.#endpoint.protocol === 'https:' ? httpsRequest : httpRequest;
+      const trust = this.#ca === undefined ? {} : { ca: this.#ca };
       const sent = request(
         this.#endpoint,
-        { method: 'POST', headers, timeout: ANSWER_MS, agent: false },
+        { method: 'POST', headers, timeout: ANSWER_MS, agent: false, ...trust },
         (response) => {
           readBody(response, { octetsMax: ANSWER_OCTETS_MAX }).then(
             (octets) => resolve({ status: response.statusCode ?? 0, body: octets }),

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { parseListenAddress, type ListenAddress } from '../listen.js';
 import { readIdentityPolicy } from './identity_policy.js';
+import type { TlsFiles } from '../tls_identity.js';
 import type { AccessKey } from './region_config.js';
 import { seedClash, seedForm, seedKeys, type SeedKey } from './seed_file.js';
 import { parseYaml } from './yaml_source.js';
@@ -32,6 +33,8 @@ export interface Lab {
   readonly account: string;
   /** The front door. */
   readonly endpoint: ListenAddress;
+  /** What the front door and the regions prove themselves with; they speak HTTP without it. */
+  readonly tls?: TlsFiles | undefined;
   /** Access keys besides those that `up` makes. */
   readonly credentials: readonly AccessKey[];
   readonly regions: Readonly<Record<string, LabRegion>>;
@@ -120,6 +123,22 @@ const accessKey = z.strictObject({
       error: 'a policy is an IAM policy document, or the path of a file that holds one',
     })
     .optional(),
+  sessionToken: z
+    .string()
+    .min(1)
+    .max(4096)
+    .regex(/^[\x21-\x7e]+$/u, 'a session token is printable ASCII')
+    .optional(),
+  expires: z.iso
+    .datetime({ offset: true, error: 'a time is written like 2026-12-31T23:59:59Z' })
+    .transform((text) => Date.parse(text))
+    .optional(),
+});
+
+const tlsFiles = z.strictObject({
+  certificate: z.string().min(1),
+  key: z.string().min(1),
+  authority: z.string().min(1).optional(),
 });
 
 const schema = z.strictObject({
@@ -132,6 +151,7 @@ const schema = z.strictObject({
     .regex(/^\d{12}$/u, 'an account has 12 digits')
     .default('111122223333'),
   endpoint: listen.default(local(4599)),
+  tls: tlsFiles.optional(),
   credentials: z.array(accessKey).max(64).default([]),
   regions: z
     .record(regionName, z.strictObject({ listen: listen.optional(), token: token.prefault({}) }).nullable())
@@ -177,14 +197,25 @@ export function parseLabFile(text: string, file: string): Lab {
       token: withAbsolutePaths(region?.token ?? { module: 'softhsm2' }, file),
     };
   }
-  const credentials = rest.credentials.map(({ policy: written, ...key }, index): AccessKey => {
-    if (written === undefined) return key;
-    const policy = readIdentityPolicy(written, file);
-    if ('text' in policy) return { ...key, policy: policy.text };
-    throw source.refuse([{ code: 'custom', path: ['credentials', index, 'policy'], message: policy.problem }]);
+  const credentials = rest.credentials.map(({ policy: document, expires, sessionToken, ...key }, index): AccessKey => {
+    const refuse = (member: string, message: string): never => {
+      throw source.refuse([{ code: 'custom', path: ['credentials', index, member], message }]);
+    };
+    if (expires !== undefined && sessionToken === undefined) {
+      refuse('expires', 'an access key that expires is a temporary one, and has a sessionToken');
+    }
+    const policy = document === undefined ? undefined : readIdentityPolicy(document, file);
+    if (policy !== undefined && !('text' in policy)) refuse('policy', policy.problem);
+    return {
+      ...key,
+      ...(policy !== undefined && 'text' in policy && { policy: policy.text }),
+      ...(sessionToken !== undefined && { sessionToken }),
+      ...(expires !== undefined && { expiresMs: expires }),
+    };
   });
   const names = Object.keys(regions);
-  const lab: Lab = { ...rest, credentials, regions, seed: seedKeys(rest.seed, { regions: names, file }) };
+  const tls = rest.tls && tlsFilesFrom(rest.tls, file);
+  const lab: Lab = { ...rest, tls, credentials, regions, seed: seedKeys(rest.seed, { regions: names, file }) };
   const clash = firstClash(lab) ?? seedClash(lab.seed, names);
   if (clash !== undefined) throw source.refuse([{ code: 'custom', path: clash.path, message: clash.message }]);
   return lab;
@@ -193,6 +224,11 @@ export function parseLabFile(text: string, file: string): Lab {
 /** The lab that runs where there is no file. */
 export function defaultLab(): Lab {
   return parseLabFile('', 'lab.yaml');
+}
+
+function tlsFilesFrom({ certificate, key, authority }: TlsFiles, file: string): TlsFiles {
+  const from = (path: string): string => resolve(file, '..', path);
+  return { certificate: from(certificate), key: from(key), authority: authority && from(authority) };
 }
 
 function withAbsolutePaths(written: LabToken, file: string): LabToken {

@@ -11,6 +11,10 @@ export interface AccessKey {
   readonly principal: string;
   /** IAM policy of the principal, JSON text that was checked; absent or null for an administrator. */
   readonly policy?: string | null | undefined;
+  /** Of a temporary key: the session token that comes with every request. */
+  readonly sessionToken?: string;
+  /** When a temporary key ends, milliseconds since the epoch. */
+  readonly expiresMs?: number;
 }
 
 const address = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) });
@@ -57,14 +61,16 @@ const regionConfig = z.strictObject({
       secretAccessKey: z.string(),
       principal: z.string(),
       policy: z.string().nullable().optional(),
+      sessionToken: z.string().min(1).exactOptional(),
+      expiresMs: z.number().exactOptional(),
     }),
   ),
+  /** What the endpoint proves itself with, PEM files; HTTP without it. */
+  tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
   hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']) }),
   profile: z.enum(['full', 'seed']),
   /** Where alarms may send notifications besides the loopback addresses: URLs of SNS topics by their ARNs, and hosts. */
-  alarms: z
-    .strictObject({ topics: z.record(z.string(), z.url()), hosts: z.array(z.string().min(1)) })
-    .optional(),
+  alarms: z.strictObject({ topics: z.record(z.string(), z.url()), hosts: z.array(z.string().min(1)) }).optional(),
   /** Whether lab controls are on (moving the clock). */
   lab: z.boolean(),
 });

@@ -35,6 +35,7 @@ export function planRegion(
     directory: own,
     rosterFile: join(directory.authority, ROSTERS_FILE),
     authorityKid: settings.authorityKid,
+    ...(lab.tls !== undefined && { tls: { certificate: lab.tls.certificate, key: lab.tls.key } }),
     credentials: settings.accessKeys.map((key) => ({ ...key })),
     hsm: { ...lab.hsm },
     profile: lab.profile,

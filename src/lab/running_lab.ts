@@ -54,7 +54,8 @@ export async function runLab(
     await provisionLab(directory, lab, { addresses, showStep: options.showStep, signal: options.signal });
     options.signal?.throwIfAborted();
 
-    const endpoint = `http://${formatListenAddress(addresses.endpoint)}`;
+    const scheme = lab.tls === undefined ? 'http' : 'https';
+    const endpoint = `${scheme}://${formatListenAddress(addresses.endpoint)}`;
     const startedMs = Date.now();
     const supervisor: Supervisor = new Supervisor(directory, {
       onChange: () => directory.writeState(stateOf(lab, { endpoint, startedMs, programs: supervisor.states() })),
@@ -80,9 +81,10 @@ export async function runLab(
               'front-door',
               '--listen',
               formatListenAddress(addresses.endpoint),
+              ...tlsOptions(lab.tls),
               ...names.flatMap((name) => [
                 '--region',
-                `${name}=http://${formatListenAddress(addresses.regions[name] ?? addresses.endpoint)}`,
+                `${name}=${scheme}://${formatListenAddress(addresses.regions[name] ?? addresses.endpoint)}`,
               ]),
             ],
           }),
@@ -94,9 +96,10 @@ export async function runLab(
       throw error;
     }
     const accessKey = labAccessKey(directory, lab);
-    writeAwsFiles(directory, { key: accessKey, endpoint, region: names[0] ?? '' });
+    const caFile = caFileOf(lab);
+    writeAwsFiles(directory, { key: accessKey, endpoint, caFile, region: names[0] ?? '' });
     try {
-      const seeded = await prepare(directory, lab, { endpoint, accessKey, ...options });
+      const seeded = await prepare(directory, lab, { endpoint, caFile, accessKey, ...options });
       directory.writeSeedReport(seeded);
     } catch (error) {
       await stop();
@@ -123,6 +126,17 @@ export function summaryOf(directory: StateDirectory, state: LabState): LabSummar
   };
 }
 
+/** File of the certificates that clients of a lab are to trust; null where it speaks HTTP. */
+function caFileOf({ tls }: Lab): string | null {
+  return tls === undefined ? null : (tls.authority ?? tls.certificate);
+}
+
+function tlsOptions(tls: Lab['tls']): readonly string[] {
+  if (tls === undefined) return [];
+  const authority = tls.authority === undefined ? [] : ['--tls-authority', tls.authority];
+  return ['--tls-certificate', tls.certificate, '--tls-key', tls.key, ...authority];
+}
+
 function stateOf(
   lab: Lab,
   run: { readonly endpoint: string; readonly startedMs: number; readonly programs: LabState['programs'] },
@@ -134,6 +148,7 @@ function stateOf(
     account: lab.account,
     profile: lab.profile,
     endpoint: run.endpoint,
+    caFile: caFileOf(lab),
     programs: { ...run.programs },
     regions: Object.keys(lab.regions),
   };
@@ -145,6 +160,7 @@ async function prepare(
   lab: Lab,
   run: {
     readonly endpoint: string;
+    readonly caFile: string | null;
     readonly accessKey: AccessKey;
     readonly showStep: ShowStep;
     readonly signal?: AbortSignal;

@@ -22,15 +22,21 @@ const createdForm = z.object({ KeyMetadata: z.record(z.string(), z.unknown()) })
  * What is there stays; a second run changes nothing.
  *
  * @param lab.endpoint - URL of the front door
+ * @param lab.caFile - certificates to trust there; null where it speaks HTTP
  * @throws {@link LabError} for what KMS refuses; {@link CeremonyError} for material that cannot be imported; {@link ConfigError}
  */
 export async function applySeed(
   directory: StateDirectory,
   keys: readonly SeedKey[],
-  lab: { readonly endpoint: string; readonly accessKey: AccessKey; readonly signal?: AbortSignal | undefined },
+  lab: {
+    readonly endpoint: string;
+    readonly caFile: string | null;
+    readonly accessKey: AccessKey;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<readonly SeededKey[]> {
   if (keys.length === 0) return [];
-  const kms = new KmsClient(lab.endpoint, lab.accessKey);
+  const kms = new KmsClient(lab.endpoint, lab.accessKey, lab.caFile);
   const certificates = await certify(directory, await missingChosen(kms, keys), lab.signal);
   const services: SeedServices = {
     kms,
@@ -41,7 +47,16 @@ export async function applySeed(
       return createdForm.parse(answer).KeyMetadata;
     },
     importMaterial: (region, arn, material) =>
-      importFile(new KmsEndpoint({ url: new URL(lab.endpoint), region, key: lab.accessKey }), arn, material),
+      importFile(
+        new KmsEndpoint({
+          url: new URL(lab.endpoint),
+          region,
+          key: lab.accessKey,
+          ...(lab.caFile !== null && { caFile: lab.caFile }),
+        }),
+        arn,
+        material,
+      ),
   };
   const seeded: SeededKey[] = [];
   for (const key of keys) {

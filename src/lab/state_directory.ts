@@ -29,6 +29,8 @@ const labState = z.strictObject({
   account: z.string(),
   profile: z.enum(['full', 'seed']),
   endpoint: z.string(),
+  /** File of the certificates that clients are to trust; null where the lab speaks HTTP. */
+  caFile: z.string().nullable().default(null),
   programs: z.record(z.string(), program),
   regions: z.array(z.string()),
 });

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { RecordedCall } from '../../audit/audit_trail.js';
 import type { CallNote, Caller, KmsRegion } from '../../kms/region.js';
+import type { TlsDetails } from '../../audit/trail_event.js';
 import { encodeAnswer } from './encode.js';
 import { answerException, AwsError, type ExceptionAnswer } from './exceptions.js';
 import { OPERATIONS } from './operations.js';
@@ -49,6 +50,7 @@ export async function answerKms(
   if (decode === undefined) throw new AwsError('UnknownOperationException', '');
   const { socket, headers } = call;
   const sourceAddress = socket.remoteAddress;
+  const tls = socket instanceof TLSSocket ? tlsDetailsOf(socket, headers) : undefined;
   const notes: CallNote[] = [];
   let decoded: object | null = null;
   let result: object | null = null;
@@ -60,7 +62,7 @@ export async function answerKms(
       region,
       caller: call.caller,
       ...(sourceAddress !== undefined && { sourceAddress }),
-      isEncrypted: socket instanceof TLSSocket,
+      isEncrypted: tls !== undefined,
       note: (note) => notes.push(note),
     });
     answer = { operation, body: encodeAnswer(operation, result), failure: null, cause: null };
@@ -78,6 +80,7 @@ export async function answerKms(
       principal: call.caller.principal,
       accessKeyId: call.accessKeyId,
       sourceAddress: sourceAddress ?? '',
+      ...(tls !== undefined && { tls }),
       userAgent: headers.get('user-agent') ?? '',
       request: decoded,
       response: failure === null ? result : null,
@@ -89,6 +92,14 @@ export async function answerKms(
   }
   if (failure === null) region.lastUsages.record({ operation, requestId, trailEventId: eventId, notes });
   return answer;
+}
+
+function tlsDetailsOf(socket: TLSSocket, headers: RequestHeaders): TlsDetails {
+  return {
+    tlsVersion: socket.getProtocol() ?? '',
+    cipherSuite: socket.getCipher().standardName,
+    clientProvidedHostHeader: headers.get('host') ?? '',
+  };
 }
 
 function failed(operation: string, error: unknown): KmsAnswer {

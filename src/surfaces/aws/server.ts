@@ -1,8 +1,10 @@
-import { createServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { RecordedCall } from '../../audit/audit_trail.js';
 import type { KmsRegion } from '../../kms/region.js';
 import { LIMITS } from '../../limits.js';
 import { closeServer, formatListenAddress, listenOn, type ListenAddress } from '../../listen.js';
+import { TLS_MIN_VERSION, type TlsIdentity } from '../../tls_identity.js';
 import { Endpoint } from './endpoint.js';
 import type { AwsService } from './service.js';
 import type { Credential } from './sigv4.js';
@@ -35,7 +37,39 @@ export interface AwsServerOptions {
   readonly observe: (outcome: RequestOutcome) => void;
   /** Services that are answered besides AWS KMS. */
   readonly services?: readonly AwsService[];
+  /** What the server proves itself with; HTTP without it. */
+  readonly tls?: TlsIdentity | undefined;
+  /** Other bounds than those of {@link LIMITS}. */
+  readonly bounds?: Partial<ServerBounds>;
 }
+
+/** What a client may take of the server's time and connections. Times in milliseconds. */
+export interface ServerBounds {
+  /** Time for the headers of a request. */
+  readonly headersMs: number;
+  /** Time for a whole request. */
+  readonly requestMs: number;
+  /** Time that an idle connection is kept. */
+  readonly keepAliveMs: number;
+  /** Longest silence in the middle of a request or an answer. */
+  readonly silenceMs: number;
+  /** Time for the TLS handshake. */
+  readonly handshakeMs: number;
+  /** How often slow clients are looked for. */
+  readonly slownessCheckMs: number;
+  /** Open connections; further ones are closed at once. */
+  readonly connectionsMax: number;
+}
+
+const BOUNDS: ServerBounds = {
+  headersMs: LIMITS.awsHeadersTimeoutMs,
+  requestMs: LIMITS.awsRequestTimeoutMs,
+  keepAliveMs: LIMITS.awsKeepAliveTimeoutMs,
+  silenceMs: LIMITS.awsSilenceMs,
+  handshakeMs: LIMITS.awsHeadersTimeoutMs,
+  slownessCheckMs: LIMITS.awsSlownessCheckMs,
+  connectionsMax: LIMITS.awsConnectionsMax,
+};
 
 /** A region's AWS endpoint. */
 export interface AwsServer {
@@ -52,19 +86,41 @@ export interface AwsServer {
  */
 export async function serveAws(options: AwsServerOptions, listen: ListenAddress): Promise<AwsServer> {
   const endpoint = new Endpoint(options);
-  const server = createServer(
-    {
-      maxHeaderSize: LIMITS.awsHeaderBytesMax,
-      headersTimeout: LIMITS.awsHeadersTimeoutMs,
-      requestTimeout: LIMITS.awsRequestTimeoutMs,
-      keepAliveTimeout: LIMITS.awsKeepAliveTimeoutMs,
-      noDelay: true,
-    },
+  const server = createBounded(
     (request, response) => endpoint.receive(request, response),
+    { ...BOUNDS, ...options.bounds },
+    options.tls,
   );
   const address = await listenOn(server, listen);
   return {
-    url: `http://${formatListenAddress(address)}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://${formatListenAddress(address)}`,
     close: () => closeServer(server, LIMITS.awsDrainTimeoutMs),
   };
+}
+
+function createBounded(
+  receive: RequestListener,
+  bounds: ServerBounds,
+  tls: TlsIdentity | undefined,
+): HttpServer | HttpsServer {
+  const options = {
+    maxHeaderSize: LIMITS.awsHeaderBytesMax,
+    headersTimeout: bounds.headersMs,
+    requestTimeout: bounds.requestMs,
+    keepAliveTimeout: bounds.keepAliveMs,
+    connectionsCheckingInterval: bounds.slownessCheckMs,
+    noDelay: true,
+    // Peers that are gone without a word are found out by the system.
+    keepAlive: true,
+  };
+  const server =
+    tls === undefined
+      ? createHttpServer(options, receive)
+      : createHttpsServer(
+          { ...options, ...tls, minVersion: TLS_MIN_VERSION, handshakeTimeout: bounds.handshakeMs },
+          receive,
+        );
+  server.timeout = bounds.silenceMs;
+  server.maxConnections = bounds.connectionsMax;
+  return server;
 }

@@ -24,9 +24,9 @@ export interface Credential {
   /** IAM policy of the principal, JSON text that was checked; absent or null for an administrator. */
   readonly policy?: string | null | undefined;
   /** For a temporary credential: the token that has to come with it. */
-  readonly sessionToken?: string;
+  readonly sessionToken?: string | undefined;
   /** When a temporary credential ends, milliseconds since the epoch. */
-  readonly expiresMs?: number;
+  readonly expiresMs?: number | undefined;
 }
 
 /** A request as it came, before anything of it is believed. */

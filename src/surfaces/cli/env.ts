@@ -30,7 +30,7 @@ export function envCommand(_context: CommandContext): Command {
         remedy: `choose one of ${state.regions.join(', ')}`,
       });
     }
-    const variables = awsEnvironment(directory, { endpoint: state.endpoint, region });
+    const variables = awsEnvironment(directory, { endpoint: state.endpoint, caFile: state.caFile, region });
     output.result(variables, () =>
       Object.entries(variables)
         .map(([name, value]) => `export ${name}=${quoted(value)}`)

@@ -57,7 +57,7 @@ function labVariables(dir: string): Readonly<Record<string, string>> {
   const state = directory.readState();
   if (state === undefined) return {};
   const region = process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? state.regions[0] ?? '';
-  return awsEnvironment(directory, { endpoint: state.endpoint, region });
+  return awsEnvironment(directory, { endpoint: state.endpoint, caFile: state.caFile, region });
 }
 
 /** How a command names the material: a file, standard input, or a key in a token. */

@@ -12,6 +12,8 @@ export const FRONT_DOOR_LIMITS = {
   headersMs: 10_000,
   /** Time in which a client has to send a whole request, milliseconds. */
   requestMs: 60_000,
+  /** How often connections are looked at for clients that are too slow, milliseconds. */
+  slownessCheckMs: 1_000,
   /** Longest silence of a region in the middle of an answer, milliseconds: the slowest RSA key generation of a token fits. */
   answerMs: 120_000,
   /** Time that an idle connection of a client is kept, milliseconds. */

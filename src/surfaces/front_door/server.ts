@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import {
-  Agent,
-  createServer,
+  Agent as HttpAgent,
+  createServer as createHttpServer,
   request as httpRequest,
   type IncomingMessage,
-  type Server,
+  type RequestListener,
+  type Server as HttpServer,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http';
+import {
+  Agent as HttpsAgent,
+  createServer as createHttpsServer,
+  request as httpsRequest,
+  type Server as HttpsServer,
+} from 'node:https';
 import { sendJson } from '../../http_exchange.js';
+import { TLS_MIN_VERSION, type TlsIdentity } from '../../tls_identity.js';
 import { regionOfRequest } from './credential_scope.js';
 import { FRONT_DOOR_LIMITS } from './limits.js';
 
@@ -20,17 +29,34 @@ const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connectio
 /**
  * One URL for all regions: each request goes to the region in its credential scope, with its method, path, headers (`Host` included)
  * and body as they came, because the signature covers them.
+ *
+ * @param options.tls - what it proves itself with; it speaks HTTP without it
+ * @param options.ca - whom it trusts to be a region, where regions speak TLS; the system's authorities where it is absent
  */
-export function createFrontDoor(regions: RegionUrls): Server {
-  const agent = new Agent({ keepAlive: true, maxSockets: FRONT_DOOR_LIMITS.regionSocketsMax, scheduling: 'fifo' });
+export function createFrontDoor(
+  regions: RegionUrls,
+  options: { readonly tls?: TlsIdentity; readonly ca?: Buffer } = {},
+): HttpServer | HttpsServer {
+  const pool = { keepAlive: true, maxSockets: FRONT_DOOR_LIMITS.regionSocketsMax, scheduling: 'fifo' } as const;
+  const agents = {
+    http: new HttpAgent(pool),
+    https: new HttpsAgent({
+      ...pool,
+      minVersion: TLS_MIN_VERSION,
+      ...(options.ca !== undefined && { ca: options.ca }),
+    }),
+  };
   const urls = new Map(Object.entries(regions).map(([name, url]) => [name, new URL(url)]));
   const server = createServer(
+    options.tls,
     {
       maxHeaderSize: FRONT_DOOR_LIMITS.headerOctetsMax,
       headersTimeout: FRONT_DOOR_LIMITS.headersMs,
       requestTimeout: FRONT_DOOR_LIMITS.requestMs,
       keepAliveTimeout: FRONT_DOOR_LIMITS.keepAliveMs,
+      connectionsCheckingInterval: FRONT_DOOR_LIMITS.slownessCheckMs,
       noDelay: true,
+      keepAlive: true,
     },
     (request, response) => {
       if (request.method === 'GET' && request.url === '/healthz') {
@@ -51,29 +77,46 @@ export function createFrontDoor(regions: RegionUrls): Server {
         const message = `Credential should be scoped to a valid region, not '${found.region}'. Regions here: ${[...urls.keys()].join(', ')}.`;
         return refuse(response, 400, { type: 'InvalidSignatureException', message });
       }
-      forward({ request, response, url, agent, region: found.region });
+      forward({ request, response, url, agents, region: found.region });
     },
   );
+  // A region that does not answer is waited for longer than a client that says nothing.
+  server.timeout = FRONT_DOOR_LIMITS.answerMs * 2;
   server.maxConnections = FRONT_DOOR_LIMITS.connectionsMax;
-  server.once('close', () => agent.destroy());
+  server.once('close', () => {
+    agents.http.destroy();
+    agents.https.destroy();
+  });
   return server;
+}
+
+function createServer(
+  tls: TlsIdentity | undefined,
+  options: ServerOptions,
+  receive: RequestListener,
+): HttpServer | HttpsServer {
+  return tls === undefined
+    ? createHttpServer(options, receive)
+    : createHttpsServer({ ...options, ...tls, minVersion: TLS_MIN_VERSION }, receive);
 }
 
 interface Passage {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly url: URL;
-  readonly agent: Agent;
+  readonly agents: { readonly http: HttpAgent; readonly https: HttpsAgent };
   readonly region: string;
 }
 
-function forward({ request, response, url, agent, region }: Passage): void {
-  const upstream = httpRequest({
+function forward({ request, response, url, agents, region }: Passage): void {
+  const isTls = url.protocol === 'https:';
+  const send = isTls ? httpsRequest : httpRequest;
+  const upstream = send({
     host: url.hostname.replace(/^\[|\]$/gu, ''),
     port: url.port,
     method: request.method,
     path: request.url,
-    agent,
+    agent: isTls ? agents.https : agents.http,
     timeout: FRONT_DOOR_LIMITS.answerMs,
     headers: ofTheRequest(request.rawHeaders),
   });

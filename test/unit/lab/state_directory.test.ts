@@ -71,6 +71,7 @@ describe('the state directory of a lab', () => {
       account: '111122223333',
       profile: 'full',
       endpoint: 'http://127.0.0.1:1',
+      caFile: null,
       programs: { proxy: { url: 'http://127.0.0.1:2', process: null, state: 'stopped', restarts: 2, problem: null } },
       regions: ['us-east-1'],
     };
