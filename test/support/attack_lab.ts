@@ -5,10 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
-import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
-import { SqlitePrimaryChangeStore } from '../../src/adapters/primary_change_store_sqlite.js';
-import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
-import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { JobRunner } from '../../src/hsm/job_runner.js';
@@ -18,8 +14,6 @@ import { decrypt } from '../../src/kms/operations/decrypt.js';
 import { encrypt } from '../../src/kms/operations/encrypt.js';
 import { replicateKey } from '../../src/kms/operations/replicate_key.js';
 import { defaultPolicy } from '../../src/kms/policy.js';
-import { PrimaryChanges } from '../../src/kms/primary_change.js';
-import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import type { Call } from '../../src/kms/region.js';
 import { ReplicationAgent, type ReplicationProfile } from '../../src/replication/agent.js';
 import { issueRoster, type RosterChange } from '../../src/replication/authority.js';
@@ -35,7 +29,7 @@ import type { ReplicationSuite } from '../../src/wire/suite.js';
 import type { CompromisedHsm } from './compromised_hsm.js';
 import { softwareSigner, type Signer } from './forgery.js';
 import { HostileNetwork, type SentMessage } from './hostile_network.js';
-import { makeKmsRegion } from './kms_region.js';
+import { makeKmsRegion, makeReplicatedKeys } from './kms_region.js';
 import { countObjects, REGIONS, type LabToken, type RegionLetter } from './lab_token.js';
 import { ManualClock, MemoryAudit } from './replication_partition.js';
 
@@ -202,26 +196,14 @@ export class AttackLab {
     const [clock, audit] = [new ManualClock(), new MemoryAudit()];
     const [key] = await token.hsm.signingKeys();
     if (key === undefined) throw new Error('the token has no signing key');
-    const materials = new SqliteMaterialStore(database, store);
-    const primaryChanges = new PrimaryChanges(
-      { home, store, materials, clock },
-      new SqlitePrimaryChangeStore(database),
-    );
+    const { keys, primaryChanges } = makeReplicatedKeys({ home, database, store, clock });
     const agent = new ReplicationAgent({
       region: name,
       partition: PARTITION,
       account: ACCOUNT,
       hsm: ports.hsm?.(token.hsm) ?? token.hsm,
       journal,
-      keys: new StoredReplicatedKeys({
-        home,
-        store,
-        materials,
-        rotations: new SqliteRotationStore(database),
-        synchronizations: new SqliteSynchronizationStore(database),
-        primaryChanges,
-        clock,
-      }),
+      keys,
       handovers: primaryChanges,
       roster: openRosterBook({ journal, partition: PARTITION, authorityKid: this.authority.kid }),
       transport: this.network.transport(name),

@@ -10,6 +10,7 @@ import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_s
 import { LastUsages } from '../../src/kms/last_usage.js';
 import { PrimaryChanges } from '../../src/kms/primary_change.js';
 import type { KmsRegion } from '../../src/kms/region.js';
+import { StoredReplicatedKeys } from '../../src/kms/replicated_keys.js';
 import { makeMemoryTrail } from './memory_trail.js';
 import { NO_IMPORT } from './no_import.js';
 
@@ -40,4 +41,17 @@ export function makeKmsRegion(
     events: makeMemoryTrail(parts.home, parts.clock).trail,
     deadlines: { changed: () => undefined },
   };
+}
+
+/** A region's keys as replication sees them, and changes of their primary Regions, over the same database. */
+export function makeReplicatedKeys(
+  parts: Pick<KmsRegion, 'home' | 'clock'> & { readonly database: Database; readonly store: SqliteKeyStore },
+): { readonly keys: StoredReplicatedKeys; readonly primaryChanges: PrimaryChanges } {
+  const { database, home, store, clock } = parts;
+  const materials = new SqliteMaterialStore(database, store);
+  const primaryChanges = new PrimaryChanges({ home, store, materials, clock }, new SqlitePrimaryChangeStore(database));
+  const rotations = new SqliteRotationStore(database);
+  const synchronizations = new SqliteSynchronizationStore(database);
+  const keys = new StoredReplicatedKeys({ home, store, materials, rotations, synchronizations, primaryChanges, clock });
+  return { keys, primaryChanges };
 }
