@@ -20,15 +20,21 @@ export interface WorldRegion {
   readonly name: string;
   readonly software: SoftwareRegion;
   readonly journal: SqliteJournal;
+  /** How a session ended here, by key and generation; durable with the transaction that ended it. */
+  readonly outcomes: {
+    put(keyId: string, generation: bigint, outcome: Outcome): void;
+    of(keyId: string, generation: bigint): string | undefined;
+  };
 }
 
-/** A replication that is under way: what M0 said, and what has come of it. */
+/** A replication that is under way: what M0 said. What comes of it is in the destination's database. */
 interface Session {
   readonly generation: bigint;
   readonly key: ExportableKey;
   readonly context: Uint8Array;
-  outcome: 'open' | 'installed' | 'aborted' | 'deleted';
 }
+
+type Outcome = 'installed' | 'aborted' | 'deleted';
 
 /**
  * Three regions and one multi-Region key. Replication is a courier that keeps the rules of the protocol's journal (generations,
@@ -46,7 +52,7 @@ export class RotationWorld {
     const regions = [PRIMARY, ...REPLICAS];
     this.regions = regions.map((name) => {
       const software = makeSoftwareRegion({ name, regions });
-      return { name, software, journal: new SqliteJournal(software.database) };
+      return { name, software, journal: new SqliteJournal(software.database), outcomes: outcomesIn(software.database) };
     });
     const [primary] = this.regions;
     if (primary === undefined) throw new Error('there is no primary region');
@@ -101,7 +107,7 @@ export class RotationWorld {
         return;
       }
       const generation = task.generation + 1n;
-      this.#sessions.set(destination, { generation, key, context: encodeContext(key.context), outcome: 'open' });
+      this.#sessions.set(destination, { generation, key, context: encodeContext(key.context) });
       journal.putTask({ ...task, wanted: false, generation, intent: String(generation) });
     });
   }
@@ -110,18 +116,15 @@ export class RotationWorld {
   deliver(destination: string): void {
     const session = this.#open(destination);
     if (session === undefined) return;
-    const { software, journal } = this.region(destination);
+    const { software, journal, outcomes } = this.region(destination);
     const { replicatedKeys } = software;
     software.region.store.transaction(() => {
-      if (journal.highWater(this.keyId, PRIMARY) >= session.generation) {
-        if (session.outcome === 'open') session.outcome = 'aborted';
-        return;
-      }
+      if (journal.highWater(this.keyId, PRIMARY) >= session.generation) return;
       const standing = replicatedKeys.standing(this.keyId, PRIMARY);
       if (standing.state === 'conflict') throw new Error(`${destination} refuses the key: CONFLICT`);
       if (standing.wasDeleted === true && replicatedKeys.refuseDeleted(this.keyId, PRIMARY, session.generation)) {
         journal.raiseHighWater(this.keyId, PRIMARY, session.generation);
-        session.outcome = 'deleted';
+        outcomes.put(this.keyId, session.generation, 'deleted');
         return;
       }
       const context = decodeContext(session.context);
@@ -138,35 +141,39 @@ export class RotationWorld {
         context,
         materials: session.key.materials.map((material) => software.hsm.adopt(material, this.primary.software.hsm)),
       });
-      session.outcome = 'installed';
+      outcomes.put(this.keyId, session.generation, 'installed');
     });
   }
 
   /** The destination ends a session that it has not installed, as after its crash. */
   abort(destination: string): void {
     const session = this.#open(destination);
-    const { journal } = this.region(destination);
-    if (session?.outcome !== 'open' || journal.highWater(this.keyId, PRIMARY) >= session.generation) return;
-    journal.raiseHighWater(this.keyId, PRIMARY, session.generation);
-    session.outcome = 'aborted';
+    const { software, journal, outcomes } = this.region(destination);
+    if (session === undefined) return;
+    software.region.store.transaction(() => {
+      if (journal.highWater(this.keyId, PRIMARY) >= session.generation) return;
+      journal.raiseHighWater(this.keyId, PRIMARY, session.generation);
+      outcomes.put(this.keyId, session.generation, 'aborted');
+    });
   }
 
   /** M3, or MX, at the source. */
   answer(destination: string): void {
     const session = this.#open(destination);
     const { software, journal } = this.primary;
-    if (session === undefined || session.outcome === 'open') return;
+    const outcome = session && this.region(destination).outcomes.of(this.keyId, session.generation);
+    if (session === undefined || outcome === undefined) return;
     software.region.store.transaction(() => {
       const task = journal.task(this.keyId, destination);
       if (task === undefined) return;
-      journal.putTask({ ...task, intent: null, wanted: task.wanted || session.outcome === 'aborted' });
+      journal.putTask({ ...task, intent: null, wanted: task.wanted || outcome === 'aborted' });
       const { replicatedKeys } = software;
       const materialIds = session.key.context.materials.map(({ materialId }) => materialId);
       const sent = { materialIds, context: session.context };
       const told =
-        session.outcome === 'installed'
+        outcome === 'installed'
           ? replicatedKeys.confirmed(this.keyId, destination, session.generation, sent)
-          : session.outcome === 'deleted'
+          : outcome === 'deleted'
             ? replicatedKeys.replicaDeleted(this.keyId, destination)
             : [];
       for (const region of told) this.#want(this.keyId, region);
@@ -257,4 +264,19 @@ export class RotationWorld {
   close(): void {
     for (const { software } of this.regions) software.close();
   }
+}
+
+function outcomesIn(database: SoftwareRegion['database']): WorldRegion['outcomes'] {
+  database.migrate('courier', [
+    'CREATE TABLE courier (key_id TEXT, generation TEXT, outcome TEXT NOT NULL, PRIMARY KEY (key_id, generation)) STRICT',
+  ]);
+  const insert = database.prepare('INSERT INTO courier (key_id, generation, outcome) VALUES (?, ?, ?)');
+  const select = database.prepare('SELECT outcome FROM courier WHERE key_id = ? AND generation = ?');
+  return {
+    put: (keyId, generation, outcome) => void insert.run(keyId, generation.toString(), outcome),
+    of: (keyId, generation) => {
+      const row = select.get(keyId, generation.toString());
+      return row === undefined ? undefined : String(row['outcome']);
+    },
+  };
 }
