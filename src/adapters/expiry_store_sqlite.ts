@@ -12,6 +12,9 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX expiry_intervals_end ON expiry_intervals (until_ms);
   CREATE TABLE clock_moves (at_ms INTEGER PRIMARY KEY) STRICT;`,
+  // What expires is asked for each minute, among as many keys as there are: the answer is in this index alone, in its order.
+  `CREATE INDEX key_materials_expiring ON key_materials (key_id, valid_to_ms)
+    WHERE exported_key_token IS NOT NULL AND valid_to_ms IS NOT NULL;`,
 ];
 
 /** Moves of the clock that are remembered at the same time. */
@@ -22,7 +25,7 @@ export class SqliteExpiryStore implements ExpiryStore {
   readonly #database: Database;
   readonly #sql: Readonly<Record<keyof typeof STATEMENTS, SqlStatement>>;
 
-  /** @param database - with the tables of the key store */
+  /** @param database - with the tables of the key store, whose expiring materials get an index */
   constructor(database: Database) {
     database.migrate('expiry', MIGRATIONS);
     this.#database = database;

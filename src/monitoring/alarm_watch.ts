@@ -58,14 +58,7 @@ export class AlarmWatch {
     const fromMs = Math.min(store.evaluatedMs() ?? toMs, toMs);
     for (let after = ''; ;) {
       const page = store.alarms(after, LIMITS.monitoringAlarmBatchMax);
-      for (const alarm of page) {
-        // One that cannot be evaluated is no reason to leave out the others.
-        try {
-          this.#evaluateOver(alarm, { fromMs, toMs });
-        } catch (error) {
-          this.#parts.report(error);
-        }
-      }
+      this.#evaluatePage(page, { fromMs, toMs });
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.name;
@@ -73,6 +66,26 @@ export class AlarmWatch {
       await nextTurn();
     }
     store.setEvaluatedMs(toMs);
+  }
+
+  /** Evaluates some alarms in one visit to the disk. One that cannot be evaluated is no reason to leave out the others. */
+  #evaluatePage(page: readonly Alarm[], range: { readonly fromMs: number; readonly toMs: number }): void {
+    const { store, report } = this.#parts;
+    try {
+      store.transaction(() => {
+        for (const alarm of page) this.#evaluateOver(alarm, range);
+      });
+      return;
+    } catch (error) {
+      report(error);
+    }
+    for (const alarm of page) {
+      try {
+        this.#evaluateOver(alarm, range);
+      } catch (error) {
+        report(error);
+      }
+    }
   }
 
   #evaluateOver(alarm: Alarm, range: { readonly fromMs: number; readonly toMs: number }): void {

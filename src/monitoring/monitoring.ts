@@ -66,10 +66,7 @@ export class Monitoring {
       actionRules,
       permissions: parts.permissions,
       watch: {
-        evaluate: (name) => {
-          this.#watch.evaluate(name);
-          this.#delivery.wake();
-        },
+        evaluate: (name) => this.#watch.evaluate(name),
         deliver: () => this.#delivery.wake(),
       },
     };

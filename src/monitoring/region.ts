@@ -24,9 +24,9 @@ export interface MonitoringRegion {
   readonly actionRules: ActionRules;
   readonly permissions: MonitoringPermissions;
   readonly watch: {
-    /** Evaluates an alarm at once. */
+    /** Evaluates an alarm at once; joins a transaction that is open. */
     evaluate(name: string): void;
-    /** The actions of an alarm may wait to be delivered. */
+    /** Actions of an alarm may wait to be delivered; called when what made them is durable. */
     deliver(): void;
   };
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
+import type { SystemClock } from '../../src/adapters/clock_system.js';
 import { composeMonitoring } from '../../src/compose_monitoring.js';
 import { deleteImportedKeyMaterial } from '../../src/kms/operations/delete_imported_key_material.js';
 import { scheduleKeyDeletion } from '../../src/kms/operations/schedule_key_deletion.js';
 import type { Call } from '../../src/kms/region.js';
 import type { Monitoring } from '../../src/monitoring/monitoring.js';
+import { putMetricAlarm } from '../../src/monitoring/operations/put_metric_alarm.js';
 import { policyPermissions } from '../../src/monitoring/permissions.js';
 import { authorize } from '../../src/monitoring/region.js';
 import { EncryptCommand } from '@aws-sdk/client-kms';
@@ -108,6 +110,45 @@ describe('The metrics of a region', function () {
       },
     });
     expect(daysLeft(keyId, 60, monitoring)).to.deep.equal(before);
+  });
+
+  it('ring the alarms of the time in which the region was down, as of that time', async () => {
+    const keyId = await makeExternalKey(call);
+    await importFor(keyId, 20);
+    await putMetricAlarm(
+      { region: fixture.monitoring.region, caller: call.caller },
+      {
+        AlarmName: 'expiry',
+        Namespace: 'AWS/KMS',
+        MetricName: 'SecondsUntilKeyMaterialExpiration',
+        Dimensions: [{ Name: 'KeyId', Value: keyId }],
+        Statistic: 'Minimum',
+        Period: 60,
+        EvaluationPeriods: 1,
+        Threshold: 15 * 86_400,
+        ComparisonOperator: 'LessThanThreshold',
+      },
+    );
+    const startMs = now();
+    await fixture.monitoring.stop();
+    (fixture.region.clock as SystemClock).advance(6 * DAY_MS);
+    const { monitoring } = composeMonitoring({
+      home: fixture.region.home,
+      clock: fixture.region.clock,
+      database: fixture.database,
+      materials: fixture.region.materials,
+      report: (failure) => {
+        throw failure;
+      },
+    });
+    await monitoring.start();
+    await monitoring.stop();
+    const alarm = monitoring.region.alarms.alarm('expiry');
+    expect(alarm?.standing.state).to.equal('ALARM');
+    expect((alarm?.standing.transitionedMs ?? 0) - startMs).to.be.within(
+      5 * DAY_MS - MINUTE_MS,
+      5 * DAY_MS + 2 * MINUTE_MS,
+    );
   });
 
   it('count what keys were used for', async () => {

@@ -7,7 +7,7 @@ const RECORDS_DEFAULT = 100;
 
 export interface DescribeAlarmHistoryRequest {
   readonly AlarmName?: string;
-  readonly AlarmTypes?: readonly ('CompositeAlarm' | 'MetricAlarm')[];
+  readonly AlarmTypes?: readonly ('CompositeAlarm' | 'LogAlarm' | 'MetricAlarm')[];
   readonly HistoryItemType?: HistoryType;
   readonly StartDate?: Date;
   readonly EndDate?: Date;

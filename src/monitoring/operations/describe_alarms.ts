@@ -11,7 +11,7 @@ const PAGE = 100;
 export interface DescribeAlarmsRequest {
   readonly AlarmNames?: readonly string[];
   readonly AlarmNamePrefix?: string;
-  readonly AlarmTypes?: readonly ('CompositeAlarm' | 'MetricAlarm')[];
+  readonly AlarmTypes?: readonly ('CompositeAlarm' | 'LogAlarm' | 'MetricAlarm')[];
   readonly ChildrenOfAlarmName?: string;
   readonly ParentsOfAlarmName?: string;
   readonly StateValue?: AlarmState;

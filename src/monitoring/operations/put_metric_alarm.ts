@@ -87,8 +87,9 @@ export const putMetricAlarm: MonitoringOperation<PutMetricAlarmRequest, object> 
         threshold: configuration.threshold,
       }),
     });
+    watch.evaluate(request.AlarmName);
   });
-  watch.evaluate(request.AlarmName);
+  watch.deliver();
   return {};
 };
 
