@@ -211,6 +211,11 @@ export class SqliteKeyStore implements KeyStore {
     this.#remembered.forgetRecord(keyId);
   }
 
+  setBirthCertificate(keyId: KeyId, birthCertificate: string): void {
+    this.#sql.setBirthCertificate.run(birthCertificate, keyId);
+    this.#remembered.forgetRecord(keyId);
+  }
+
   setState(keyId: KeyId, state: KeyState, deletion: KeyDeletion | null): void {
     this.#sql.setState.run(state, deletion?.windowDays ?? null, deletion?.dateMs ?? null, keyId);
     this.#remembered.forgetRecord(keyId);
@@ -280,6 +285,7 @@ const STATEMENTS = {
     WHERE key_id = ?`,
   key: 'SELECT * FROM keys WHERE key_id = ?',
   setPlace: 'UPDATE keys SET multi_region_type = ?, primary_region = ? WHERE key_id = ?',
+  setBirthCertificate: 'UPDATE keys SET birth_certificate = ? WHERE key_id = ?',
   setState: 'UPDATE keys SET key_state = ?, deletion_window_days = ?, deletion_date_ms = ? WHERE key_id = ?',
   deleteKey: 'DELETE FROM keys WHERE key_id = ?',
   keyIds: 'SELECT key_id FROM keys WHERE key_id > ? ORDER BY key_id LIMIT ?',

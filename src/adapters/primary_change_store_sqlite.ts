@@ -1,4 +1,4 @@
-import type { KeyId } from '../kms/key_id.js';
+import { isKeyId, type KeyId } from '../kms/key_id.js';
 import type { PrimaryChangeStore } from '../kms/primary_change_store.js';
 import type { Handover } from '../replication/handover.js';
 import type { Database, SqlRow, SqlStatement } from './database.js';
@@ -43,6 +43,10 @@ export class SqlitePrimaryChangeStore implements PrimaryChangeStore {
     }
   }
 
+  handedOver(): readonly KeyId[] {
+    return this.#sql.handedOver.all().map(keyIdOf);
+  }
+
   change(keyId: KeyId): Handover | undefined {
     const row = this.#sql.change.get(keyId);
     return row === undefined ? undefined : changeFromRow(row);
@@ -61,6 +65,12 @@ export class SqlitePrimaryChangeStore implements PrimaryChangeStore {
   }
 }
 
+function keyIdOf(row: SqlRow): KeyId {
+  const keyId = text(row, 'key_id');
+  if (!isKeyId(keyId)) throw new Error(`the database holds the malformed key id ${keyId}`);
+  return keyId;
+}
+
 function changeFromRow(row: SqlRow): Handover {
   return {
     keyId: text(row, 'key_id'),
@@ -73,6 +83,8 @@ function changeFromRow(row: SqlRow): Handover {
 
 const STATEMENTS = {
   handovers: 'SELECT certificate FROM key_handovers WHERE key_id = ? ORDER BY primary_generation',
+  handedOver: `SELECT key_id FROM key_handovers JOIN keys USING (key_id)
+    WHERE primary_generation = 1 AND multi_region_type = 'PRIMARY'`,
   insertHandover: 'INSERT INTO key_handovers (key_id, primary_generation, certificate) VALUES (?, ?, ?)',
   removeHandovers: 'DELETE FROM key_handovers WHERE key_id = ?',
   change: 'SELECT * FROM primary_changes WHERE key_id = ?',

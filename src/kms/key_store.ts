@@ -82,6 +82,8 @@ export interface KeyStore {
     place: Pick<MultiRegionRecord, 'type' | 'primaryRegion'>,
     replicaRegions?: readonly string[],
   ): void;
+  /** Replaces a birth certificate by the same one, signed again. */
+  setBirthCertificate(keyId: KeyId, birthCertificate: string): void;
   /** Replaces a replica's record and adds the material that came. */
   installKey(key: InstalledKey): void;
   /** Removes a key with everything that belongs to it. */

@@ -88,6 +88,13 @@ export class PrimaryChanges implements KeyHandovers {
     return this.#changes.changes();
   }
 
+  received(): readonly { readonly keyId: string; readonly replicaRegions: readonly string[] }[] {
+    return this.#changes.handedOver().map((keyId) => ({
+      keyId,
+      replicaRegions: this.#record(keyId)?.multiRegion?.replicaRegions ?? [],
+    }));
+  }
+
   put(handover: Handover): void {
     this.#changes.putChange(handover);
   }

@@ -10,6 +10,8 @@ export interface PrimaryChangeStore {
   handovers(keyId: KeyId): readonly string[];
   /** Replaces them. */
   putHandovers(keyId: KeyId, certificates: readonly string[]): void;
+  /** Keys of which this region is the primary and was not at their birth. */
+  handedOver(): readonly KeyId[];
   /** The change that this region has begun as the old primary. */
   change(keyId: KeyId): Handover | undefined;
   /** Records a change, or replaces what was recorded of it. */

@@ -210,6 +210,13 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
     return stateWith(record.state === 'Creating' ? 'PendingImport' : record.state, materials.versions(record.keyId));
   }
 
+  renewCertificates(...[keyId, certificates]: Parameters<Required<ReplicatedKeys>['renewCertificates']>): void {
+    const record = this.#record(keyId);
+    if (record?.multiRegion?.type !== 'PRIMARY') return;
+    this.#region.store.setBirthCertificate(record.keyId, certificates.birthCertificate);
+    this.#region.primaryChanges.putHandovers(record.keyId, certificates.handovers);
+  }
+
   withdraw(keyId: string): void {
     const record = this.#record(keyId);
     if (record?.state === 'Creating' && record.currentMaterial === null) this.#region.store.deleteKey(record.keyId);

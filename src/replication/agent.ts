@@ -267,6 +267,7 @@ export class ReplicationAgent {
       this.#endSessionsOfRevokedKeys(before?.epoch ?? epoch, epoch);
     }
     if (applied > 0) {
+      this.#source.onRosters();
       for (const octets of this.#rosters.takeHeld()) void this.#keep(this.receive(octets));
       this.wake();
     }

@@ -5,6 +5,7 @@ import type { OpenedMessage } from './channel.js';
 import { refuseIntent, tellUnknown } from './destination_reply.js';
 import { requireFresh } from './freshness.js';
 import { offerLifetimeOf } from './handover.js';
+import { offeredKey } from './certificate_renewal.js';
 import { classifyHsmFailure } from './hsm_failure.js';
 import { checkHandovers, checkIntent, checkTransfer, refusesDeleted } from './import_checks.js';
 import { importKeys } from './import_job.js';
@@ -84,7 +85,7 @@ export class DestinationSide {
         'offer',
         { destination: source, role: 'D', sid, prev: opened.jws.messageId, epoch: envelope.epoch },
         {
-          keys: body.keys.map((key) => ({ keyId: key.keyId, generation: key.generation })),
+          keys: await Promise.all(body.keys.map((key) => offeredKey(this.#services, key, envelope.epoch))),
           suites: hsm.suites,
           point: rakb.point,
           fingerprint: hsm.fingerprint.slice(0, 256),

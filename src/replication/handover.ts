@@ -29,6 +29,9 @@ export interface KeyHandovers {
   /** The destination has not taken over and never will by this hand-over: this region's key is the primary again. */
   undone(keyId: string, code: string): void;
 
+  /** Keys that were handed over to this region, which is their primary, with the regions of their replicas. */
+  received(): readonly { readonly keyId: string; readonly replicaRegions: readonly string[] }[];
+
   /** At the new primary: whether the replica here may become the primary key. */
   canReceive(keyId: string): boolean;
   /** The replica is `Updating` until it is the primary, or {@link KeyHandovers.notReceived}. */

@@ -1,7 +1,7 @@
 import { toBase64Url } from '../bytes.js';
 import { metadataHash } from '../wire/fixed_info.js';
 import { refusalOfPoint } from '../wire/p384.js';
-import { accepted, refuse, refusing, refusingLater, type Reject } from '../wire/refusal.js';
+import { accepted, isReject, refuse, refusing, refusingLater, type Reject } from '../wire/refusal.js';
 import { chooseSuite, type ReplicationSuite } from '../wire/suite.js';
 import { decodeContext } from './context_codec.js';
 import { sessionFloor } from './export_job.js';
@@ -9,6 +9,7 @@ import { followHandover, verifyLineage, type Lineage } from './key_certificate.j
 import type { KeyMetadataContext } from './key_context.js';
 import type { IntentKey, MessageOf } from './message.js';
 import type { AgreementKey } from './replication_hsm.js';
+import type { CertificateKeys } from './roster.js';
 import type { Services } from './services.js';
 import { succeed } from './succession.js';
 
@@ -20,7 +21,26 @@ function extendsHistory(announced: readonly string[], held: readonly string[]): 
 async function certifiedLineage(services: Services, key: IntentKey): Promise<Lineage> {
   const { book, partition, verifySignature } = services;
   const { keyId, birthCertificate, handovers } = key;
-  return accepted(await verifyLineage({ partition, keyId, birthCertificate, handovers, keys: book, verifySignature }));
+  const args = { partition, keyId, birthCertificate, handovers, verifySignature };
+  const lineage = await verifyLineage({ ...args, keys: book });
+  if (!isReject(lineage)) return lineage;
+  if (lineage.code !== 'KID_STATE') return accepted<Lineage>(lineage);
+  // What this region has signed with a key that was revoked since, it knows itself; others are told by certificates that it signs again.
+  const remembered = await verifyLineage({ ...args, keys: withOwnKeys(services) });
+  if (isReject(remembered)) return accepted<Lineage>(lineage);
+  const known = services.journal.primary(keyId);
+  return known !== undefined && succeed(known, remembered).kind === 'same' ? remembered : accepted<Lineage>(lineage);
+}
+
+/** Signing keys of certificates, and all that this region has ever had. */
+function withOwnKeys({ book, region }: Services): CertificateKeys {
+  return {
+    authorityKey: (kid) => book.authorityKey(kid),
+    certificateKey: (kid, signer, epoch, field) => {
+      const own = signer === region ? book.key(kid) : undefined;
+      return own?.region === region ? own.key : book.certificateKey(kid, signer, epoch, field);
+    },
+  };
 }
 
 /** Whether a replica was deleted here, and an announcement of it is one that its source made before it knew. */

@@ -71,7 +71,12 @@ export interface Bodies {
     readonly floor: ReplicationSuite;
   };
   readonly offer: {
-    readonly keys: readonly { readonly keyId: string; readonly generation: bigint }[];
+    readonly keys: readonly {
+      readonly keyId: string;
+      readonly generation: bigint;
+      /** Certificates of the intent that this region has signed again. */
+      readonly certificates?: readonly string[];
+    }[];
     readonly suites: readonly ReplicationSuite[];
     /** RAKB's point, not validated yet. */
     readonly point: Uint8Array;

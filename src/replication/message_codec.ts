@@ -118,10 +118,18 @@ const READERS: {
   offer: {
     members: ['keys', 'suitesD', 'rakb', 'dCap'],
     read: (members) => ({
-      keys: readKeys(members, ['keyId', 'gen'], (key) => ({
-        keyId: key.keyId('keyId'),
-        generation: key.counter('gen'),
-      })),
+      keys: readKeys(
+        members,
+        ['keyId', 'gen'],
+        (key) => ({
+          keyId: key.keyId('keyId'),
+          generation: key.counter('gen'),
+          ...(key.has('certs') && {
+            certificates: key.texts('certs', { min: 1, max: LIMITS.handoversMax + 1 }, () => true),
+          }),
+        }),
+        'certs',
+      ),
       suites: readSuites(members, 'suitesD'),
       point: readPoint(members, 'rakb'),
       fingerprint: new Members(members.value('dCap'), ['fingerprint'], 'dCap').text('fingerprint', 256),
@@ -244,7 +252,11 @@ const WRITERS: { readonly [Name in MessageName]: (body: Bodies[Name]) => { reado
     policyFloor: body.floor,
   }),
   offer: (body) => ({
-    keys: body.keys.map((key) => ({ keyId: key.keyId, gen: key.generation.toString() })),
+    keys: body.keys.map((key) => ({
+      keyId: key.keyId,
+      gen: key.generation.toString(),
+      ...(key.certificates !== undefined && { certs: key.certificates }),
+    })),
     suitesD: body.suites,
     rakb: encodePoint(body.point),
     dCap: { fingerprint: body.fingerprint },

@@ -62,6 +62,11 @@ export interface ReplicatedKeys {
     readonly context: KeyMetadataContext;
     readonly materials: readonly StoredMaterial[];
   }): void;
+  /** At a primary: the same certificates as those that are kept, signed again by those who made them. */
+  renewCertificates?(
+    keyId: string,
+    certificates: { readonly birthCertificate: string; readonly handovers: readonly string[] },
+  ): void;
   /** Removes a record that `announce` made and that never got material. */
   withdraw(keyId: string): void;
   /**

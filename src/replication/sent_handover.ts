@@ -94,7 +94,7 @@ export async function withHandover(
  */
 export async function currentCertificates(
   services: Services,
-  key: ExportableKey,
+  key: Pick<ExportableKey, 'birthCertificate' | 'handovers'>,
   epoch: bigint,
 ): Promise<{ readonly birthCertificate: string; readonly handovers: readonly string[] }> {
   const { book, channel, region } = services;

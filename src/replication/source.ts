@@ -1,5 +1,6 @@
 import { isReject, reject, type Reject } from '../wire/refusal.js';
 import type { OpenedMessage } from './channel.js';
+import { askForRenewals, takeRenewed } from './certificate_renewal.js';
 import { decodeContext } from './context_codec.js';
 import { checkOffer, confirmationHashOf, exportKeys } from './export_job.js';
 import { requireFresh } from './freshness.js';
@@ -67,6 +68,10 @@ export class SourceSide {
       const row = journal.sourceSession(intent) ?? known;
       const step = stepSource(row, { kind: 'offer', messageId: opened.jws.messageId });
       if (step.work !== 'export') return this.#apply(row, step);
+      for (const { keyId, certificates = [] } of offer.body.keys) {
+        const refusal = await takeRenewed(this.#services, keyId, row.destination, certificates);
+        if (refusal !== null) this.#services.channel.auditRefusal(refusal, { peer: row.destination, keyId });
+      }
       const suite = checkOffer(this.#services, row, offer);
       if (isReject(suite)) {
         await this.#giveUp(row, offer.envelope.sid, opened.jws.messageId, suite.code);
@@ -214,6 +219,11 @@ export class SourceSide {
   /** MQ of the destination about a session here. */
   stateOf(intent: string): SourceSession['state'] | 'UNKNOWN' {
     return this.#services.journal.sourceSession(intent)?.state ?? 'UNKNOWN';
+  }
+
+  /** Rosters have come: replicas are asked for the certificates that they have to sign again. */
+  onRosters(): void {
+    askForRenewals(this.#services);
   }
 
   /** A signing key of a region was revoked: what was begun with it is given up and begun anew; with a key of this region, everything. */

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { attacksOn, expectRefusal, useOf } from '../support/attack.js';
 import type { AttackLab, LabRegion } from '../support/attack_lab.js';
@@ -291,5 +292,87 @@ describe('an adversary who wants to be the primary of a key, or wants two of the
     } finally {
       await B.token.hsm.destroySigningKey(next.kid);
     }
+  });
+
+  for (const end of ['remove-rsk', 'revoke-rsk'] as const) {
+    attack(
+      `certificates outlive the key that they were signed with, ${end === 'remove-rsk' ? 'removed' : 'revoked'}: their region signs them again for the new primary`,
+      async (lab) => {
+        const { A, B } = lab;
+        const first = await A.token.hsm.generateSigningKey();
+        try {
+          const added = await lab.issue([{ change: 'add-rsk', enrolment: await lab.enrolment('A', first) }]);
+          const active = await lab.issue([{ change: 'activate-rsk', region: A.name, kid: first.kid }], added);
+          for (const region of lab.regions) region.agent.applyRosters([added.compact, active.compact]);
+          const keyId = await lab.createKey(A);
+          await lab.replicate(A, keyId, B);
+          await lab.run();
+          await handOver(lab, A, keyId, B);
+          const kidOf = (compact: string): unknown => partsOf(compact).header['kid'];
+          expect(handoversIn(lastIntent(lab, B, A)).map(kidOf)).to.deep.equal([first.kid]);
+
+          const change = { region: A.name, kid: first.kid } as const;
+          const retired =
+            end === 'remove-rsk' ? await lab.issue([{ change: 'retire-rsk', ...change }], active) : active;
+          const ended = await lab.issue([{ change: end, ...change }], retired);
+          for (const region of [A, B]) region.agent.applyRosters([retired.compact, ended.compact]);
+          lab.roster = ended;
+          await lab.run();
+          // A region that knows the newest roster only, as one that has just joined.
+          const C = await lab.open('C', { database: join(dirname(B.databasePath), `joined-${end}.db`) });
+          await lab.replicate(B, keyId, C);
+          await lab.run();
+          const intent = lastIntent(lab, B, C);
+          expect(handoversIn(intent).map(kidOf)).to.deep.equal([A.kid]);
+          expect(kidOf((partsOf(intent.octets).payload['keys'] as { birthCert: string }[])[0]!.birthCert)).to.equal(
+            A.kid,
+          );
+          expect(placeOf(C, keyId)).to.equal(`REPLICA ${B.name} Enabled`);
+          expect(await useOf(lab, C, keyId)).to.equal('usable');
+          expect(
+            [A, B, C].map((region) => region.audit.records.filter(({ code }) => !code.startsWith('REPL_'))),
+          ).to.deep.equal([[], [], []]);
+        } finally {
+          await A.token.hsm.destroySigningKey(first.kid);
+        }
+      },
+    );
+  }
+
+  attack('a region that signs certificates again cannot change what they say', async (lab) => {
+    const { A, B, C } = lab;
+    const keyId = await keyEverywhere(lab);
+    await handOver(lab, A, keyId, B);
+    const other = await lab.createKey(A);
+    await lab.replicate(A, other, C);
+    const birthOfOther = (partsOf((await lab.until('M0')).octets).payload['keys'] as { birthCert: string }[])[0]!
+      .birthCert;
+    lab.network.drop();
+    const forgeries = [
+      [await forgeHandover(lab.signer(A), { keyId, from: A.name, to: C.name })],
+      [await forgeHandover(lab.signer(A), { keyId, from: A.name, to: B.name, primaryGeneration: 2n })],
+      [await forgeHandover(lab.signer(C), { keyId, from: A.name, to: B.name })],
+      [birthOfOther],
+      [lab.roster.compact],
+    ];
+    for (const certs of forgeries) {
+      await lab.replicateAgain(B, keyId, A);
+      await lab.network.deliver(A.name, (await lab.until('M0')).octets);
+      const offer = await lab.until('M1');
+      const forged = await resigned(offer.octets, lab.signer(A), (payload) => put(payload, 'keys.0.certs', certs));
+      const before = B.audit.records.length;
+      await lab.network.deliver(B.name, forged);
+      await lab.settle();
+      const [refusal] = B.audit.records.slice(before).filter(({ code }) => !code.startsWith('REPL_'));
+      expect(refusal?.code).to.be.oneOf(['ORIGIN', 'KID_REGION', 'TYP']);
+      // B has acted on an offer that A has not made: that session ends with A's, and a new one is good.
+      for (let round = 0; round < 3; round += 1) {
+        await lab.run();
+        await lab.pass(601_000);
+      }
+      await lab.run();
+      await expectPlaces(lab, keyId, B);
+    }
+    expect(handoversIn(lastIntent(lab, B, A)).map((compact) => partsOf(compact).payload['to'])).to.deep.equal([B.name]);
   });
 });
