@@ -5,6 +5,9 @@ import { REPLICATION_LIMITS } from '../replication/limits.js';
 import type { Database, SqlRow, SqlStatement } from './database.js';
 import { integer, integerOrNull, text } from './key_rows.js';
 
+/** Whether a key may be rotated at all now: 1 or 0. */
+const IS_OPEN = `(key_state = 'Enabled' AND coalesce(multi_region_type, '') <> 'REPLICA')`;
+
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE key_rotations (
     key_id TEXT PRIMARY KEY REFERENCES keys (key_id) ON DELETE CASCADE,
@@ -13,6 +16,15 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX key_rotations_due ON key_rotations (next_ms);
   CREATE INDEX key_materials_rotating ON key_materials (key_id) WHERE rotation_type IS NOT NULL AND rotated_ms IS NULL;`,
+  // What is due is asked for four times a second, and most overdue keys may be disabled, or replicas: they are in no index then.
+  `ALTER TABLE key_rotations ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+  UPDATE key_rotations SET is_open = (SELECT ${IS_OPEN} FROM keys WHERE keys.key_id = key_rotations.key_id);
+  DROP INDEX key_rotations_due;
+  CREATE INDEX key_rotations_due ON key_rotations (next_ms) WHERE is_open = 1;
+  CREATE TRIGGER key_rotations_follow AFTER UPDATE OF key_state, multi_region_type ON keys BEGIN
+    UPDATE key_rotations SET is_open = (SELECT ${IS_OPEN} FROM keys WHERE keys.key_id = new.key_id)
+      WHERE key_id = new.key_id;
+  END;`,
 ];
 
 /** Rotations that are to come, in a region's SQLite database, beside its keys. */
@@ -33,7 +45,7 @@ export class SqliteRotationStore implements RotationStore {
   }
 
   putSetting(keyId: KeyId, { periodDays, nextMs }: RotationSetting): void {
-    this.#sql.putSetting.run(keyId, periodDays, nextMs);
+    this.#sql.putSetting.run(keyId, periodDays, nextMs, keyId);
   }
 
   removeSetting(keyId: KeyId): void {
@@ -67,7 +79,7 @@ export class SqliteRotationStore implements RotationStore {
 const WAITING = `rotation_type IS NOT NULL AND rotated_ms IS NULL`;
 
 /** Keys that would be rotated now if their time had come; the parameter is the most versions of a multi-Region key. */
-const ROTATABLE = `key_state = 'Enabled' AND coalesce(multi_region_type, '') <> 'REPLICA'
+const ROTATABLE = `is_open = 1
   AND NOT EXISTS (SELECT 1 FROM key_materials WHERE key_materials.key_id = keys.key_id AND ${WAITING})
   AND (multi_region_type IS NULL
     OR (SELECT count(*) FROM key_materials WHERE key_materials.key_id = keys.key_id) < ?)`;
@@ -77,8 +89,10 @@ const ROTATING = `SELECT key_id, material_id FROM key_materials AS waiting CROSS
 
 const STATEMENTS = {
   setting: 'SELECT period_days, next_ms FROM key_rotations WHERE key_id = ?',
-  putSetting: `INSERT INTO key_rotations (key_id, period_days, next_ms) VALUES (?, ?, ?)
-    ON CONFLICT (key_id) DO UPDATE SET period_days = excluded.period_days, next_ms = excluded.next_ms`,
+  putSetting: `INSERT INTO key_rotations (key_id, period_days, next_ms, is_open)
+    VALUES (?, ?, ?, (SELECT ${IS_OPEN} FROM keys WHERE key_id = ?))
+    ON CONFLICT (key_id) DO UPDATE SET period_days = excluded.period_days, next_ms = excluded.next_ms,
+    is_open = excluded.is_open`,
   removeSetting: 'DELETE FROM key_rotations WHERE key_id = ?',
   dueKeys: `SELECT key_id FROM key_rotations JOIN keys USING (key_id)
     WHERE next_ms <= ? AND ${ROTATABLE} ORDER BY next_ms LIMIT ?`,

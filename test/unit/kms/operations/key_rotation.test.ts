@@ -318,6 +318,18 @@ describe('Automatic rotation', () => {
       expect(refusal.code).to.equal('LimitExceededException');
     });
 
+    it('is the primary’s to do: not of a key that has become a replica, and again of one that has become the primary', async () => {
+      const { store } = software.region;
+      await enable(90);
+      store.setPlace(keyId as KeyId, { type: 'REPLICA', primaryRegion: 'eu-west-1' });
+      await pass(91 * DAY_MS);
+      expect(held()).to.have.lengthOf(1);
+      expect(software.region.rotations.nextDueMs()).to.equal(null);
+      store.setPlace(keyId as KeyId, { type: 'PRIMARY', primaryRegion: 'us-east-1' });
+      await software.deadlines.runDue();
+      expect(held()).to.have.lengthOf(2);
+    });
+
     it('leaves what a replica was given out of a transfer that has no room for it', async () => {
       const region = 'eu-west-1';
       const replica = software.region.store.replica(keyId as KeyId, region) ?? expect.fail('no replica');
