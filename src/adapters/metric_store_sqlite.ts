@@ -25,6 +25,8 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (metric_id, at_ms, unit)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX metric_samples_time ON metric_samples (at_ms);`,
+  `ALTER TABLE metrics ADD COLUMN other_key_id TEXT REFERENCES keys (key_id) ON DELETE CASCADE;
+  CREATE INDEX metrics_of_other_key ON metrics (other_key_id);`,
 ];
 
 /** Samples that were put or counted, in a region's SQLite database beside its keys. */
@@ -61,12 +63,13 @@ export class SqliteMetricStore implements MetricStore {
         return keys.filter((key) => fresh.has(key)).length;
       }
       let leftOut = 0;
-      for (const [index, { metric, sample, keyId }] of samples.entries()) {
+      for (const [index, { metric, sample, keyIds = [] }] of samples.entries()) {
         const key = keys[index] ?? '';
         if (fresh.has(key) && !known.has(key) && room > 0) {
           // A key that is gone meanwhile has no metrics any more.
-          if (keyId === undefined || this.#sql.keyExists.get(keyId) !== undefined) {
-            this.#sql.insertMetric.run(key, JSON.stringify(metric), keyId ?? null, sample.atMs);
+          if (keyIds.every((keyId) => this.#sql.keyExists.get(keyId) !== undefined)) {
+            const [keyId = null, otherKeyId = null] = keyIds;
+            this.#sql.insertMetric.run(key, JSON.stringify(metric), keyId, otherKeyId, sample.atMs);
             known.set(key, integer(this.#sql.metricId.get(key) ?? {}, 'metric_id'));
             room -= 1;
           }
@@ -113,7 +116,7 @@ const STATEMENTS = {
   metricId: 'SELECT metric_id FROM metrics WHERE metric_key = ?',
   countMetrics: 'SELECT count(*) AS count FROM metrics',
   keyExists: 'SELECT 1 AS found FROM keys WHERE key_id = ?',
-  insertMetric: 'INSERT INTO metrics (metric_key, metric, key_id, last_ms) VALUES (?, ?, ?, ?)',
+  insertMetric: 'INSERT INTO metrics (metric_key, metric, key_id, other_key_id, last_ms) VALUES (?, ?, ?, ?, ?)',
   touchMetric: 'UPDATE metrics SET last_ms = max(last_ms, ?) WHERE metric_id = ?',
   addSample: `INSERT INTO metric_samples (metric_id, at_ms, unit, sample_count, sum, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (metric_id, at_ms, unit) DO UPDATE SET sample_count = sample_count + excluded.sample_count,

@@ -5,8 +5,8 @@ import type { Sample } from './statistic.js';
 export interface StoredSample {
   readonly metric: MetricIdentity;
   readonly sample: Sample;
-  /** The key that the metric is about: its metrics go with it. */
-  readonly keyId?: string;
+  /** The keys that the metric is about, at most two: it goes with each of them. */
+  readonly keyIds?: readonly string[];
 }
 
 /** A metric, and when its newest sample is from. */

@@ -86,7 +86,6 @@ function sampleOf({ atMs, operation, keyArns, count }: Count): StoredSample {
           { Name: 'DestinationKeyArn', Value: second },
         ]
       : [{ Name: 'KeyArn', Value: first }];
-  const [, keyId] = first.split(':key/');
   return {
     metric: {
       namespace: KMS_NAMESPACE,
@@ -94,6 +93,6 @@ function sampleOf({ atMs, operation, keyArns, count }: Count): StoredSample {
       dimensions: [...keys, { Name: 'Operation', Value: operation }],
     },
     sample: { atMs, unit: 'Count', sampleCount: count, sum: count, minimum: 1, maximum: 1 },
-    ...(keyId !== undefined && { keyId }),
+    keyIds: keyArns.slice(0, 2).flatMap((arn) => arn.split(':key/')[1] ?? []),
   };
 }

@@ -9,7 +9,7 @@ import type { Monitoring } from '../../src/monitoring/monitoring.js';
 import { putMetricAlarm } from '../../src/monitoring/operations/put_metric_alarm.js';
 import { policyPermissions } from '../../src/monitoring/permissions.js';
 import { authorize } from '../../src/monitoring/region.js';
-import { EncryptCommand } from '@aws-sdk/client-kms';
+import { EncryptCommand, ReEncryptCommand } from '@aws-sdk/client-kms';
 import { importInto, makeExternalKey } from '../support/import_ceremony.js';
 import { makeFixtureHsm, makeRegionFixture, type RegionFixture } from '../support/region_fixture.js';
 import { ACCOUNT, ROOT } from '../support/software_region.js';
@@ -85,14 +85,27 @@ describe('The metrics of a region', function () {
   it('go with the key', async () => {
     const keyId = await makeExternalKey(call);
     await importFor(keyId, 100);
-    await fixture.client().send(new EncryptCommand({ KeyId: keyId, Plaintext: new Uint8Array(1) }));
+    const { CiphertextBlob } = await fixture
+      .client()
+      .send(new EncryptCommand({ KeyId: keyId, Plaintext: new Uint8Array(1) }));
+    const other = await makeExternalKey(call);
+    await importInto(call, other, randomBytes(32));
+    const toTheOther = { KeyId: other, Plaintext: new Uint8Array(1) };
+    const { CiphertextBlob: ofTheOther } = await fixture.client().send(new EncryptCommand(toTheOther));
+    for (const [blob, DestinationKeyId] of [
+      [CiphertextBlob, other],
+      [ofTheOther, keyId],
+    ] as const) {
+      await fixture.client().send(new ReEncryptCommand({ CiphertextBlob: blob, DestinationKeyId }));
+    }
     await fixture.advance(MINUTE_MS);
-    expect(listed()).to.have.length(3);
+    expect(listed()).to.have.length(6);
     await scheduleKeyDeletion(call, { KeyId: keyId, PendingWindowInDays: 7 });
     await fixture.advance(8 * DAY_MS);
-    expect(listed()).to.deep.equal([]);
+    expect(listed()).to.deep.equal(['SuccessfulRequest']);
+    expect(JSON.stringify(fixture.database.prepare('SELECT * FROM metrics').all())).not.to.contain(keyId);
     expect(fixture.database.prepare('SELECT count(*) AS rows FROM expiry_intervals').get()?.['rows']).to.equal(0);
-    expect(fixture.database.prepare('SELECT count(*) AS rows FROM metric_samples').get()?.['rows']).to.equal(0);
+    expect(fixture.database.prepare('SELECT count(*) AS rows FROM metric_samples').get()?.['rows']).to.equal(1);
   });
 
   it('are the same after a restart, which leaves no gap', async () => {

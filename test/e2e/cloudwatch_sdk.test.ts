@@ -354,6 +354,37 @@ for (const [protocolName, protocol] of PROTOCOLS) {
       expect(namespace.message).to.equal('The value AWS/ for parameter Namespace is invalid.');
       const period = await refusal(client.send(new PutMetricAlarmCommand(alarmOn('x', { Period: 61 }))));
       expect(period.name).to.equal('ValidationException');
+      const percentile = await refusal(
+        client.send(
+          new PutMetricAlarmCommand({ ...alarmOn('x'), Statistic: undefined, ExtendedStatistic: 'p99' } as never),
+        ),
+      );
+      expect(percentile.message).to.equal('Extended statistics are not supported: use Statistic.');
+      const StartTime = new Date(0);
+      const mathematics = await refusal(
+        client.send(
+          new GetMetricDataCommand({
+            MetricDataQueries: [{ Id: 'a', Expression: '1 + 1' }],
+            StartTime,
+            EndTime: new Date(MINUTE_MS),
+          }),
+        ),
+      );
+      expect(mathematics.message).to.contain('Metric math expressions are not supported');
+      const many = await refusal(
+        client.send(
+          new GetMetricStatisticsCommand({
+            Namespace: 'AWS/KMS',
+            MetricName: 'x',
+            StartTime,
+            EndTime: new Date(),
+            Period: 60,
+            Statistics: ['Sum'],
+          }),
+        ),
+      );
+      expect(many.name).to.match(/^InvalidParameterCombination/);
+      expect(many.message).to.contain('which exceeds the limit of 1,440');
       const bounds = await refusal(client.send(new DescribeAlarmsCommand({ MaxRecords: 0 })));
       expect(bounds.message).to.equal(
         "1 validation error detected: Value '0' at 'maxRecords' failed to satisfy constraint: Member must have value greater than or equal to 1",

@@ -7,6 +7,8 @@ const RECORDS_DEFAULT = 100;
 
 export interface DescribeAlarmHistoryRequest {
   readonly AlarmName?: string;
+  /** Of an alarm on a query; there are none. */
+  readonly AlarmContributorId?: string;
   readonly AlarmTypes?: readonly ('CompositeAlarm' | 'LogAlarm' | 'MetricAlarm')[];
   readonly HistoryItemType?: HistoryType;
   readonly StartDate?: Date;

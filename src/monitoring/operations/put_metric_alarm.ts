@@ -36,6 +36,10 @@ export interface PutMetricAlarmRequest {
   readonly ThresholdMetricId?: string;
   readonly Metrics?: readonly object[];
   readonly EvaluationCriteria?: object;
+  readonly EvaluationWindow?: object;
+  readonly EvaluationInterval?: number;
+  readonly WarmUpConfiguration?: object;
+  readonly ActionConfiguration?: object;
   readonly Tags?: readonly Tag[];
 }
 
@@ -143,6 +147,14 @@ function refuseOtherKinds(request: PutMetricAlarmRequest): void {
   }
   if (request.EvaluationCriteria !== undefined) {
     throw validationError('Alarms on queries are not supported: name one metric.');
+  }
+  for (const name of [
+    'EvaluationWindow',
+    'EvaluationInterval',
+    'WarmUpConfiguration',
+    'ActionConfiguration',
+  ] as const) {
+    if (request[name] !== undefined) throw validationError(`The parameter ${name} is not supported.`);
   }
   if (request.ThresholdMetricId !== undefined) throw validationError('Anomaly detection is not supported.');
   if (request.ExtendedStatistic !== undefined || request.EvaluateLowSampleCountPercentile !== undefined) {

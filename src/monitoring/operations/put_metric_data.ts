@@ -30,16 +30,27 @@ export interface MetricDatum {
   readonly StorageResolution?: number;
 }
 
+export interface PutMetricDataRequest {
+  readonly Namespace: string;
+  readonly MetricData?: readonly MetricDatum[];
+  readonly EntityMetricData?: readonly object[];
+  readonly StrictEntityValidation?: boolean;
+}
+
 /**
  * Takes data points of a caller's own metrics. They are durable when this is answered.
  *
- * @throws {@link MonitoringError} `InvalidParameterValue`, `InvalidParameterCombination`, `LimitExceeded`, `AccessDenied`
+ * @throws {@link MonitoringError} `InvalidParameterValue`, `InvalidParameterCombination`, `MissingParameter`, `LimitExceeded`, `AccessDenied`
  * @source Amazon CloudWatch API Reference, PutMetricData
  */
-export const putMetricData: MonitoringOperation<
-  { readonly Namespace: string; readonly MetricData: readonly MetricDatum[] },
-  object
-> = async (call, { Namespace, MetricData }) => {
+export const putMetricData: MonitoringOperation<PutMetricDataRequest, object> = async (
+  call,
+  { Namespace, MetricData, EntityMetricData },
+) => {
+  if (EntityMetricData !== undefined) throw invalidValue('The parameter EntityMetricData is not supported.');
+  if (MetricData === undefined) {
+    throw new MonitoringError('MissingParameter', 'The parameter MetricData is required.');
+  }
   if (Namespace.startsWith('AWS/')) throw invalidValue('The value AWS/ for parameter Namespace is invalid.');
   if (MetricData.length > DATA_MAX) {
     throw invalidValue(`The collection MetricData must not have a size greater than ${DATA_MAX}.`);

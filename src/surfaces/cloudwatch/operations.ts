@@ -30,6 +30,7 @@ import {
 
 /** An operation that can be called over the wire. */
 export interface WireOperation {
+  readonly input: StructureShape;
   /** Null for one that answers nothing. */
   readonly output: StructureShape | null;
   /**
@@ -46,11 +47,11 @@ function answering<I extends StructureShape, O extends StructureShape>(
   output: O,
   run: MonitoringOperation<Value<I>, Value<O>>,
 ): WireOperation {
-  return { output, run: async (call, sent, dialect) => run(call, readRequest(input, sent, dialect)) };
+  return { input, output, run: async (call, sent, dialect) => run(call, readRequest(input, sent, dialect)) };
 }
 
 function silent<I extends StructureShape>(input: I, run: MonitoringOperation<Value<I>, object>): WireOperation {
-  return { output: null, run: async (call, sent, dialect) => run(call, readRequest(input, sent, dialect)) };
+  return { input, output: null, run: async (call, sent, dialect) => run(call, readRequest(input, sent, dialect)) };
 }
 
 const INTEGER_MAX = 2 ** 31 - 1;
@@ -137,6 +138,7 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map([
         {},
         {
           AlarmName: alarmName,
+          AlarmContributorId: anyText,
           AlarmTypes: alarmTypes,
           HistoryItemType: oneOf(HISTORY_TYPES),
           StartDate: timestamp,
@@ -327,6 +329,10 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map([
           ThresholdMetricId: text(1, 255),
           Metrics: metricDataQueries,
           EvaluationCriteria: nothing,
+          EvaluationWindow: nothing,
+          EvaluationInterval: positive,
+          WarmUpConfiguration: nothing,
+          ActionConfiguration: nothing,
           Tags: tags,
         },
       ),
@@ -337,8 +343,8 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map([
     'PutMetricData',
     silent(
       structure(
+        { Namespace: namespace },
         {
-          Namespace: namespace,
           MetricData: listOf(
             structure(
               { MetricName: metricName },
@@ -355,8 +361,9 @@ export const OPERATIONS: ReadonlyMap<string, WireOperation> = new Map([
             ),
             UNBOUNDED,
           ),
+          EntityMetricData: listOf(nothing, UNBOUNDED),
+          StrictEntityValidation: boolean,
         },
-        {},
       ),
       putMetricData,
     ),

@@ -21,9 +21,9 @@ const ABSENT_OPERATIONS =
   /Dashboard|MetricStream|Insight|Anomaly|Composite|Mute|OTel|Contributor|MetricWidget|Dataset|ResourceMetrics|LogAlarm/;
 
 /** A shape of the SDK: kind, namespace, name, traits, names of members, … */
-function outputMembers(operation: string): readonly string[] {
-  const shape: unknown = (sdk as Readonly<Record<string, unknown>>)[`${operation}Output$`];
-  if (!Array.isArray(shape)) throw new Error(`the SDK has no shape of the answer of ${operation}`);
+function membersOfSdk(name: string): readonly string[] {
+  const shape: unknown = (sdk as Readonly<Record<string, unknown>>)[`${name}$`];
+  if (!Array.isArray(shape)) throw new Error(`the SDK has no shape ${name}`);
   return shape[4] as readonly string[];
 }
 
@@ -36,11 +36,20 @@ describe('The operations of CloudWatch', () => {
     expect([...OPERATIONS.keys()].toSorted()).to.deep.equal(ofSdk.toSorted());
   });
 
+  it('take the members of the SDK’s model', () => {
+    for (const [name, { input }] of OPERATIONS) {
+      const ours = membersOf(input).map(([member]) => member);
+      expect(ours.toSorted(), name).to.deep.equal(membersOfSdk(`${name}Input`).toSorted());
+    }
+  });
+
   it('answer with the members of the SDK’s model', () => {
     for (const [name, { output }] of OPERATIONS) {
       if (output === null) continue;
       const ours = membersOf(output).map(([member]) => member);
-      expect([...ours, ...(ABSENT_OUTPUT[name] ?? [])].toSorted(), name).to.deep.equal(outputMembers(name).toSorted());
+      expect([...ours, ...(ABSENT_OUTPUT[name] ?? [])].toSorted(), name).to.deep.equal(
+        membersOfSdk(`${name}Output`).toSorted(),
+      );
     }
   });
 });
