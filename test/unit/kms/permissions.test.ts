@@ -14,7 +14,7 @@ const WITHOUT_KEY: Readonly<Record<string, object>> = {
   ConnectCustomKeyStore: { CustomKeyStoreId: 'cks-1' },
   CreateCustomKeyStore: {
     CustomKeyStoreName: 'a',
-    CloudHsmClusterId: 'cluster-1234567890a',
+    CloudHsmClusterId: 'cluster-abcdefghijk',
     KeyStorePassword: 'password',
     TrustAnchorCertificate: 'certificate',
   },
