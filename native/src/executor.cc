@@ -159,7 +159,7 @@ uint32_t Executor::submit(const uint8_t* programs, size_t length, uint32_t count
     queued_ += taken;
     const uint32_t short_free = limits_.short_threads_max - std::min(running_[0], limits_.short_threads_max);
     const uint32_t more_short = std::min(fresh[0].size(), short_free);
-    to_wake = std::min(idle_threads_, more_short + fresh[1].size() + fresh[2].size());
+    to_wake = std::min(idle_threads_, more_short + fresh[1].size() + fresh[2].size() + fresh[3].size());
     for (uint32_t weight = 0; weight < kWeights; ++weight) queues_[weight].append(fresh[weight]);
   }
   for (uint32_t i = 0; i < to_wake; ++i) work_there_.notify_one();
@@ -177,7 +177,8 @@ Drained Executor::drain() {
 CK_RV Executor::reopen() {
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    const bool idle = running_[0] + running_[1] + running_[2] == 0;
+    bool idle = true;
+    for (const uint32_t running : running_) idle = idle && running == 0;
     if (state_ != ExecutorState::kLost || !idle) return CKR_FUNCTION_FAILED;
   }
   for (const auto& worker : workers_) {
@@ -206,17 +207,24 @@ void Executor::abandon() {
 }
 
 // Which jobs a thread takes next; the mutex is held. Short jobs keep to as few threads as the limits say. Slow ones
-// leave one thread to the others where there is more than one.
+// leave one thread to the others where there is more than one, and run beside no job that is to be alone.
 bool Executor::take(Batch& batch, bool after_short) {
   if (state_ != ExecutorState::kRunning) return false;
   SlotList& short_jobs = queues_[0];
   SlotList& long_jobs = queues_[1];
   SlotList& slow_jobs = queues_[2];
+  SlotList& alone_jobs = queues_[3];
   const uint32_t slow_max = limits_.threads > 1 ? limits_.threads - 1 : 1;
-  const bool can_slow = !slow_jobs.empty() && running_[2] < slow_max;
+  const bool can_alone = !alone_jobs.empty() && running_[2] == 0 && running_[3] == 0;
+  // A job that waits to be alone is not overtaken by slow ones without end.
+  const bool is_turn = alone_jobs.empty() || slow_jobs.empty() ||
+                       slow_jobs.front()->queued_ns < alone_jobs.front()->queued_ns;
+  const bool can_slow = !slow_jobs.empty() && running_[2] < slow_max && running_[3] == 0 && is_turn;
   const bool can_short = !short_jobs.empty() && running_[0] < limits_.short_threads_max;
   JobSlot* longer = long_jobs.front();
-  if (can_slow && (longer == nullptr || slow_jobs.front()->queued_ns < longer->queued_ns)) longer = slow_jobs.front();
+  for (JobSlot* other : {can_slow ? slow_jobs.front() : nullptr, can_alone ? alone_jobs.front() : nullptr}) {
+    if (other != nullptr && (longer == nullptr || other->queued_ns < longer->queued_ns)) longer = other;
+  }
   const bool long_is_due = longer != nullptr && after_short && now_ns() - longer->queued_ns > kLongWaitNs;
   if (can_short && !long_is_due) {
     batch.weight = Weight::kShort;

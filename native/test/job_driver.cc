@@ -250,7 +250,7 @@ std::vector<uint8_t> agreement_job() {
 }
 
 std::vector<uint8_t> find_job() {
-  ProgramWriter program(Weight::kLong, 0);
+  ProgramWriter program(Weight::kAlone, 0);
   program.begin(Opcode::kFindObjects);
   program.word(1000);
   program.attributes(1);

@@ -357,15 +357,23 @@ export class RegionHsm {
     const whileWorking = async <Value>(ask: () => Promise<Value>, otherwise: Value): Promise<Value> =>
       failure === null ? ask() : otherwise;
     const { enforcesExtractable, enforcesWrapWithTrusted, enforcesAllowedMechanisms } = this.#capabilities;
+    // All at once: each search waits until no RSA pair is being made.
+    const [domainKeys, singleRegionDomainKeys, recordKeys, signingKeys, ephemeralKeys] = await Promise.all([
+      whileWorking(() => this.#domainKeys.ids(KEY_LABELS.domainKey), []),
+      whileWorking(() => this.#domainKeys.ids(KEY_LABELS.singleRegionDomainKey), []),
+      whileWorking(() => this.#recordKey.ids(), []),
+      whileWorking(async () => (await this.#signingKeys.list()).map(({ kid }) => kid), []),
+      whileWorking(() => this.ephemeralCount(), 0),
+    ]);
     return {
       state: failure === null ? 'working' : `stopped: ${failure.message}`,
       fingerprint: this.fingerprint,
       epoch: this.#jobs.epoch,
-      domainKeys: await whileWorking(() => this.#domainKeys.ids(KEY_LABELS.domainKey), []),
-      singleRegionDomainKeys: await whileWorking(() => this.#domainKeys.ids(KEY_LABELS.singleRegionDomainKey), []),
+      domainKeys,
+      singleRegionDomainKeys,
       domainKeyIsTrusted: this.#trust.isTrusted,
-      recordKeys: await whileWorking(() => this.#recordKey.ids(), []),
-      signingKeys: await whileWorking(async () => (await this.#signingKeys.list()).map(({ kid }) => kid), []),
+      recordKeys,
+      signingKeys,
       suites: this.suites,
       dataSuites: this.dataSuites,
       missing: this.#capabilities.missing,
@@ -377,7 +385,7 @@ export class RegionHsm {
         singleRegionUnreadable: this.#trust.hidesSingleRegion,
       },
       loadedKeys: this.#storage.loadedCount,
-      ephemeralKeys: await whileWorking(() => this.ephemeralCount(), 0),
+      ephemeralKeys,
       undestroyed,
     };
   }

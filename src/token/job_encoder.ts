@@ -166,6 +166,7 @@ export class JobEncoder {
 
   copyObject(object: ObjectOperand, template: Template): ObjectRef {
     const program = this.#begin(OPCODE.copyObject);
+    this.#weigh(3);
     this.#object(program, object);
     this.#template(program, template);
     const made = this.#makeObject(program);
@@ -185,6 +186,7 @@ export class JobEncoder {
 
   setAttributes(object: ObjectOperand, template: Template): void {
     const program = this.#begin(OPCODE.setAttributes);
+    this.#weigh(3);
     this.#object(program, object);
     this.#template(program, template);
     this.#end(program);
@@ -195,7 +197,7 @@ export class JobEncoder {
     program.word(within(handlesMax, HANDLES_MAX, 'handles'));
     this.#template(program, template);
     const output = this.#output(program, 'handles');
-    this.#weigh(1);
+    this.#weigh(3);
     this.#end(program);
     return output;
   }
@@ -336,7 +338,7 @@ export class JobEncoder {
 
   #template(program: ProgramBuffer, template: Template): void {
     encodeTemplate(program, template);
-    if (makesTokenObject(template)) this.#weigh(1);
+    if (makesTokenObject(template)) this.#weigh(3);
   }
 
   #object(program: ProgramBuffer, object: ObjectOperand): void {

@@ -1,8 +1,11 @@
 import type { Mechanism } from './mechanism.js';
 import type { ProgramBuffer } from './program_buffer.js';
 
-/** How long a job with a mechanism takes: short (symmetric), long (elliptic curves, RSA), slow (RSA key pairs). */
-export type Weight = 0 | 1 | 2;
+/**
+ * How long a job takes: short (symmetric), long (elliptic curves, RSA), slow (RSA key pairs); or 3 where it holds the module's objects
+ * alone, for which it waits until no slow job runs.
+ */
+export type Weight = 0 | 1 | 2 | 3;
 
 /** Numbers of the parameter kinds, as `native/src/mechanism.h` has them. */
 const PARAMETER = {
