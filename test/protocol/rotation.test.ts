@@ -7,7 +7,7 @@ import { Chance } from '../support/chance.js';
 import { REPLICAS, RotationWorld } from '../support/rotation_world.js';
 import { endedAt, watchBoundaries } from '../support/write_boundaries.js';
 
-const SCHEDULES = Number(process.env['KEYFERRY_SCHEDULES'] ?? 500);
+const SCHEDULES = Number(process.env['KEYFERRY_SCHEDULES'] ?? 300);
 const FIRST_SEED = Number(process.env['KEYFERRY_SEED'] ?? 1);
 const DAY_MS = 86_400_000;
 const EVENTS_MAX = 50;
@@ -92,7 +92,7 @@ describe('rotation of a multi-Region key in a world that fails', function () {
       }
     }
     // Schedules in which nothing rotates, waits or fails would prove nothing.
-    if (SCHEDULES >= 500) {
+    if (SCHEDULES >= 300) {
       expect(counts.rotations).to.be.greaterThan(SCHEDULES);
       expect(counts.waited).to.be.greaterThan(SCHEDULES);
       expect(counts.crashes).to.be.greaterThan(SCHEDULES);
