@@ -1,7 +1,7 @@
 # Keyferry: `make demo` and `make test` do the set-up that is missing by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint models bench native native-asan native-leak simulate mutations clean
+.PHONY: help setup build demo test check lint models bench native native-asan native-leak simulate mutations fuzz clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ simulate: build ## 100,000 hostile schedules of the replication protocol
 
 mutations: build ## 10,000 changed import tokens, blobs and requests on each token
 	@node scripts/mutations.mjs
+
+fuzz: build ## 100,000 requests that nobody would write to the AWS endpoint: no 500, no crash, no growth
+	@node scripts/fuzz_aws.mjs --count 100000
 
 clean: ## remove what was built
 	@rm -rf dist build
