@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
-  CloudWatchClient,
+  type CloudWatchClient,
   DeleteAlarmsCommand,
   DescribeAlarmHistoryCommand,
   DescribeAlarmsCommand,
@@ -16,21 +16,15 @@ import {
   SetAlarmStateCommand,
   TagResourceCommand,
   UntagResourceCommand,
-  type CloudWatchClientConfig,
   type MetricAlarm,
   type PutMetricAlarmCommandInput,
 } from '@aws-sdk/client-cloudwatch';
-import { AwsJson1_0Protocol, AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols';
 import { expect } from 'chai';
 import { SqliteAlarmStore } from '../../src/adapters/alarm_store_sqlite.js';
 import type { Call } from '../../src/kms/region.js';
+import { CLOUDWATCH_PROTOCOLS, cloudWatchClient } from '../support/cloudwatch_client.js';
 import { importInto, makeExternalKey } from '../support/import_ceremony.js';
-import {
-  FIXTURE_CREDENTIAL,
-  makeFixtureHsm,
-  makeRegionFixture,
-  type RegionFixture,
-} from '../support/region_fixture.js';
+import { makeFixtureHsm, makeRegionFixture, type RegionFixture } from '../support/region_fixture.js';
 import { ACCOUNT, ROOT } from '../support/software_region.js';
 import { startWebhook, type Webhook } from '../support/webhook.js';
 
@@ -38,13 +32,7 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const THIRTY_DAYS_SECONDS = 2_592_000;
 
-const PROTOCOLS: readonly (readonly [string, NonNullable<CloudWatchClientConfig['protocol']>])[] = [
-  ['AWS JSON 1.0', AwsJson1_0Protocol],
-  ['RPC v2 CBOR', AwsSmithyRpcV2CborProtocol],
-  ['AWS Query', AwsQueryProtocol],
-];
-
-for (const [protocolName, protocol] of PROTOCOLS) {
+for (const [protocolName, protocol] of CLOUDWATCH_PROTOCOLS) {
   describe(`CloudWatch of the AWS SDK over ${protocolName}`, function () {
     this.timeout(20_000);
     let fixture: RegionFixture;
@@ -57,15 +45,7 @@ for (const [protocolName, protocol] of PROTOCOLS) {
       fixture = await makeRegionFixture({ hsm: token.hsm, imports: token.imports });
       webhook = await startWebhook();
       call = { region: fixture.region, caller: { principal: ROOT, account: ACCOUNT } };
-      client = new CloudWatchClient({
-        region: fixture.name,
-        endpoint: fixture.url,
-        credentials: FIXTURE_CREDENTIAL,
-        maxAttempts: 1,
-        protocol,
-        // Over CBOR this client sends what it has compressed under the length that it had before.
-        disableRequestCompression: protocol === AwsSmithyRpcV2CborProtocol,
-      });
+      client = cloudWatchClient(fixture, protocol);
     });
     afterEach(async () => {
       client?.destroy();
@@ -326,75 +306,6 @@ for (const [protocolName, protocol] of PROTOCOLS) {
       await client.send(new DeleteAlarmsCommand({ AlarmNames }));
       const rest = await client.send(new DescribeAlarmsCommand({}));
       expect(rest.MetricAlarms ?? []).to.deep.equal([]);
-    });
-
-    it('refuses with the names that the SDK knows', async () => {
-      const refusal = (sent: Promise<unknown>): Promise<Error & { Code?: string }> =>
-        sent.then(
-          () => expect.fail('was not refused'),
-          (error: Error) => error,
-        );
-      const missing = await refusal(client.send(new DeleteAlarmsCommand({ AlarmNames: ['none'] })));
-      expect(missing.name).to.equal('ResourceNotFound');
-      const format = await refusal(
-        client.send(
-          new SetAlarmStateCommand({
-            AlarmName: 'x',
-            StateValue: 'OK',
-            StateReason: '',
-            StateReasonData: 'no JSON',
-          }),
-        ),
-      );
-      expect(format.name).to.match(/^InvalidFormat/);
-      const namespace = await refusal(
-        client.send(new PutMetricDataCommand({ Namespace: 'AWS/KMS', MetricData: [{ MetricName: 'x', Value: 1 }] })),
-      );
-      expect(namespace.name).to.match(/^InvalidParameterValue/);
-      expect(namespace.message).to.equal('The value AWS/ for parameter Namespace is invalid.');
-      const period = await refusal(client.send(new PutMetricAlarmCommand(alarmOn('x', { Period: 61 }))));
-      expect(period.name).to.equal('ValidationException');
-      const percentile = await refusal(
-        client.send(
-          new PutMetricAlarmCommand({ ...alarmOn('x'), Statistic: undefined, ExtendedStatistic: 'p99' } as never),
-        ),
-      );
-      expect(percentile.message).to.equal('Extended statistics are not supported: use Statistic.');
-      const StartTime = new Date(0);
-      const mathematics = await refusal(
-        client.send(
-          new GetMetricDataCommand({
-            MetricDataQueries: [{ Id: 'a', Expression: '1 + 1' }],
-            StartTime,
-            EndTime: new Date(MINUTE_MS),
-          }),
-        ),
-      );
-      expect(mathematics.message).to.contain('Metric math expressions are not supported');
-      const many = await refusal(
-        client.send(
-          new GetMetricStatisticsCommand({
-            Namespace: 'AWS/KMS',
-            MetricName: 'x',
-            StartTime,
-            EndTime: new Date(),
-            Period: 60,
-            Statistics: ['Sum'],
-          }),
-        ),
-      );
-      expect(many.name).to.match(/^InvalidParameterCombination/);
-      expect(many.message).to.contain('which exceeds the limit of 1,440');
-      const bounds = await refusal(client.send(new DescribeAlarmsCommand({ MaxRecords: 0 })));
-      expect(bounds.message).to.equal(
-        "1 validation error detected: Value '0' at 'maxRecords' failed to satisfy constraint: Member must have value greater than or equal to 1",
-      );
-      const token = await refusal(client.send(new ListMetricsCommand({ NextToken: 'made up' })));
-      expect(token.name).to.equal('InvalidNextToken');
-      const url = await refusal(
-        client.send(new PutMetricAlarmCommand(alarmOn('x', { AlarmActions: ['http://example.com/'] }))),
-      );
-      expect(url.message).to.contain('example.com is not among the hosts that alarm actions may reach');
     });
 
     it('keeps alarms, their history and what they still have to tell', async () => {
