@@ -136,4 +136,12 @@ export const LIMITS = {
   monitoringRetryMs: 1000,
   /** Time that the receiver of a notification may take, milliseconds. @source Amazon SNS Developer Guide: 15 seconds, which is long */
   monitoringPostTimeoutMs: 5000,
+  /** Octets of a file of lines that are read at once. */
+  linesPieceBytes: 256 * 1024,
+  /** Longest line of such a file, octets; longer ones are passed over. An event of the trail has two policies at most. */
+  linesLineBytesMax: 4 * 1024 * 1024,
+  /** Octets of the trail that one LookupEvents reads before it answers what it has, with a token to go on: some 20 milliseconds. */
+  trailLookupBytesMax: 16 * 1024 * 1024,
+  /** Lookups that read the trail at the same time; further ones are throttled. */
+  trailLookupsMax: 4,
 } as const;

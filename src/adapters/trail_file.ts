@@ -7,9 +7,10 @@ const PRIVATE_FILE = 0o600;
 /** A write has reached the disk when it returns: one visit to a thread of the pool, where writing and syncing would be two. */
 const DURABLE_APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_DSYNC;
 const LINE_FEED = 0x0a;
-/** A full file is set aside; so many of those are kept. */
+/** Where a file is full, octets. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
-const EARLIER_FILES_MAX = 16;
+/** Files that are kept besides the newest. */
+export const EARLIER_FILES_MAX = 16;
 
 interface Waiting {
   readonly line: string;

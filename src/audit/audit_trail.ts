@@ -81,7 +81,7 @@ export class AuditTrail implements ServiceEvents {
       sourceIPAddress: call.sourceAddress,
       userAgent: call.userAgent.slice(0, CLIENT_TEXT_MAX),
       requestParameters: requestParameters(operation, call.request),
-      responseElements: responseElements(operation, call.response),
+      responseElements: responseElements(operation, call.response, () => keyOf(notes)),
       requestID: call.requestId,
       eventID: call.eventId,
       readOnly: isReadOnly(operation),
@@ -113,7 +113,7 @@ export class AuditTrail implements ServiceEvents {
         userAgent: internal,
       }),
       requestParameters: requestParameters(event.name, event.call?.request ?? null),
-      responseElements: responseElements(event.name, event.call?.response ?? null),
+      responseElements: responseElements(event.name, event.call?.response ?? null, () => event.keyArn),
       ...(clockOffset !== null && { additionalEventData: clockOffset }),
       eventID: event.eventId,
       readOnly: false,
@@ -203,6 +203,11 @@ export class AuditTrail implements ServiceEvents {
 /** What a note says about whom a call is about: an alias is named before its key. */
 function arnOf({ aliasArn, keyArn }: CallNote): string | readonly [] {
   return aliasArn ?? keyArn ?? [];
+}
+
+/** The key that a call has changed: the last that was noted, where an alias leaves one key for another. */
+function keyOf(notes: readonly CallNote[]): string | undefined {
+  return notes.findLast(({ keyArn }) => keyArn !== undefined)?.keyArn;
 }
 
 /** ReEncrypt uses two keys: both values are shown, the source's first. */

@@ -8,6 +8,8 @@ interface RecordedOperation {
   readonly readOnly: boolean;
   readonly request: readonly string[];
   readonly response: readonly string[];
+  /** Whether the event of a success names the key as if the operation had answered its ARN. */
+  readonly showsKey?: true;
 }
 
 function reading(...request: readonly string[]): RecordedOperation {
@@ -16,6 +18,11 @@ function reading(...request: readonly string[]): RecordedOperation {
 
 function changing(request: readonly string[], response: readonly string[]): RecordedOperation {
   return { readOnly: false, request, response };
+}
+
+/** An operation that changes a key and does not say in its answer which. @source AWS KMS Developer Guide, log entries since December 2022 */
+function changingKey(request: readonly string[], response: readonly string[] = []): RecordedOperation {
+  return { readOnly: false, request, response, showsKey: true };
 }
 
 /**
@@ -27,7 +34,7 @@ function changing(request: readonly string[], response: readonly string[]): Reco
 const RECORDED: Readonly<Record<string, RecordedOperation>> = {
   CancelKeyDeletion: changing(['KeyId'], ['KeyId']),
   ConnectCustomKeyStore: changing(['CustomKeyStoreId'], []),
-  CreateAlias: changing(['AliasName', 'TargetKeyId'], []),
+  CreateAlias: changingKey(['AliasName', 'TargetKeyId']),
   CreateCustomKeyStore: changing(
     [
       'CustomKeyStoreName',
@@ -41,7 +48,7 @@ const RECORDED: Readonly<Record<string, RecordedOperation>> = {
     ],
     [],
   ),
-  CreateGrant: changing(
+  CreateGrant: changingKey(
     [
       'KeyId',
       'GranteePrincipal',
@@ -73,18 +80,18 @@ const RECORDED: Readonly<Record<string, RecordedOperation>> = {
   ),
   Decapsulate: reading('KeyId', 'EncapsulationAlgorithm', 'DryRun'),
   Decrypt: reading('KeyId', 'EncryptionContext', 'EncryptionAlgorithm', 'DryRun', 'DryRunModifiers'),
-  DeleteAlias: changing(['AliasName'], []),
+  DeleteAlias: changingKey(['AliasName']),
   DeleteCustomKeyStore: changing(['CustomKeyStoreId'], []),
   DeleteImportedKeyMaterial: changing(['KeyId', 'KeyMaterialId'], ['KeyId', 'KeyMaterialId']),
   DeriveSharedSecret: reading('KeyId', 'KeyAgreementAlgorithm', 'DryRun'),
   DescribeCustomKeyStores: reading('CustomKeyStoreId', 'CustomKeyStoreName', 'Limit', 'Marker'),
   DescribeKey: reading('KeyId'),
-  DisableKey: changing(['KeyId'], []),
+  DisableKey: changingKey(['KeyId']),
   DisconnectCustomKeyStore: changing(['CustomKeyStoreId'], []),
-  EnableKey: changing(['KeyId'], []),
+  EnableKey: changingKey(['KeyId']),
   Encapsulate: reading('KeyId', 'EncapsulationAlgorithm', 'DryRun'),
-  DisableKeyRotation: changing(['KeyId'], []),
-  EnableKeyRotation: changing(['KeyId', 'RotationPeriodInDays'], []),
+  DisableKeyRotation: changingKey(['KeyId']),
+  EnableKeyRotation: changingKey(['KeyId', 'RotationPeriodInDays']),
   Encrypt: reading('KeyId', 'EncryptionContext', 'EncryptionAlgorithm', 'DryRun'),
   GenerateDataKey: reading('KeyId', 'EncryptionContext', 'KeySpec', 'NumberOfBytes', 'DryRun'),
   GenerateDataKeyPair: reading('KeyId', 'EncryptionContext', 'KeyPairSpec', 'DryRun'),
@@ -108,7 +115,7 @@ const RECORDED: Readonly<Record<string, RecordedOperation>> = {
   ListKeys: reading('Limit', 'Marker'),
   ListResourceTags: reading('KeyId', 'Limit', 'Marker'),
   ListRetirableGrants: reading('RetiringPrincipal', 'RetiringServicePrincipal', 'Limit', 'Marker'),
-  PutKeyPolicy: changing(['KeyId', 'PolicyName', 'Policy', 'BypassPolicyLockoutSafetyCheck'], []),
+  PutKeyPolicy: changingKey(['KeyId', 'PolicyName', 'Policy', 'BypassPolicyLockoutSafetyCheck']),
   ReEncrypt: reading(
     'SourceKeyId',
     'SourceEncryptionContext',
@@ -123,17 +130,17 @@ const RECORDED: Readonly<Record<string, RecordedOperation>> = {
     ['KeyId', 'ReplicaRegion', 'Policy', 'BypassPolicyLockoutSafetyCheck', 'Description', 'Tags'],
     ['ReplicaKeyMetadata', 'ReplicaPolicy', 'ReplicaTags'],
   ),
-  RetireGrant: changing(['KeyId', 'GrantId', 'DryRun'], []),
-  RevokeGrant: changing(['KeyId', 'GrantId', 'DryRun'], []),
+  RetireGrant: changingKey(['KeyId', 'GrantId', 'DryRun']),
+  RevokeGrant: changingKey(['KeyId', 'GrantId', 'DryRun']),
   RotateKeyOnDemand: changing(['KeyId'], ['KeyId']),
   ScheduleKeyDeletion: changing(
     ['KeyId', 'PendingWindowInDays'],
     ['KeyId', 'KeyState', 'DeletionDate', 'PendingWindowInDays'],
   ),
   Sign: reading('KeyId', 'MessageType', 'SigningAlgorithm', 'DryRun'),
-  TagResource: changing(['KeyId', 'Tags'], []),
-  UntagResource: changing(['KeyId', 'TagKeys'], []),
-  UpdateAlias: changing(['AliasName', 'TargetKeyId'], []),
+  TagResource: changingKey(['KeyId', 'Tags']),
+  UntagResource: changingKey(['KeyId', 'TagKeys']),
+  UpdateAlias: changingKey(['AliasName', 'TargetKeyId']),
   UpdateCustomKeyStore: changing(
     [
       'CustomKeyStoreId',
@@ -147,8 +154,8 @@ const RECORDED: Readonly<Record<string, RecordedOperation>> = {
     ],
     [],
   ),
-  UpdateKeyDescription: changing(['KeyId', 'Description'], []),
-  UpdatePrimaryRegion: changing(['KeyId', 'PrimaryRegion'], []),
+  UpdateKeyDescription: changingKey(['KeyId', 'Description']),
+  UpdatePrimaryRegion: changingKey(['KeyId', 'PrimaryRegion']),
   SynchronizeMultiRegionKey: changing([], ['KeyId']),
   Verify: reading('KeyId', 'MessageType', 'SigningAlgorithm', 'DryRun'),
   VerifyMac: reading('KeyId', 'MacAlgorithm', 'DryRun'),
@@ -174,9 +181,22 @@ export function requestParameters(operation: string, request: object | null): Tr
   return request === null ? null : keep(request, recordedOf(operation).request);
 }
 
-/** `responseElements` of a call; null where nothing is kept. */
-export function responseElements(operation: string, response: object | null): TrailMembers | null {
-  return response === null ? null : keep(response, recordedOf(operation).response);
+/**
+ * `responseElements` of a call; null where nothing is kept.
+ *
+ * @param response - null where the call was refused
+ * @param keyArn - ARN of the key that was changed, for the operations that do not answer it
+ */
+export function responseElements(
+  operation: string,
+  response: object | null,
+  keyArn?: () => string | undefined,
+): TrailMembers | null {
+  if (response === null) return null;
+  const { response: names, showsKey } = recordedOf(operation);
+  const kept = keep(response, names);
+  const keyId = showsKey === true ? keyArn?.() : undefined;
+  return keyId === undefined ? kept : { ...kept, keyId };
 }
 
 function keep(members: object, names: readonly string[]): TrailMembers | null {
