@@ -9,6 +9,7 @@ import {
   EncryptCommand,
   KMSClient,
   ReplicateKeyCommand,
+  UpdatePrimaryRegionCommand,
 } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { askAdmin } from '../../src/lab/admin_client.js';
@@ -162,6 +163,38 @@ describe('replication in a lab of programs', function () {
     const { status, stdout } = await following.ended;
     expect(status).to.equal(0);
     expect(stdout).to.contain(`M4 close us-east-1 → eu-west-1`).and.to.contain(sid.slice(0, 10));
+  });
+
+  it('hands a key over to the other region, also where a call finds the replica still unconfirmed', async () => {
+    const keyId = await ferry();
+    const update = new UpdatePrimaryRegionCommand({ KeyId: keyId, PrimaryRegion: 'eu-west-1' });
+    const place = async (region: string): Promise<string> => {
+      const { KeyMetadata } = await client(region).send(new DescribeKeyCommand({ KeyId: keyId }));
+      const set = KeyMetadata?.MultiRegionConfiguration;
+      return `${set?.MultiRegionKeyType} of ${set?.PrimaryKey?.Region}, ${KeyMetadata?.KeyState}`;
+    };
+    for (let attempt = 0; attempt < 400; attempt += 1) {
+      const answer: unknown = await client('us-east-1')
+        .send(update)
+        .catch((error: unknown) => error);
+      if (!(answer instanceof Error)) break;
+      expect(answer.message).to.match(/is creating\.$/u);
+      await sleep(25);
+    }
+    for (let attempt = 0; attempt < 400 && !(await place('us-east-1')).endsWith('Enabled'); attempt += 1)
+      await sleep(25);
+    expect([await place('us-east-1'), await place('eu-west-1')]).to.deep.equal([
+      'REPLICA of eu-west-1, Enabled',
+      'PRIMARY of eu-west-1, Enabled',
+    ]);
+    const status = await run<{
+      readonly regions: Readonly<
+        Record<string, { readonly replication: { readonly handovers: unknown; readonly frozen: unknown } }>
+      >;
+    }>('status');
+    for (const { replication } of Object.values(status.regions)) {
+      expect([replication.handovers, replication.frozen]).to.deep.equal([[], []]);
+    }
   });
 
   it('goes on over a proxy that loses, repeats, alters and reorders messages, and the trace shows what it did', async () => {
