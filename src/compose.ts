@@ -16,6 +16,7 @@ import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
 import { AuditTrail } from './audit/audit_trail.js';
 import { composeMonitoring } from './compose_monitoring.js';
+import { composeCloudTrail } from './compose_observation.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
 import { RegionHsm } from './hsm/region_hsm.js';
@@ -170,7 +171,8 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const events = new EventBuffer(Date.now() * EVENTS_PER_MS);
   const audit = new AuditFile(join(config.directory, 'audit.jsonl'));
   closers.add(() => audit.close());
-  const trailFile = await TrailFile.open(join(config.directory, 'trail.jsonl'));
+  const trailPath = join(config.directory, 'trail.jsonl');
+  const trailFile = await TrailFile.open(trailPath);
   closers.add(() => trailFile.close());
   const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
   const strategies = new SessionStrategies((step, suite) =>
@@ -253,6 +255,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     actionRules: config.alarms,
     report: logDeadline,
   });
+  const cloudTrail = composeCloudTrail({ home, clock, trailFile: trailPath, report: logDeadline });
   materialsChanged = () => monitoring.changed();
   // Alarms are evaluated over the time that was passed over before what falls due in it is gone.
   time.onMoved(() => monitoring.moved());
@@ -270,7 +273,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
       credentials: config.credentials,
       signatureTimeMs: () => clock.unshiftedMs(),
       trail: monitoring.counting(trail),
-      services: [cloudWatch],
+      services: [cloudWatch, cloudTrail],
       tls: config.tls && readTlsIdentity(config.tls),
       observe: logFailure,
     },

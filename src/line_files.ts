@@ -130,7 +130,7 @@ export class LineFiles {
       const found: FoundLine[] = [];
       let end = octets.length;
       for (let feed = lastFeed(octets, end); feed >= 0; feed = lastFeed(octets, end)) {
-        if (!isTorn && !isTooLong && end > feed + 1) {
+        if (!isTorn && !isTooLong && isLine(end - feed - 1)) {
           found.push(this.#found(file, start + feed + 1, octets.subarray(feed + 1, end)));
         }
         isTorn = false;
@@ -143,7 +143,7 @@ export class LineFiles {
         rest = Buffer.alloc(0);
       }
       unread = start;
-      if (start === 0 && !isTorn && !isTooLong && rest.length > 0) found.push(this.#found(file, 0, rest));
+      if (start === 0 && !isTorn && !isTooLong && isLine(rest.length)) found.push(this.#found(file, 0, rest));
       if (found.length > 0) yield found;
     }
   }
@@ -160,7 +160,8 @@ export class LineFiles {
       const found: FoundLine[] = [];
       let start = 0;
       for (let feed = octets.indexOf(LINE_FEED); feed >= 0; feed = octets.indexOf(LINE_FEED, start)) {
-        if (!isTooLong && feed > start) found.push(this.#found(file, restStart + start, octets.subarray(start, feed)));
+        if (!isTooLong && isLine(feed - start))
+          found.push(this.#found(file, restStart + start, octets.subarray(start, feed)));
         isTooLong = false;
         start = feed + 1;
       }
@@ -195,9 +196,15 @@ export class LineFiles {
       await handle.close();
       return null;
     }
-    const identity = createHash('sha256').update(feed < 0 ? first : first.subarray(0, feed)).digest('base64url');
+    const identity = createHash('sha256')
+      .update(feed < 0 ? first : first.subarray(0, feed))
+      .digest('base64url');
     return { handle, identity: identity.slice(0, 22), bytes };
   }
+}
+
+function isLine(length: number): boolean {
+  return length > 0 && length <= LIMITS.linesLineBytesMax;
 }
 
 function lastFeed(octets: Buffer, end: number): number {

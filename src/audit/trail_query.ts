@@ -45,10 +45,7 @@ export interface TrailSearch {
    * @param options.after - `next` of the page before
    * @returns null where `after` is no place in the trail, or no longer
    */
-  page(
-    query: TrailQuery,
-    options: { readonly max: number; readonly after: string | null },
-  ): Promise<TrailPage | null>;
+  page(query: TrailQuery, options: { readonly max: number; readonly after: string | null }): Promise<TrailPage | null>;
 }
 
 /** What CloudTrail calls the one who caused an event; undefined for what the service did by itself. */
@@ -132,7 +129,8 @@ export function parseTrailLine(octets: Buffer): FoundEvent | undefined {
   try {
     const value: unknown = JSON.parse(text);
     // Nobody but the trail writes its file; a whole line of it is an event.
-    if (typeof value === 'object' && value !== null && 'eventTime' in value) return { event: value as TrailEvent, text };
+    if (typeof value === 'object' && value !== null && 'eventTime' in value)
+      return { event: value as TrailEvent, text };
   } catch {
     // Half a line.
   }

@@ -16,6 +16,7 @@ import { TrailFile } from '../../src/adapters/trail_file.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
 import type { TrailEvent } from '../../src/audit/trail_event.js';
 import { composeMonitoring } from '../../src/compose_monitoring.js';
+import { composeCloudTrail } from '../../src/compose_observation.js';
 import { importCapabilitiesOf } from '../../src/hsm/import_strategy.js';
 import { RegionImportTokens } from '../../src/import/import_token.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
@@ -170,6 +171,12 @@ export async function makeRegionFixture(options: {
     ...(options.actionRules !== undefined && { actionRules: options.actionRules }),
     report: (failure) => monitoringFailures.push(failure),
   });
+  const cloudTrail = composeCloudTrail({
+    home,
+    clock,
+    trailFile: join(directory, 'trail.jsonl'),
+    report: (failure) => failures.push(failure),
+  });
   const deadlines = new Deadlines(region, {
     report: (failure) => failures.push(failure),
     ...(options.deleting !== undefined && { deleting: options.deleting }),
@@ -183,7 +190,7 @@ export async function makeRegionFixture(options: {
       credentials: [{ ...FIXTURE_CREDENTIAL, principal: ROOT }, ...(options.credentials ?? [])],
       signatureTimeMs: () => clock.unshiftedMs(),
       trail: monitoring.counting(trail),
-      services: [service],
+      services: [service, cloudTrail],
       observe: options.observe ?? ((outcome) => outcomes.push(outcome)),
     },
     { host: '127.0.0.1', port: 0 },
