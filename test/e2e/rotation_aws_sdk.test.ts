@@ -70,7 +70,7 @@ describe('Rotation by an unmodified AWS SDK', function () {
     const [enabled] = events.filter(({ eventName }) => eventName === 'EnableKeyRotation');
     expect(enabled).to.deep.include({
       requestParameters: { keyId: KeyId, rotationPeriodInDays: 90 },
-      responseElements: null,
+      responseElements: { keyId: arn },
       readOnly: false,
       eventType: 'AwsApiCall',
     });
