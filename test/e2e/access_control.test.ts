@@ -175,7 +175,7 @@ describe('The AWS SDK as several principals', function () {
       'Encrypt',
       'RetireGrant',
     ]);
-    expect(events[1]?.responseElements).to.deep.equal({ grantId: GrantId });
+    expect(events[1]?.responseElements).to.include({ grantId: GrantId });
     expect(JSON.stringify(events)).not.to.contain(GrantToken);
   });
 });
