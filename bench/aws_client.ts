@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { AwsSigner } from './aws_signer.js';
-import type { LoadedRequest } from './aws_target.js';
+import type { LoadedRequest } from './aws_request.js';
 import { quantile } from './statistics.js';
 
 /** What the load generator is asked to do. */

@@ -1,4 +1,5 @@
 import type { AwsMeasurement } from './aws_bench.js';
+import type { AwsStep } from './aws_steps.js';
 import { spreadOf, type Summary } from './statistics.js';
 import { number, textTable, type Column } from './text_table.js';
 
@@ -7,6 +8,15 @@ const right = (heading: string): Column => ({ heading, align: 'right' });
 
 function withSpread(summary: Summary): string {
   return `${number(summary.median)} ±${(spreadOf(summary) * 100).toFixed(0)}%`;
+}
+
+/** What the event loop does for one Encrypt. */
+export function stepTable(steps: readonly AwsStep[]): string {
+  const total = steps.reduce((sum, { microseconds }) => sum + microseconds, 0);
+  return textTable(
+    [left('step'), right('CPU µs')],
+    [...steps, { step: 'together', microseconds: total }].map(({ step, microseconds }) => [step, number(microseconds)]),
+  );
 }
 
 /** Requests per second, latency and processor time of the AWS endpoint. */

@@ -12,8 +12,8 @@ import {
   type FixtureImports,
 } from '../test/support/region_fixture.js';
 import { makeRegionToken, type RegionToken } from '../test/support/region_token.js';
-import { SoftwareKeyHsm } from '../test/support/software_key_hsm.js';
 import { ACCOUNT, ROOT } from '../test/support/software_region.js';
+import { BLOB_OCTETS, ConstantHsm, encryptRequest, PLAINTEXT_OCTETS, type LoadedRequest } from './aws_request.js';
 import { CLoop } from './c_loop.js';
 import { threadCpu, type ThreadCpu } from './thread_cpu.js';
 
@@ -22,14 +22,6 @@ import { threadCpu, type ThreadCpu } from './thread_cpu.js';
  * a software token.
  */
 export type AwsTargetKind = 'bare' | 'stub' | 'softhsm2' | 'nss';
-
-/** One request that is sent over and over. */
-export interface LoadedRequest {
-  /** Operation of AWS KMS. */
-  readonly operation: string;
-  /** JSON document. */
-  readonly body: string;
-}
 
 /** What a target says when it answers. */
 export interface AwsTargetReady {
@@ -52,9 +44,6 @@ export type AwsTargetQuestion =
   | { readonly ask: 'c-loop'; readonly job: string; readonly seconds: number };
 
 const C_LOOP = fileURLToPath(new URL('../../build/c_loop', import.meta.url));
-/** Octets of a ciphertext blob of 32 octets. */
-const BLOB_OCTETS = 184;
-const PLAINTEXT_OCTETS = 32;
 
 /** A plain server that reads each request and answers the same: what HTTP alone costs. */
 function startBare(): Promise<AwsTargetReady> {
@@ -87,15 +76,6 @@ function startBare(): Promise<AwsTargetReady> {
   });
 }
 
-/** A double whose Encrypt costs nothing, so that what is left is the server. */
-class ConstantHsm extends SoftwareKeyHsm {
-  readonly #blob = randomBytes(BLOB_OCTETS);
-
-  override async encrypt(): Promise<Uint8Array> {
-    return this.#blob;
-  }
-}
-
 async function startRegion(hsm: KeyHsm, imports?: FixtureImports): Promise<AwsTargetReady> {
   const fixture = await makeRegionFixture({
     hsm,
@@ -121,11 +101,6 @@ async function startRegion(hsm: KeyHsm, imports?: FixtureImports): Promise<AwsTa
       request('DescribeKey', { KeyId: symmetric }),
     ],
   };
-}
-
-function encryptRequest(keyArn: string): LoadedRequest {
-  const plaintext = randomBytes(PLAINTEXT_OCTETS).toString('base64');
-  return { operation: 'Encrypt', body: JSON.stringify({ KeyId: keyArn, Plaintext: plaintext }) };
 }
 
 async function main(kind: AwsTargetKind): Promise<void> {

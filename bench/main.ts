@@ -12,7 +12,8 @@ import {
 import { importTable, operationTable } from './import_report.js';
 import { IN_FLIGHT, measureJobs, type Effort, type JobMeasurement } from './job_bench.js';
 import { costTable, jobTable } from './job_report.js';
-import { awsTable } from './aws_report.js';
+import { awsTable, stepTable } from './aws_report.js';
+import { measureAwsSteps, type AwsStep } from './aws_steps.js';
 import { CONNECTIONS, measureAws, type AwsEffort, type AwsMeasurement } from './aws_bench.js';
 import { machineFacts } from './machine.js';
 import { measureOperations, type OperationMeasurement } from './operation_bench.js';
@@ -147,13 +148,21 @@ function operationSection(operations: readonly OperationMeasurement[]): readonly
   ];
 }
 
-function awsSection(measurements: readonly AwsMeasurement[], effort: AwsEffort | null): readonly string[] {
+function awsSection(
+  measurements: readonly AwsMeasurement[],
+  steps: readonly AwsStep[],
+  effort: AwsEffort | null,
+): readonly string[] {
   if (effort === null) return [];
   return [
     `The AWS endpoint, ${CONNECTIONS.join(' and ')} connections with one request in flight on each; the client signs every request and has a process of its own;`,
     `medians of ${effort.rounds} rounds of ${effort.seconds} s; "bare" is a node:http server that answers a constant, "stub" a region whose HSM does`,
     '',
     awsTable(measurements),
+    '',
+    'What the event loop does for one Encrypt besides HTTP: the least processor time of several rounds, nothing else running in between',
+    '',
+    stepTable(steps),
     '',
   ];
 }
@@ -216,6 +225,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   const aws =
     settings.aws === null ? [] : await measureAws(['bare', 'stub', ...settings.tokens], settings.aws, progress);
+  const awsSteps = settings.aws === null ? [] : await measureAwsSteps();
   const replications: ReplicationMeasurement[] = [];
   if (settings.replication !== null) {
     for (const pair of pairsOf(settings.tokens)) {
@@ -230,7 +240,7 @@ async function main(args: readonly string[]): Promise<void> {
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}`,
     ...jobSection(jobs, settings.effort),
     ...operationSection(operations),
-    ...awsSection(aws, settings.aws),
+    ...awsSection(aws, awsSteps, settings.aws),
     ...importSection(imports),
     ...replicationSection(replications, settings.replication?.keys ?? 0),
   ];
@@ -238,7 +248,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (settings.json !== undefined) {
     const { effort, replication, imports: importEffort } = settings;
     const efforts = { effort, replicationEffort: replication, importEffort };
-    const all = { machine, ...efforts, inFlight: IN_FLIGHT, jobs, operations, aws, imports, replications };
+    const all = { machine, ...efforts, inFlight: IN_FLIGHT, jobs, operations, aws, awsSteps, imports, replications };
     writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`);
   }
 }
