@@ -19,7 +19,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const TOPIC = `arn:aws:sns:us-east-1:${ACCOUNT}:key-expiry`;
 
 describe('CloudWatch of the AWS CLI', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let fixture: RegionFixture;
   let webhook: Webhook;
   let keyId: string;

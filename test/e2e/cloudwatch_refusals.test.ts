@@ -32,7 +32,7 @@ function alarmWith(members: Partial<PutMetricAlarmCommandInput> = {}): PutMetric
 
 for (const [protocolName, protocol] of CLOUDWATCH_PROTOCOLS) {
   describe(`A refusal of CloudWatch over ${protocolName}`, function () {
-    this.timeout(10_000);
+    this.timeout(30_000);
     let fixture: RegionFixture;
     let client: CloudWatchClient;
 

@@ -45,7 +45,7 @@ describe('The times at which an alarm is evaluated', () => {
   });
 
   it('miss no state that an evaluation each minute would see', function () {
-    this.timeout(10_000);
+    this.timeout(30_000);
     fc.assert(
       fc.property(
         fc.record({
