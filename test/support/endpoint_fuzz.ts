@@ -198,7 +198,7 @@ class Connection {
         text += chunk.toString('latin1');
         const head = text.indexOf('\r\n\r\n');
         const length = Number(/^content-length: (\d+)/im.exec(text.slice(0, head))?.[1] ?? 0);
-        if (head >= 0 && text.length >= head + 4 + length && !/^HTTP\/1\.1 100/.test(text)) end();
+        if (head >= 0 && text.length >= head + 4 + length && !text.startsWith('HTTP/1.1 100')) end();
       };
       const closed = (): void => end();
       socket.on('data', take);

@@ -237,6 +237,32 @@ describe('the lab file', () => {
     expect(credentials[3]).not.to.have.property('policy');
   });
 
+  it('takes temporary access keys, which have a session token and may end', () => {
+    const key = (more: string) =>
+      `  - { accessKeyId: ASIA, secretAccessKey: s, principal: "arn:aws:iam::111122223333:root", ${more} }`;
+    const { credentials } = parse('credentials:', key('sessionToken: to/ken==, expires: 2026-12-31T23:59:59+01:00'));
+    expect(credentials[0]).to.include({ sessionToken: 'to/ken==', expiresMs: Date.UTC(2026, 11, 31, 22, 59, 59) });
+    expect(parse('credentials:', key('sessionToken: x')).credentials[0]).not.to.have.property('expiresMs');
+    expect(refusal(lines('credentials:', key('expires: 2026-12-31T23:59:59Z'))).message).to.contain(
+      'has a sessionToken',
+    );
+    expect(refusal(lines('credentials:', key('sessionToken: x, expires: tomorrow'))).message).to.contain(
+      '2026-12-31T23:59:59Z',
+    );
+    expect(refusal(lines('credentials:', key('sessionToken: "a b"'))).message).to.contain('printable ASCII');
+  });
+
+  it('names the files of a certificate from where it is itself', () => {
+    const { tls } = parse('tls: { certificate: cert.pem, key: ../key.pem, authority: /etc/ca.pem }');
+    expect(tls).to.deep.equal({
+      certificate: '/somewhere/cert.pem',
+      key: '/key.pem',
+      authority: '/etc/ca.pem',
+    });
+    expect(parse('tls: { certificate: cert.pem, key: key.pem }').tls?.authority).to.equal(undefined);
+    expect(refusal('tls: { certificate: cert.pem }').message).to.contain('key');
+  });
+
   it('shows several problems at once, each with its place', () => {
     const error = refusal(lines('profile: fast', 'account: "12"'));
     expect(error.message.split('\n').map((each) => each.split(':').slice(1, 3).join(':'))).to.have.members([
