@@ -30,6 +30,8 @@ const MIGRATIONS: readonly string[] = [
 /** Rotations that are to come, in a region's SQLite database, beside its keys. */
 export class SqliteRotationStore implements RotationStore {
   readonly #sql: Readonly<Record<StatementName, SqlStatement>>;
+  /** What was due when the database had seen so many changes: it is asked for four times a second, and rarely anew. */
+  #known: { readonly changes: number; readonly nextDueMs: number | null } | undefined;
 
   /** @param database - the key store and the material store have migrated it already */
   constructor(database: Database) {
@@ -37,6 +39,7 @@ export class SqliteRotationStore implements RotationStore {
     const prepared = {} as Record<StatementName, SqlStatement>;
     for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
     this.#sql = prepared;
+    database.onRollback(() => (this.#known = undefined));
   }
 
   setting(keyId: KeyId): RotationSetting | undefined {
@@ -69,6 +72,12 @@ export class SqliteRotationStore implements RotationStore {
   }
 
   nextDueMs(): number | null {
+    const changes = integer(this.#sql.changes.get() ?? {}, 'changes');
+    if (this.#known?.changes !== changes) this.#known = { changes, nextDueMs: this.#readNextDueMs() };
+    return this.#known.nextDueMs;
+  }
+
+  #readNextDueMs(): number | null {
     if (this.deliveredRotations(1).length > 0) return 0;
     const row = this.#sql.nextDue.get(REPLICATION_LIMITS.materialsPerKeyMax);
     return row === undefined ? null : integerOrNull(row, 'next_ms');
@@ -88,6 +97,7 @@ const ROTATING = `SELECT key_id, material_id FROM key_materials AS waiting CROSS
   WHERE ${WAITING} AND coalesce(multi_region_type, '') <> 'REPLICA'`;
 
 const STATEMENTS = {
+  changes: 'SELECT total_changes() AS changes',
   setting: 'SELECT period_days, next_ms FROM key_rotations WHERE key_id = ?',
   putSetting: `INSERT INTO key_rotations (key_id, period_days, next_ms, is_open)
     VALUES (?, ?, ?, (SELECT ${IS_OPEN} FROM keys WHERE key_id = ?))

@@ -63,15 +63,15 @@ export class ReplicaImportWatch {
     try {
       let asked = false;
       const awaited = [...materials.materialsAwaitingReplicas(), ...rotations.rotationsInProgress()];
-      for (const { keyId, materialId } of awaited) {
-        const record = store.key(keyId);
-        const having = new Set(materials.replicasWithMaterial(keyId, materialId));
-        const lacking = record?.multiRegion?.replicaRegions.filter((region) => !having.has(region)) ?? [];
-        store.transaction(() => {
+      store.transaction(() => {
+        for (const { keyId, materialId } of awaited) {
+          const record = store.key(keyId);
+          const having = new Set(materials.replicasWithMaterial(keyId, materialId));
+          const lacking = record?.multiRegion?.replicaRegions.filter((region) => !having.has(region)) ?? [];
           for (const destination of lacking) replicator.begin({ keyId, destination });
-        });
-        asked ||= lacking.length > 0;
-      }
+          asked ||= lacking.length > 0;
+        }
+      });
       asked = this.#askForDeletions() || asked;
       if (asked) replicator.wake();
     } catch (error) {

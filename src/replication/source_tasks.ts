@@ -31,6 +31,8 @@ export class SourceTasks {
     const { journal } = this.#services;
     journal.transaction(() => {
       const task = journal.task(keyId, destination);
+      // What waits already is not written again: the same may be asked for every few seconds.
+      if (task?.wanted === true && task.attempts === 0 && task.failure === null) return;
       journal.putTask({
         keyId,
         destination,
@@ -221,6 +223,8 @@ export class SourceTasks {
             const told = keys.replicaDeleted?.(key.keyId, row.destination) ?? [];
             for (const region of told) this.begin(key.keyId, region);
           } else if (handover === undefined) keys.failed(key.keyId, row.destination, reason);
+          // The hand-over took the place of what the destination was to be told.
+          else this.begin(key.keyId, row.destination);
           break;
         }
         case 'again': {
