@@ -46,8 +46,8 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
   exportable(keyId: string, destination: string): ExportableKey | undefined {
     const record = this.#record(keyId);
     if (record === undefined || record.multiRegion === null) return undefined;
-    // A primary that hands the key over is a replica already, and sends it once more.
-    const isSource = record.multiRegion.type === 'PRIMARY' || handoverTo(this.#region, record.keyId) === destination;
+    // A primary that hands the key over is a replica already; it hands it over, and ends the sessions that it has begun.
+    const isSource = record.multiRegion.type === 'PRIMARY' || this.#region.primaryChanges.underWay(keyId) !== undefined;
     if (!isSource) return undefined;
     const replica = this.#region.store.replica(record.keyId, destination);
     const versions = sharedVersions(record, this.#region.materials.versions(record.keyId));
@@ -335,11 +335,6 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
   #record(keyId: string): KeyRecord | undefined {
     return isKeyId(keyId) ? this.#region.store.key(keyId) : undefined;
   }
-}
-
-/** The region that a key is being handed over to. */
-function handoverTo({ primaryChanges }: Pick<KmsRegion, 'primaryChanges'>, keyId: KeyId): string | undefined {
-  return primaryChanges.underWay(keyId)?.destination;
 }
 
 /** Each version of the transfer's metadata with the material of the same id. */
