@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 const EVENTS_MAX = 50;
 
 describe('rotation of a multi-Region key in a world that fails', function () {
-  this.timeout(120_000);
+  this.timeout(60_000 + SCHEDULES * 500);
   let world: RotationWorld;
   const counts = { rotations: 0, crashes: 0, waited: 0, deleted: 0 };
 
