@@ -88,8 +88,8 @@ function parseSignedHeaders(list: string): readonly string[] {
   return names;
 }
 
-/** Says what an `Authorization` header lacks. @source texts of the AWS front end, as seen in public logs */
-function incomplete(authorization: string): AwsError {
+/** Says what an `Authorization` header lacks that cannot be read. @source texts of the AWS front end, as seen in public logs */
+export function incomplete(authorization: string): AwsError {
   const algorithm = /^\S*/.exec(authorization)?.[0] ?? '';
   if (algorithm.startsWith('AWS4-') && algorithm !== ALGORITHM) {
     return refusal(`Unsupported AWS 'algorithm': '${algorithm.slice(0, SHOWN_LENGTH_MAX)}'.`);

@@ -1,3 +1,5 @@
+import { incomplete } from '../aws/signature_claim.js';
+
 /** What a request says about whom it is for, before any signature has been checked. */
 export type RequestRegion =
   | { readonly kind: 'region'; readonly region: string }
@@ -6,8 +8,8 @@ export type RequestRegion =
   /** Something that is no Signature Version 4, or whose credential scope cannot be read. */
   | { readonly kind: 'malformed'; readonly reason: string };
 
-/** `AKID/20261121/us-east-1/kms/aws4_request`; access keys may hold slashes nowhere, and regions are names. */
-const SCOPE = /^[^/\s]{1,128}\/\d{8}\/([a-z0-9-]{1,32})\/[a-z0-9-]{1,64}\/aws4_request$/u;
+/** `AKID/20261121/us-east-1/kms/aws4_request`; what is wrong with the last two parts, the region's own endpoint says. */
+const SCOPE = /^[^/\s]{1,128}\/\d{8}\/([a-z0-9-]{1,32})\/[^/\s]{1,64}\/[^/\s]{1,64}$/u;
 
 /**
  * Finds the region of a request in its SigV4 credential scope, in the Authorization header or in the query of a presigned URL.
@@ -18,14 +20,11 @@ const SCOPE = /^[^/\s]{1,128}\/\d{8}\/([a-z0-9-]{1,32})\/[a-z0-9-]{1,64}\/aws4_r
  */
 export function regionOfRequest(authorization: string | undefined, target: string): RequestRegion {
   if (authorization !== undefined) {
-    if (!authorization.startsWith('AWS4-HMAC-SHA256')) {
-      return { kind: 'malformed', reason: 'Authorization header requires an AWS4-HMAC-SHA256 signature.' };
-    }
-    const credential = /(?:^|[\s,])Credential=([^\s,]+)/u.exec(authorization)?.[1];
-    if (credential === undefined) {
-      return { kind: 'malformed', reason: "Authorization header requires 'Credential' parameter." };
-    }
-    return regionOfScope(credential);
+    const credential = /^AWS4-HMAC-SHA256[\s,](?:.*[\s,])?Credential=([^\s,]+)/u.exec(authorization)?.[1];
+    const region = credential === undefined ? undefined : SCOPE.exec(credential)?.[1];
+    if (region !== undefined) return { kind: 'region', region };
+    // In the words of a region's own endpoint: clients cannot tell who refused them.
+    return { kind: 'malformed', reason: incomplete(authorization).message };
   }
   const question = target.indexOf('?');
   const credential = question < 0 ? null : new URLSearchParams(target.slice(question + 1)).get('X-Amz-Credential');
