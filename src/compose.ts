@@ -14,11 +14,13 @@ import { SqliteSynchronizationStore } from './adapters/synchronization_store_sql
 import { SqliteJournal } from './adapters/replication_store_sqlite.js';
 import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
+import type { KeyEventSource } from './audit/key_event.js';
 import { AuditTrail } from './audit/audit_trail.js';
 import { composeMonitoring } from './compose_monitoring.js';
-import { composeCloudTrail } from './compose_observation.js';
+import { composeCloudTrail, composeKeyEvents } from './compose_observation.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
+import { LatestDescription } from './hsm/latest_description.js';
 import { RegionHsm } from './hsm/region_hsm.js';
 import { importCapabilitiesOf } from './hsm/import_strategy.js';
 import { RegionImportTokens } from './import/import_token.js';
@@ -175,6 +177,14 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const trailFile = await TrailFile.open(trailPath);
   closers.add(() => trailFile.close());
   const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
+  const keyEvents = await composeKeyEvents({
+    home,
+    directory: config.directory,
+    trail,
+    webhooks: config.eventWebhooks ?? [],
+    report: logDeadline,
+  });
+  closers.add(() => keyEvents.close());
   const strategies = new SessionStrategies((step, suite) =>
     explainStep(opened.profile, step, suite !== null && isReplicationSuite(suite) ? suite : undefined),
   );
@@ -231,7 +241,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
     importTokens: new RegionImportTokens(imports, { partition, region }),
     replicator: agent,
     clock,
-    events: trail,
+    events: keyEvents.events,
     deadlines: {
       changed: () => {
         deadlines.changed();
@@ -281,7 +291,7 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   );
   closers.add(() => server.close());
   const admin = await serveAdmin(
-    administrationOf({ config, hsm, opened, agent, events, kms, time }),
+    administrationOf({ config, hsm, opened, agent, events, keyEvents: keyEvents.source, kms, time }),
     join(config.directory, 'admin.sock'),
   );
   closers.add(() => admin.close());
@@ -313,10 +323,12 @@ function administrationOf(parts: {
   readonly opened: ConfiguredToken;
   readonly agent: ReplicationAgent;
   readonly events: EventBuffer;
+  readonly keyEvents: KeyEventSource;
   readonly kms: KmsRegion;
   readonly time: LabClock;
 }): RegionAdmin {
-  const { config, hsm, opened, agent, events, kms, time } = parts;
+  const { config, hsm, opened, agent, events, keyEvents, kms, time } = parts;
+  const described = new LatestDescription(() => hsm.describe(), kms.clock);
   return {
     status: async () => ({
       region: config.region,
@@ -326,10 +338,11 @@ function administrationOf(parts: {
       profile: config.profile,
       outsideToken: config.hsm.outsideToken,
       time: time.read(),
-      hsm: await hsm.describe(),
+      hsm: await described.get(),
       replication: agent.status(),
     }),
     events,
+    keyEvents,
     takeRosters: async (rosters) => {
       const { refusal } = agent.applyRosters(rosters);
       const epoch = agent.status().epoch;

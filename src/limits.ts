@@ -12,6 +12,8 @@ export const LIMITS = {
   hsmTokenKeysMax: 64,
   /** Ephemeral objects that one search counts. */
   hsmEphemeralObjectsMax: 4096,
+  /** How long a status waits for the token before it tells what was last known, milliseconds. */
+  hsmDescriptionWaitMs: 1_000,
   /** Objects of an earlier, broken probe that one probe removes; a probe makes fewer than this. */
   tokenProbeLeftoversMax: 256,
   /** Probes of one token that are begun before sessions that are lost again and again make it fail: a probe takes a second. */
@@ -144,4 +146,12 @@ export const LIMITS = {
   trailLookupBytesMax: 16 * 1024 * 1024,
   /** Lookups that read the trail at the same time; further ones are throttled. */
   trailLookupsMax: 4,
+  /** Attempts to post one key event. @source Amazon EventBridge User Guide, retry policy: 24 hours and up to 185 times */
+  keyEventAttemptsMax: 185,
+  /** Pause before the second attempt, milliseconds; it doubles with each further one. */
+  keyEventPauseMs: 1000,
+  /** Longest pause between two attempts, milliseconds: eight minutes, which makes a day of all attempts. */
+  keyEventPauseMsMax: 8 * 60 * 1000,
+  /** Time that the receiver of a key event may take, milliseconds. */
+  keyEventPostTimeoutMs: 5000,
 } as const;

@@ -23,6 +23,8 @@ const regionStatusForm = z.looseObject({
     dataSuites: z.array(z.string()),
     ephemeralKeys: z.number(),
     undestroyed: z.number(),
+    /** How long the token has not answered, milliseconds; what is told of it is from before then. */
+    busyMs: z.number(),
   }),
   replication: z.looseObject({
     state: z.string(),

@@ -69,7 +69,8 @@ function describeProblem(
 function regionLines(status: RegionStatus, colours: Colours): readonly (readonly [string, string])[] {
   const { hsm, replication, time } = status;
   const isWell = hsm.state === 'working' && replication.state === 'RUNNING';
-  const state = `HSM ${hsm.state}, replication ${replication.state}`;
+  const busy = hsm.busyMs === 0 ? '' : `, token busy for ${(hsm.busyMs / 1000).toFixed(1)} s`;
+  const state = `HSM ${hsm.state}${busy}, replication ${replication.state}`;
   const sessions = [
     ...sessionLines(replication.outgoing, 'to'),
     ...sessionLines(replication.incoming, 'from'),

@@ -29,6 +29,7 @@ function region(change: {
       dataSuites: ['d'],
       ephemeralKeys: 0,
       undestroyed: 0,
+      busyMs: 0,
       ...change.hsm,
     },
     replication: {
