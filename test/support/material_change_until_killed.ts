@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import Libsql from 'libsql';
 import type { KeyId } from '../../src/kms/key_id.js';
 import { deleteImportedKeyMaterial } from '../../src/kms/operations/delete_imported_key_material.js';
 import { importKeyMaterial } from '../../src/kms/operations/import_key_material.js';
@@ -9,6 +8,7 @@ import { scheduleKeyDeletion } from '../../src/kms/operations/schedule_key_delet
 import { importInto, makeExternalKey, prepareImport } from './import_ceremony.js';
 import { summaryOf, type MaterialChange } from './material_summary.js';
 import { makeSoftwareRegion } from './software_region.js';
+import { atBoundary, watchBoundaries } from './write_boundaries.js';
 
 /**
  * Prepares a key in the database that is named first, writes what it is, does the change that is named second, and kills its own
@@ -17,34 +17,8 @@ import { makeSoftwareRegion } from './software_region.js';
  */
 const [, , database, change, boundary] = process.argv as [string, string, string, MaterialChange, string];
 const DAY_MS = 86_400_000;
-let left = Number.POSITIVE_INFINITY;
 
-function pass(): void {
-  left -= 1;
-  if (left === 0) process.kill(process.pid, 'SIGKILL');
-}
-
-const execute = Libsql.prototype.exec;
-Libsql.prototype.exec = function exec(this: Libsql.Database, sql: string) {
-  if (sql === 'COMMIT') pass();
-  const result = execute.call(this, sql);
-  if (sql === 'COMMIT') pass();
-  return result;
-};
-type Prepare = (this: Libsql.Database, sql: string) => { run: (values: readonly unknown[]) => unknown };
-const prepare = Libsql.prototype.prepare as unknown as Prepare;
-const prepareWatched: Prepare = function prepareWatched(sql) {
-  const statement = prepare.call(this, sql);
-  if (!/^\s*(INSERT|UPDATE|DELETE)/.test(sql)) return statement;
-  const run = statement.run.bind(statement);
-  statement.run = (values) => {
-    pass();
-    return run(values);
-  };
-  return statement;
-};
-Object.assign(Libsql.prototype, { prepare: prepareWatched });
-
+watchBoundaries();
 const octets = (name: string): Buffer => createHash('sha256').update(name).digest();
 const software = makeSoftwareRegion({ database });
 const { call } = software;
@@ -87,9 +61,9 @@ const say = (): number =>
     `${JSON.stringify({ keyId, nowMs: software.clock.ms, ...summaryOf(software.region, keyId as KeyId) })}\n`,
   );
 say();
-left = Number(boundary);
+atBoundary(Number(boundary), () => process.kill(process.pid, 'SIGKILL'));
 await run();
-left = Number.POSITIVE_INFINITY;
+atBoundary(Number.POSITIVE_INFINITY);
 say();
 software.close();
 process.exit(0);

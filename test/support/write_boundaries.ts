@@ -4,11 +4,18 @@ import Libsql from 'libsql';
 export class ProcessEnd extends Error {}
 
 let left = Number.POSITIVE_INFINITY;
+let end: () => void = () => undefined;
 let isWatched = false;
 
 function pass(): void {
   left -= 1;
-  if (left === 0) throw new ProcessEnd('the process ended here');
+  if (left === 0) end();
+}
+
+/** Calls `action` at the n-th boundary from now; at none where `boundary` is infinite. */
+export function atBoundary(boundary: number, action: () => void = () => undefined): void {
+  left = boundary;
+  end = action;
 }
 
 /** Lets every statement that writes, and both sides of every commit, be a boundary; for databases that are opened after it. */
@@ -43,7 +50,9 @@ export function watchBoundaries(): void {
  * @returns whether it ended there; false where it came to its own end before
  */
 export async function endedAt(boundary: number, work: () => unknown): Promise<boolean> {
-  left = boundary;
+  atBoundary(boundary, () => {
+    throw new ProcessEnd('the process ended here');
+  });
   try {
     await work();
     return left <= 0;
@@ -51,6 +60,6 @@ export async function endedAt(boundary: number, work: () => unknown): Promise<bo
     if (left <= 0) return true;
     throw error;
   } finally {
-    left = Number.POSITIVE_INFINITY;
+    atBoundary(Number.POSITIVE_INFINITY);
   }
 }
