@@ -46,6 +46,7 @@ export class MemoryJournal implements Journal {
   readonly #destination = new Map<string, DestinationSession>();
   readonly #tasks = new Map<string, ReplicationTask>();
   readonly #highWater = new Map<string, bigint>();
+  readonly #forgotten = new Map<string, true>();
   readonly #primaries = new Map<string, KnownPrimary>();
   readonly #once = new Map<string, number>();
   readonly #rosters = new Map<bigint, string>();
@@ -128,7 +129,8 @@ export class MemoryJournal implements Journal {
   }
 
   frozenKeys(): readonly string[] {
-    return [...this.#primaries].flatMap(([keyId, { frozen }]) => (frozen ? [keyId] : [])).sort();
+    const frozen = [...this.#primaries].flatMap(([keyId, primary]) => (primary.frozen ? [keyId] : []));
+    return frozen.filter((keyId) => !this.#forgotten.has(keyId)).sort();
   }
 
   noteOnce(value: string, atMs: number): boolean {
@@ -148,6 +150,7 @@ export class MemoryJournal implements Journal {
 
   /** The marks stay as they are: nobody reads this memory but its owner. */
   forgetKey(keyId: string): void {
+    this.database.set(this.#forgotten, keyId, true);
     const names = (session: SourceSession | DestinationSession) => session.keys.some((key) => key.keyId === keyId);
     for (const [intent, session] of this.#source) if (names(session)) this.database.delete(this.#source, intent);
     for (const [sid, session] of this.#destination) if (names(session)) this.database.delete(this.#destination, sid);

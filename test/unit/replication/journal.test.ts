@@ -178,6 +178,17 @@ for (const [kind, make] of kinds) {
       expect(journal.task(keyId, 'x')?.failure).to.equal('KC: refused');
     });
 
+    it('remembers whom hand-overs have named, and which keys are frozen as long as they are here', () => {
+      const primary = { region: 'x', generation: 2n, frozen: false, path: ['us-east-1', 'x'] };
+      journal.putPrimary(keyId, primary);
+      expect([journal.primary(keyId), journal.frozenKeys()]).to.deep.equal([primary, []]);
+      journal.putPrimary(keyId, { ...primary, frozen: true });
+      expect(journal.frozenKeys()).to.deep.equal([keyId]);
+      journal.forgetKey(keyId);
+      expect(journal.frozenKeys()).to.deep.equal([]);
+      expect(journal.primary(keyId)).to.deep.equal({ ...primary, frozen: true });
+    });
+
     it('forgets values that were noted long ago, and no others', () => {
       journal.noteOnce('old', 1);
       journal.noteOnce('new', 2);
