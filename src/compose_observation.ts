@@ -1,6 +1,13 @@
+import { join } from 'node:path';
+import { DeliveryPlaceFile } from './adapters/delivery_place_file.js';
+import { KeyEventFile } from './adapters/key_event_file.js';
+import { HttpActionTransport } from './adapters/webhook_http.js';
 import { TrailFileSearch } from './adapters/trail_index_file.js';
+import { KeyEventDelivery } from './audit/key_event_delivery.js';
+import { KeyEvents, type KeyEventSource } from './audit/key_event.js';
 import type { Clock } from './clock.js';
 import type { KeyHome } from './kms/key_id.js';
+import type { ServiceEvents } from './kms/ports.js';
 import { policyPermissions } from './monitoring/permissions.js';
 import type { AwsService } from './surfaces/aws/service.js';
 import { cloudTrailService } from './surfaces/cloudtrail/service.js';
@@ -24,4 +31,45 @@ export function composeCloudTrail(parts: {
     allows: (caller, action) => permissions.allows(caller, action, '*'),
     report: parts.report,
   });
+}
+
+/** A region's key events, and who gets them. */
+export interface ComposedKeyEvents {
+  /** Tells the trail, and keeps what is for subscribers. */
+  readonly events: ServiceEvents;
+  readonly source: KeyEventSource;
+  close(): Promise<void>;
+}
+
+/**
+ * Keeps key events in `events.jsonl`, and posts them to webhooks.
+ *
+ * @param parts.webhooks - URLs; a new one gets what happens from now on
+ * @param parts.report - told of events that nobody took
+ */
+export async function composeKeyEvents(parts: {
+  readonly home: KeyHome;
+  readonly directory: string;
+  readonly trail: ServiceEvents;
+  readonly webhooks: readonly string[];
+  readonly report: (failure: unknown) => void;
+}): Promise<ComposedKeyEvents> {
+  const { home, directory, trail, webhooks, report } = parts;
+  const file = await KeyEventFile.open(join(directory, 'events.jsonl'));
+  const delivery = new KeyEventDelivery({
+    urls: webhooks,
+    lines: file,
+    places: new DeliveryPlaceFile(join(directory, 'events-delivered.json')),
+    transport: new HttpActionTransport(),
+    report,
+  });
+  await delivery.start();
+  return {
+    events: new KeyEvents(home, { trail, sink: file }),
+    source: file,
+    close: async () => {
+      await delivery.stop();
+      await file.close();
+    },
+  };
 }

@@ -46,6 +46,8 @@ export interface Lab {
   readonly alarmActions: Readonly<Record<string, string>>;
   /** Hosts that alarms may post to besides the loopback addresses. */
   readonly alarmHosts: readonly string[];
+  /** URLs to which each region posts the events of its keys. */
+  readonly eventWebhooks: readonly string[];
   /** Keys that it is prepared with. */
   readonly seed: readonly SeedKey[];
 }
@@ -168,6 +170,7 @@ const schema = z.strictObject({
     .array(z.string().regex(/^[a-z0-9.:[\]-]{1,253}$/u, 'a host is written in lower case, without port'))
     .max(64)
     .default([]),
+  eventWebhooks: z.array(httpUrl).max(16).default([]),
   seed: seedForm.prefault({}),
 });
 

@@ -40,6 +40,7 @@ export function planRegion(
     hsm: { ...lab.hsm },
     profile: lab.profile,
     alarms: { topics: { ...lab.alarmActions }, hosts: [...lab.alarmHosts] },
+    ...(lab.eventWebhooks.length > 0 && { eventWebhooks: [...lab.eventWebhooks] }),
     lab: true,
   };
 }

@@ -13,10 +13,11 @@ import { SqlitePrimaryChangeStore } from '../../src/adapters/primary_change_stor
 import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
 import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { TrailFile } from '../../src/adapters/trail_file.js';
+import type { KeyEventSource } from '../../src/audit/key_event.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
 import type { TrailEvent } from '../../src/audit/trail_event.js';
 import { composeMonitoring } from '../../src/compose_monitoring.js';
-import { composeCloudTrail } from '../../src/compose_observation.js';
+import { composeCloudTrail, composeKeyEvents } from '../../src/compose_observation.js';
 import { importCapabilitiesOf } from '../../src/hsm/import_strategy.js';
 import { RegionImportTokens } from '../../src/import/import_token.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
@@ -51,6 +52,7 @@ export interface RegionFixture {
   readonly monitoring: Monitoring;
   /** What monitoring has reported, given-up notifications among it. */
   readonly monitoringFailures: readonly unknown[];
+  readonly keyEvents: KeyEventSource;
   /** What the audit trail holds so far, the oldest first. */
   events(): Promise<readonly TrailEvent[]>;
   /** An unmodified SDK client; retries are off. */
@@ -121,6 +123,8 @@ export async function makeRegionFixture(options: {
   readonly deleting?: (keyId: KeyId) => void;
   /** Where alarms may post to besides the loopback addresses. */
   readonly actionRules?: ActionRules;
+  /** Where the events of keys are posted to. */
+  readonly eventWebhooks?: readonly string[];
   /** Takes the outcomes instead of `outcomes`. */
   readonly observe?: (outcome: RequestOutcome) => void;
 }): Promise<RegionFixture> {
@@ -137,6 +141,13 @@ export async function makeRegionFixture(options: {
   const trailFile = await TrailFile.open(join(directory, 'trail.jsonl'));
   const trail = new AuditTrail({ home, clock, clockOffsetMs: () => clock.offsetMs, sink: trailFile });
   const failures: unknown[] = [];
+  const keyEvents = await composeKeyEvents({
+    home,
+    directory,
+    trail,
+    webhooks: options.eventWebhooks ?? [],
+    report: (failure) => failures.push(failure),
+  });
   const monitoringFailures: unknown[] = [];
   const region: KmsRegion = {
     home,
@@ -155,7 +166,7 @@ export async function makeRegionFixture(options: {
     ...(options.imports?.(home) ?? NO_IMPORT),
     replicator,
     clock,
-    events: trail,
+    events: keyEvents.events,
     deadlines: {
       changed: () => {
         deadlines.changed();
@@ -206,6 +217,7 @@ export async function makeRegionFixture(options: {
     outcomes,
     monitoring,
     monitoringFailures,
+    keyEvents: keyEvents.source,
     events: async () => {
       const lines = (await readFile(join(directory, 'trail.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
       return lines.map((line): TrailEvent => JSON.parse(line));
@@ -236,6 +248,7 @@ export async function makeRegionFixture(options: {
       for (const client of clients) client.destroy();
       await server.close();
       await region.lastUsages.stop();
+      await keyEvents.close();
       await trailFile.close();
       database.close();
       await rm(directory, { recursive: true });

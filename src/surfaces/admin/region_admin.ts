@@ -1,3 +1,4 @@
+import type { KeyEventSource } from '../../audit/key_event.js';
 import type { LabTime } from '../../clock.js';
 import type { ChosenKey } from './chosen_key.js';
 
@@ -17,6 +18,8 @@ export interface RegionAdmin {
   status(): Promise<unknown>;
   /** The newest trace events, oldest first; bounded by {@link EventBuffer}. */
   readonly events: EventSource;
+  /** What happened to keys by itself, as Amazon EventBridge would tell it. */
+  readonly keyEvents: KeyEventSource;
   /**
    * Takes rosters, oldest first; those that are known or older than the current one are passed over.
    *

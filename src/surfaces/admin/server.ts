@@ -4,6 +4,7 @@ import { KeyferryError } from '../../errors.js';
 import { BodyTooLargeError, goneSignal, readBody, sendJson, wholeNumber } from '../../http_exchange.js';
 import { closeServer, listenOnSocket } from '../../listen.js';
 import { chosenKeyForm } from './chosen_key.js';
+import { EventStream } from './event_stream.js';
 import type { RegionAdmin } from './region_admin.js';
 
 /** Octets of a request: a hundred rosters of the largest kind. */
@@ -31,21 +32,28 @@ class FormError extends Error {}
  * - `GET /status`; `GET /events?after=N&wait=MS&max=N`: `{"events": [{"number", "event"}]}`;
  * - `POST /roster` `{"rosters": [JWS, …]}`: `{"epoch"}`; `POST /rsk` `{"challenge"}`: `{"kid", "enrolment"}`; `DELETE /rsk/KID`;
  * - `POST /keys` `{"keyId", "birthCertificate", "request"}` (a key whose id is chosen): what CreateKey answers;
+ * - `GET /key-events`: see {@link EventStream};
  * - `GET /metrics`: values by metric and key;
  * - `GET /clock`, `POST /clock` `{"milliseconds"}` (moves it forward), `DELETE /clock` (takes every move back): `{"now", "offsetMs"}`.
  *
  * @throws {@link ConfigError} `ERR_CONFIG_STATE` where another process answers on the socket
  */
 export async function serveAdmin(admin: RegionAdmin, socketPath: string): Promise<{ close(): Promise<void> }> {
+  const stream = new EventStream(admin.keyEvents);
   const server: Server = createServer((request, response) => {
-    void answer(admin, request, response);
+    void answer({ admin, stream }, request, response);
   });
   server.keepAliveTimeout = WAIT_MS_MAX;
   await listenOnSocket(server, socketPath);
   return { close: () => closeServer(server, 100) };
 }
 
-async function answer(admin: RegionAdmin, request: IncomingMessage, response: ServerResponse): Promise<void> {
+interface Answering {
+  readonly admin: RegionAdmin;
+  readonly stream: EventStream;
+}
+
+async function answer({ admin, stream }: Answering, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
     const url = new URL(request.url ?? '/', 'http://admin.invalid');
     const [, resource = '', item] = url.pathname.split('/');
@@ -54,6 +62,8 @@ async function answer(admin: RegionAdmin, request: IncomingMessage, response: Se
         return sendJson(response, 200, await admin.status());
       case 'GET /events':
         return sendJson(response, 200, { events: await readEvents(admin, url, goneSignal(response)) });
+      case 'GET /key-events':
+        return await stream.serve(request, response, url.searchParams);
       case 'POST /roster':
         return sendJson(response, 200, await admin.takeRosters((await readForm(request, rosters)).rosters));
       case 'POST /rsk':

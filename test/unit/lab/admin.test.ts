@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -35,6 +37,16 @@ describe('the administration socket of a region', () => {
     admin = {
       status: async () => ({ region: 'us-east-1' }),
       events,
+      keyEvents: {
+        follow: async function* (from, signal) {
+          calls.push(from);
+          yield [
+            { id: 'one', text: '{"id":"one"}' },
+            { id: 'two', text: '{"id":"two"}' },
+          ];
+          await once(signal, 'abort');
+        },
+      },
       takeRosters: async (rosters) => {
         calls.push(rosters);
         if (rosters[0] === 'bad') throw new ConfigError('ERR_CONFIG_STATE', 'the roster is refused');
@@ -127,6 +139,27 @@ describe('the administration socket of a region', () => {
     expect(await read(2, 10)).to.deep.equal({ events: [] });
     setTimeout(() => events.add('three'), 30);
     expect(await read(2, 5_000)).to.deep.equal({ events: [{ number: 3, event: 'three' }] });
+  });
+
+  it('hands the events of keys on as server-sent events, until the subscriber goes', async () => {
+    const subscribe = (path: string, headers: Record<string, string> = {}): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const sent = request({ socketPath: socket, path, headers }, (response) => {
+          response.setEncoding('utf8').once('data', (text: string) => {
+            resolve(`${response.headers['content-type']}\n${text}`);
+            sent.destroy();
+          });
+        });
+        sent.on('error', reject);
+        sent.end();
+      });
+    const text = 'text/event-stream\nid: one\ndata: {"id":"one"}\n\nid: two\ndata: {"id":"two"}\n\n';
+    expect(await subscribe('/key-events')).to.equal(text);
+    expect(await subscribe('/key-events?from=start')).to.equal(text);
+    expect(await subscribe('/key-events', { 'Last-Event-ID': 'one' })).to.equal(text);
+    expect(calls).to.deep.equal(['end', 'start', { afterId: 'one' }]);
+    expect(await subscribe('/key-events?from=nowhere')).to.contain('ERR_ADMIN_FORM');
+    expect(await subscribe('/key-events', { 'Last-Event-ID': '../x' })).to.contain('ERR_ADMIN_FORM');
   });
 
   it('keeps the newest events only, under the numbers that they had', async () => {
