@@ -14,7 +14,7 @@ import type { KMS } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { modelOperations } from '../support/sdk_model.js';
 import { untilTrue, waitUntilEnabled } from '../support/replication_client.js';
-import { ClientLab, GUEST, uniqueAlias, WAYS } from './client_lab.js';
+import { clientLab, GUEST, uniqueAlias, WAYS, type ClientLab } from './client_lab.js';
 import { expectListsToBeWhole } from './lists.js';
 import { fillWithUnfinishedBodies } from './unfinished_bodies.js';
 
@@ -22,16 +22,10 @@ const EncryptionContext = { purpose: 'a test', ünïcode: '✓' };
 const Plaintext = Buffer.from('what nobody else should read');
 const Message = Buffer.from('what anybody may read');
 
-let lab: ClientLab;
-before(async function () {
-  this.timeout(60_000);
-  lab = await ClientLab.start();
-});
-after(() => lab?.stop());
-
 for (const { door, home, other } of WAYS) {
   describe(`The AWS SDK for JavaScript in ${home}, with ${door}`, function () {
     this.timeout(60_000);
+    let lab: ClientLab;
     let kms: KMS;
     let guest: KMS;
     let KeyId: string;
@@ -39,6 +33,7 @@ for (const { door, home, other } of WAYS) {
     const outcomes = new Map<string, string>();
 
     before(async () => {
+      lab = await clientLab();
       kms = lab.sdk(home, door);
       guest = lab.sdk(home, door, { credentials: GUEST });
       for (const client of [kms, guest]) {

@@ -8,6 +8,8 @@ import { parseLabFile } from '../../src/lab/lab_file.js';
 import type { AccessKey } from '../../src/lab/region_config.js';
 import { runLab, type RunningLab } from '../../src/lab/running_lab.js';
 import { StateDirectory } from '../../src/lab/state_directory.js';
+import { KEYFERRY_BIN } from '../../src/lab/child_program.js';
+import { LabProgram } from '../support/lab_process.js';
 import { untilTrue } from '../support/replication_client.js';
 
 /** The regions of the lab, and the kind of each one's token. */
@@ -54,6 +56,9 @@ const LAB_FILE = JSON.stringify({
   ],
 });
 
+/** Regions stay as dead as a test has killed them. */
+const NEVER_MS = 3_600_000;
+
 /** A lab as `keyferry up` runs it: two regions on tokens of two kinds, a proxy, and a front door. */
 export class ClientLab {
   /** For the files of clients; it has no AWS configuration in it. */
@@ -64,6 +69,7 @@ export class ClientLab {
   readonly #lab: RunningLab;
   readonly #root: string;
   readonly #clients: KMS[] = [];
+  readonly #revived: LabProgram[] = [];
 
   private constructor(parts: {
     root: string;
@@ -79,8 +85,7 @@ export class ClientLab {
     this.accessKey = parts.key;
   }
 
-  /** @param restartMs - pause before a program that died is started again; a fifth of a second where it is absent */
-  static async start({ restartMs = 200 }: { readonly restartMs?: number } = {}): Promise<ClientLab> {
+  static async start(): Promise<ClientLab> {
     const root = mkdtempSync(join(tmpdir(), 'kf-clients-'));
     const home = mkdtempSync(join(tmpdir(), 'kf-client-home-'));
     try {
@@ -88,7 +93,7 @@ export class ClientLab {
       const file = parseLabFile(LAB_FILE, 'lab.yaml');
       const lab = await runLab(directory, file, {
         showStep: (_label, work) => work(),
-        times: { restartMs, restartMsMax: Math.max(restartMs, 10_000) },
+        times: { restartMs: NEVER_MS, restartMsMax: NEVER_MS },
       });
       return new ClientLab({ root, home, directory, lab, key: labAccessKey(directory, file) });
     } catch (error) {
@@ -125,12 +130,34 @@ export class ClientLab {
     );
   }
 
+  /** Starts a region again that was killed, at the same URL. */
+  async reviveRegion(region: RegionName): Promise<void> {
+    const command = [process.execPath, KEYFERRY_BIN, 'region', '--config', this.directory.regionConfig(region)];
+    const program = new LabProgram(command, { log: this.directory.log(`region ${region}`) });
+    this.#revived.push(program);
+    await program.start();
+  }
+
   async stop(): Promise<void> {
     for (const client of this.#clients) client.destroy();
+    await Promise.all(this.#revived.map((program) => program.stop()));
     await this.#lab.stop();
     for (const path of [this.#root, this.home]) rmSync(path, { recursive: true, force: true });
   }
 }
+
+let shared: Promise<ClientLab> | undefined;
+
+/** The lab of all tests of this process: to provision one takes longer than most of them. It stops at the end of the last test. */
+export function clientLab(): Promise<ClientLab> {
+  shared ??= ClientLab.start();
+  return shared;
+}
+
+after('the lab stops', async () => {
+  const lab = await shared?.catch(() => undefined);
+  await lab?.stop();
+});
 
 /** A name that no other test has. */
 export function uniqueAlias(): string {
