@@ -28,7 +28,7 @@ lint: build
 models: ## the crash model in spin, and every mutant of it refuted
 	@scripts/models.sh
 
-bench: build ## token calls in C against Keyferry's jobs, and replications per second
+bench: build ## token calls in C against jobs, the AWS endpoint against bare HTTP, imports, replications
 	@node scripts/bench.mjs
 
 native: ## build the addon
