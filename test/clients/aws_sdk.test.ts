@@ -24,7 +24,7 @@ const Message = Buffer.from('what anybody may read');
 
 for (const { door, home, other } of WAYS) {
   describe(`The AWS SDK for JavaScript in ${home}, with ${door}`, function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     let lab: ClientLab;
     let kms: KMS;
     let guest: KMS;

@@ -25,8 +25,8 @@ interface Outcome {
   readonly error: string | null;
 }
 
-/** Debian's Python, and the one in which `make test-clients` installs newer clients, or whatever comes first in the path. */
-const PYTHONS = [PYTHON, process.env['KEYFERRY_CLIENTS_PYTHON'] ?? 'python3'];
+/** Debian's Python, and the first one in the path, which may have a newer boto3. */
+const PYTHONS = [PYTHON, 'python3'];
 
 /** The version of a Python's boto3; undefined where it has none. */
 function boto3Version(python: string): string | undefined {

@@ -23,7 +23,7 @@ type ClientProvider = NonNullable<KmsKeyringNodeInput['clientProvider']>;
 type Keyring = Parameters<typeof encrypt>[0];
 
 describe('The AWS Encryption SDK for JavaScript against a lab of two regions', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let lab: ClientLab;
   before(async () => {
     lab = await clientLab();
