@@ -1,7 +1,7 @@
 # Keyferry: `make demo` and `make test` do the set-up that is missing by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint models bench native native-asan native-leak simulate mutations fuzz clean
+.PHONY: help setup build demo test test-clients check lint models bench native native-asan native-leak simulate mutations fuzz clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: build ## replicate a multi-Region key between two tokens and tell the stor
 
 test: build ## all tests; ends with "N passed, N failed"
 	@node scripts/test.mjs
+
+test-clients: build ## only the tests with clients of others: AWS SDK, AWS CLI, boto3, AWS Encryption SDK, curl, OpenSSL
+	@node scripts/test.mjs --only /clients/
 
 check: build lint models ## lint, floors, formatting, the protocol's model and its mutants
 

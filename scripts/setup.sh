@@ -26,6 +26,8 @@ found '/usr/lib/*/libsoftokn3.so' '/usr/lib/*/nss/libsoftokn3.so' '/usr/lib64/li
 optional=()
 command -v aws >/dev/null || optional+=(awscli)
 command -v spin >/dev/null || optional+=(spin)
+command -v curl >/dev/null || optional+=(curl)
+command -v openssl >/dev/null || optional+=(openssl)
 command -v ip >/dev/null || optional+=(iproute2)
 /usr/bin/python3 -c 'import boto3' >/dev/null 2>&1 || optional+=(python3 python3-boto3)
 

@@ -1,5 +1,5 @@
 // Runs the tests: each file in a process of its own (a PKCS#11 module has one state a process), two at a time,
-// the quick ones together. Ends with "N passed, N failed".
+// the quick ones together, and those with clients of others too, over one lab. Ends with "N passed, N failed".
 //
 //   node scripts/test.mjs [--only TEXT]... [--jobs N] [--json FILE]
 import { spawn } from 'node:child_process';
@@ -39,14 +39,13 @@ function testFiles(folder) {
 // The longest first, so that two workers end at about the same time.
 const order = ['protocol', 'adversarial', 'e2e', 'token'];
 const units = testFiles('unit');
+const isChosen = (text) => options.only.length === 0 || options.only.some((part) => text.includes(part));
+const clients = testFiles('clients').filter((file) => isChosen(file));
 const groups = [
+  ...(clients.length > 0 ? [{ name: 'clients', files: clients }] : []),
   ...order.flatMap((folder) => testFiles(folder).map((file) => ({ name: relative(compiled, file), files: [file] }))),
   ...(units.length > 0 ? [{ name: 'unit', files: units }] : []),
-].filter(
-  ({ name, files }) =>
-    options.only.length === 0 ||
-    options.only.some((text) => name.includes(text) || files.some((f) => f.includes(text))),
-);
+].filter(({ name, files }) => isChosen(name) || files.some(isChosen));
 
 const started = Date.now();
 const results = [];
