@@ -16,6 +16,14 @@ export const LIMITS = {
   hsmDescriptionWaitMs: 1_000,
   /** Objects of an earlier, broken probe that one probe removes; a probe makes fewer than this. */
   tokenProbeLeftoversMax: 256,
+  /** Objects of a token that the validation counts before and after each check; on a token with more, the count says less. */
+  validationObjectsMax: 16_384,
+  /** Time that a process of the validation has to load the module and open the token, milliseconds: an HSM behind a network takes seconds. */
+  validationOpenMs: 120_000,
+  /** Time of the probe in a validation, milliseconds; it takes a second or two on software. */
+  validationProbeMs: 180_000,
+  /** Time that a process of the validation has to finalise the module and end, milliseconds. */
+  validationEndMs: 20_000,
   /** Probes of one token that are begun before sessions that are lost again and again make it fail: a probe takes a second. */
   tokenProbeAttemptsMax: 3,
   /** Key records, and materials, that a region's store keeps in memory: about 2 kB each. */
@@ -138,6 +146,10 @@ export const LIMITS = {
   monitoringRetryMs: 1000,
   /** Time that the receiver of a notification may take, milliseconds. @source Amazon SNS Developer Guide: 15 seconds, which is long */
   monitoringPostTimeoutMs: 5000,
+  /** Full files of the trail that are kept, 64 MiB each, besides the one that is written to. */
+  trailEarlierFilesMax: 16,
+  /** Full files of the security audit that are kept. */
+  auditEarlierFilesMax: 1,
   /** Octets of a file of lines that are read at once. */
   linesPieceBytes: 256 * 1024,
   /** Longest line of such a file, octets; longer ones are passed over. An event of the trail has two policies at most. */

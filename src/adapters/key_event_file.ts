@@ -1,6 +1,7 @@
 import type { KeyEvent, KeyEventLine, KeyEventPlace, KeyEventSink, KeyEventSource } from '../audit/key_event.js';
+import { LIMITS } from '../limits.js';
 import { LineFiles, type FoundLine, type LinePlace } from '../line_files.js';
-import { EARLIER_FILES_MAX, TrailFile } from './trail_file.js';
+import { TrailFile } from './trail_file.js';
 
 /** A region's key events in a file of JSON lines, for everybody who subscribes to them. */
 export class KeyEventFile implements KeyEventSink, KeyEventSource {
@@ -15,7 +16,7 @@ export class KeyEventFile implements KeyEventSink, KeyEventSource {
   }
 
   static async open(path: string): Promise<KeyEventFile> {
-    return new KeyEventFile(await TrailFile.open(path), new LineFiles(path, EARLIER_FILES_MAX));
+    return new KeyEventFile(await TrailFile.open(path), new LineFiles(path, LIMITS.trailEarlierFilesMax));
   }
 
   /** {@inheritDoc KeyEventSink.append} */

@@ -2,6 +2,7 @@ import { constants, write } from 'node:fs';
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { TrailSink } from '../audit/audit_trail.js';
+import { LIMITS } from '../limits.js';
 
 const PRIVATE_FILE = 0o600;
 /** A write has reached the disk when it returns: one visit to a thread of the pool, where writing and syncing would be two. */
@@ -9,8 +10,6 @@ const DURABLE_APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 const LINE_FEED = 0x0a;
 /** Where a file is full, octets. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
-/** Files that are kept besides the newest. */
-export const EARLIER_FILES_MAX = 16;
 
 interface Waiting {
   readonly line: string;
@@ -88,7 +87,7 @@ export class TrailFile implements TrailSink {
   }
 
   async #setAside(): Promise<void> {
-    for (let number = EARLIER_FILES_MAX - 1; number >= 1; number -= 1) {
+    for (let number = LIMITS.trailEarlierFilesMax - 1; number >= 1; number -= 1) {
       await renameIfThere(`${this.#path}.${number}`, `${this.#path}.${number + 1}`);
     }
     await rename(this.#path, `${this.#path}.1`);

@@ -10,7 +10,6 @@ import {
 } from '../audit/trail_query.js';
 import { LIMITS } from '../limits.js';
 import { LineFiles, type LinePlace } from '../line_files.js';
-import { EARLIER_FILES_MAX } from './trail_file.js';
 
 /** A place as a token: the query's digest, the file and the offset. */
 const TOKEN = /^(?<query>[\w-]{22})\.(?<file>[\w-]{22})\.(?<offset>\d{1,15})$/;
@@ -25,7 +24,7 @@ export class TrailFileSearch implements TrailSearch {
 
   /** @param options.pageBytesMax - octets that one page reads */
   constructor(path: string, options: { readonly pageBytesMax?: number; readonly pieceBytes?: number } = {}) {
-    this.#files = new LineFiles(path, EARLIER_FILES_MAX, options);
+    this.#files = new LineFiles(path, LIMITS.trailEarlierFilesMax, options);
     this.#pageBytesMax = options.pageBytesMax ?? LIMITS.trailLookupBytesMax;
   }
 
