@@ -267,7 +267,7 @@ export class RegionLab {
 }
 
 /** Lets a region open its token through the shim; what was found out about the token holds for it too. */
-function putShimInFront(directory: StateDirectory, name: string): void {
+export function putShimInFront(directory: StateDirectory, name: string): void {
   const shim = join(directory.region(name), 'shim.so');
   copyFileSync(SHIM, shim);
   rewriteJson(directory.regionConfig(name), (config: { token: { module: string } }) => {

@@ -32,6 +32,7 @@ bool parse_action(const std::string& word, Action& action, bool& has_argument) {
       {"kill", Action::kKill, false},           {"kill-after", Action::kKillAfter, false},
       {"delay", Action::kDelay, true},          {"no-mechanism", Action::kNoMechanism, true},
       {"room", Action::kRoom, true},            {"room-end", Action::kRoomEnd, true},
+      {"close-sessions", Action::kCloseSessions, false},
   };
   for (const auto& known : kActions) {
     if (word != known.word) continue;
@@ -129,6 +130,9 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
           break;
         case Action::kKillAfter:
           faults.kill_after = true;
+          break;
+        case Action::kCloseSessions:
+          faults.closes_sessions = true;
           break;
         case Action::kRoom:
         case Action::kRoomEnd:

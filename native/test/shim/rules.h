@@ -12,6 +12,7 @@
 //     silent              answers CKR_OK without calling the module
 //     kill, kill-after    SIGKILL for the process, before or after the call
 //     delay <ms>          waits before the call
+//     close-sessions      closes all sessions of the slot that was used last, between two calls, before the call
 //     room <octets>       answers CKR_BUFFER_TOO_SMALL to less room than this, without calling the module
 //     room-end <octets>   the same, after ending the operation in the module
 //     no-mechanism <CKM>  hides a mechanism and answers CKR_MECHANISM_INVALID for it
@@ -27,7 +28,19 @@
 
 namespace keyferry_shim {
 
-enum class Action { kReturn, kCallReturn, kFlip, kSilent, kKill, kKillAfter, kDelay, kRoom, kRoomEnd, kNoMechanism };
+enum class Action {
+  kReturn,
+  kCallReturn,
+  kFlip,
+  kSilent,
+  kKill,
+  kKillAfter,
+  kDelay,
+  kCloseSessions,
+  kRoom,
+  kRoomEnd,
+  kNoMechanism
+};
 
 struct Rule {
   std::string function;
@@ -44,6 +57,7 @@ struct Faults {
   CK_RV rv = CKR_OK;
   bool flip = false;
   bool kill_after = false;
+  bool closes_sessions = false;
   CK_ULONG room = 0;        // octets that the output must have room for
   bool room_ends = false;   // the operation, where there is less
 };

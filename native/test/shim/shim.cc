@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <tuple>
 #include <type_traits>
 #include <vector>
@@ -20,6 +23,16 @@ namespace {
 CK_FUNCTION_LIST_PTR module_functions = nullptr;
 CK_FUNCTION_LIST shim_functions;
 Rules rules;
+// Shared by the calls that are in the module, so that sessions are closed between calls and never under one.
+std::shared_mutex calls_in_module;
+constexpr CK_SLOT_ID kNoSlot = ~CK_SLOT_ID{0};
+std::atomic<CK_SLOT_ID> last_slot{kNoSlot};
+
+void close_sessions() {
+  const std::unique_lock<std::shared_mutex> alone(calls_in_module);
+  const CK_SLOT_ID slot = last_slot;
+  if (slot != kNoSlot) module_functions->C_CloseAllSessions(slot);
+}
 
 // The mechanism among a call's arguments, if there is one.
 CK_MECHANISM_PTR* mechanism_in() { return nullptr; }
@@ -190,6 +203,9 @@ struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
     rules.count(kName, type);
     const Faults faults = rules.apply(kName, type);
     if (faults.answers) return faults.rv;
+    if (faults.closes_sessions) close_sessions();
+    const std::shared_lock<std::shared_mutex> with_others(calls_in_module);
+    if constexpr (std::is_same_v<Function, CK_C_OpenSession>) last_slot = std::get<0>(std::tuple(given...));
 
     std::unique_ptr<TamperedMechanism> tampered;
     if (faults.flip && has_mechanism && strcmp(kName, "C_DeriveKey") == 0) {
