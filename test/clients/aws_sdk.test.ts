@@ -254,7 +254,7 @@ for (const { door, home, other } of WAYS) {
       expect((await kms.describeCustomKeyStores({})).CustomKeyStores).to.deep.equal([]);
       const store = kms.createCustomKeyStore({
         CustomKeyStoreName: 'mine',
-        CloudHsmClusterId: 'cluster-1a23b4cdefg',
+        CloudHsmClusterId: 'cluster-2a34b5cdefg',
         TrustAnchorCertificate: 'a certificate',
         KeyStorePassword: 'password',
       });
