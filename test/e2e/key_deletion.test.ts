@@ -19,7 +19,7 @@ import { ACCOUNT, refusalOf, ROOT } from '../support/software_region.js';
 
 const DAY_MS = 86_400_000;
 /** Both tell of keys on purpose, also after their end. */
-const TRAILS = ['trail.jsonl'];
+const TRAILS = ['trail.jsonl', 'events.jsonl'];
 
 describe('The final deletion of a key', function () {
   this.timeout(90_000);
