@@ -76,6 +76,7 @@ CK_RV Executor::start() {
     worker->runner = std::make_unique<Runner>(module_, slot_);
     const CK_RV rv = worker->runner->open_session();
     if (rv != CKR_OK) return rv;
+    logged_in_ = worker->runner->logged_in();
     workers_.push_back(std::move(worker));
   }
   epoch_ = next_epoch();
@@ -184,6 +185,8 @@ CK_RV Executor::reopen() {
   for (const auto& worker : workers_) {
     const CK_RV rv = worker->runner->open_session();
     if (rv != CKR_OK) return rv;
+    // The sessions were closed again since the login: in a public one a search finds nothing and does not fail.
+    if (logged_in_ && !worker->runner->logged_in()) return CKR_USER_NOT_LOGGED_IN;
   }
   {
     const std::lock_guard<std::mutex> guard(mutex_);

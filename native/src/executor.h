@@ -120,6 +120,7 @@ class Executor {
   bool woken_ = false;
   std::atomic<ExecutorState> state_ = ExecutorState::kRunning;  // changed with the mutex held
   CK_RV loss_rv_ = CKR_OK;
+  bool logged_in_ = false;  // when it was started
   uint32_t epoch_ = 0;
 
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -23,11 +23,13 @@ CK_RV Runner::open_session() {
     session_ = CK_INVALID_HANDLE;
     return rv;
   }
-  CK_SESSION_INFO info{};
-  if (module_->functions()->C_GetSessionInfo(session_, &info) == CKR_OK) {
-    logged_in_ = info.state != CKS_RW_PUBLIC_SESSION;
-  }
+  logged_in_ = is_logged_in(session_);
   return CKR_OK;
+}
+
+bool Runner::is_logged_in(CK_SESSION_HANDLE session) {
+  CK_SESSION_INFO info{};
+  return module_->functions()->C_GetSessionInfo(session, &info) == CKR_OK && info.state != CKS_RW_PUBLIC_SESSION;
 }
 
 void Runner::close_session() {
@@ -45,6 +47,11 @@ bool Runner::replace_session() {
   CK_SESSION_HANDLE fresh = CK_INVALID_HANDLE;
   if (module_->functions()->C_OpenSession(slot_, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &fresh) !=
       CKR_OK) {
+    return false;
+  }
+  // The login went with the sessions: in a new one a search would find nothing, and say that all is well.
+  if (logged_in_ && !is_logged_in(fresh)) {
+    module_->functions()->C_CloseSession(fresh);
     return false;
   }
   if (has_objects) {

@@ -26,6 +26,7 @@ class Runner {
   // Opens the read-write session, after closing an older one.
   CK_RV open_session();
   void close_session();
+  bool logged_in() const { return logged_in_; }
 
   // Runs one program and leaves its result in `result`; the caller gives handles of its epoch only.
   Outcome run(uint32_t id, const uint8_t* octets, size_t length, WipedBuffer& result);
@@ -107,6 +108,7 @@ class Runner {
     return rv == CKR_OK ? Status::kOk : failed(call, rv, mechanism);
   }
   bool session_is_lost(CK_RV rv);
+  bool is_logged_in(CK_SESSION_HANDLE session);
   void hold(Hold hold);
   Status clean_up(Status status);
 
