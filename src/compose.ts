@@ -17,7 +17,7 @@ import { HttpTransport } from './adapters/transport_http.js';
 import type { KeyEventSource } from './audit/key_event.js';
 import { AuditTrail } from './audit/audit_trail.js';
 import { composeMonitoring } from './compose_monitoring.js';
-import { composeCloudTrail, composeKeyEvents } from './compose_observation.js';
+import { composeCloudTrail, composeKeyEvents, composeMetrics } from './compose_observation.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
 import { ConfigError } from './errors.js';
 import { LatestDescription } from './hsm/latest_description.js';
@@ -42,6 +42,7 @@ import { createChosenKey } from './surfaces/admin/chosen_key.js';
 import { EventBuffer, type RegionAdmin } from './surfaces/admin/region_admin.js';
 import { serveAdmin } from './surfaces/admin/server.js';
 import { serveAws, type RequestOutcome } from './surfaces/aws/server.js';
+import { serveMetrics } from './surfaces/metrics/server.js';
 import { missingSuites } from './token/strategy_choice.js';
 import { readTlsIdentity } from './tls_identity.js';
 import { isReplicationSuite } from './wire/suite.js';
@@ -212,9 +213,11 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
       },
     },
   });
+  const metrics = composeMetrics({ home, clock, database, jobs: () => opened.token.executor.stats() });
   agent.observe((event) => {
     strategies.observe(event);
     events.add(event);
+    if (event.kind === 'session') metrics.observeSession(event);
   });
   agent.applyRosters(rostersIn(config.rosterFile));
   closers.add(() => agent.stop());
@@ -285,11 +288,19 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
       trail: monitoring.counting(trail),
       services: [cloudWatch, cloudTrail],
       tls: config.tls && readTlsIdentity(config.tls),
-      observe: logFailure,
+      metrics: () => metrics.text(),
+      observe: (outcome) => {
+        metrics.observe(outcome);
+        logFailure(outcome);
+      },
     },
     config.listen,
   );
   closers.add(() => server.close());
+  if (config.metrics !== undefined) {
+    const scraped = await serveMetrics(() => metrics.text(), config.metrics);
+    closers.add(() => scraped.close());
+  }
   const admin = await serveAdmin(
     administrationOf({ config, hsm, opened, agent, events, keyEvents: keyEvents.source, kms, time }),
     join(config.directory, 'admin.sock'),

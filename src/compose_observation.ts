@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { Database } from './adapters/database.js';
 import { DeliveryPlaceFile } from './adapters/delivery_place_file.js';
 import { KeyEventFile } from './adapters/key_event_file.js';
+import { SqliteRegionCounts } from './adapters/region_counts_sqlite.js';
 import { HttpActionTransport } from './adapters/webhook_http.js';
 import { TrailFileSearch } from './adapters/trail_index_file.js';
 import { KeyEventDelivery } from './audit/key_event_delivery.js';
@@ -8,8 +10,11 @@ import { KeyEvents, type KeyEventSource } from './audit/key_event.js';
 import type { Clock } from './clock.js';
 import type { KeyHome } from './kms/key_id.js';
 import type { ServiceEvents } from './kms/ports.js';
+import { LIMITS } from './limits.js';
+import { RegionMetrics } from './metrics/region_metrics.js';
 import { policyPermissions } from './monitoring/permissions.js';
 import type { AwsService } from './surfaces/aws/service.js';
+import type { ExecutorStats } from './token/executor.js';
 import { cloudTrailService } from './surfaces/cloudtrail/service.js';
 
 /**
@@ -72,4 +77,28 @@ export async function composeKeyEvents(parts: {
       await file.close();
     },
   };
+}
+
+/**
+ * Builds a region's metrics over its database; sessions of replication and requests are reported to them.
+ *
+ * @param parts.database - with the tables of keys and of replication
+ * @param parts.jobs - what the token's jobs have cost
+ */
+export function composeMetrics(parts: {
+  readonly home: KeyHome;
+  readonly clock: Clock & { readonly offsetMs: number };
+  readonly database: Database;
+  readonly jobs?: () => ExecutorStats;
+}): RegionMetrics {
+  const { home, clock, database, jobs } = parts;
+  return new RegionMetrics({
+    region: home.region,
+    clock,
+    clockOffsetMs: () => clock.offsetMs,
+    jobs,
+    counts: new SqliteRegionCounts(database),
+    countsAgeMs: LIMITS.metricsCountsAgeMs,
+    expiriesMax: LIMITS.metricsExpiriesMax,
+  });
 }

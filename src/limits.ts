@@ -146,6 +146,12 @@ export const LIMITS = {
   monitoringRetryMs: 1000,
   /** Time that the receiver of a notification may take, milliseconds. @source Amazon SNS Developer Guide: 15 seconds, which is long */
   monitoringPostTimeoutMs: 5000,
+  /** Operations of all services that metrics tell apart. */
+  metricsOperationsMax: 500,
+  /** How long what metrics have counted in the database is shown again, milliseconds. */
+  metricsCountsAgeMs: 5_000,
+  /** Keys whose time until expiry is a metric: a series each, which a Prometheus server keeps. */
+  metricsExpiriesMax: 1000,
   /** Full files of the trail that are kept, 64 MiB each, besides the one that is written to. */
   trailEarlierFilesMax: 16,
   /** Full files of the security audit that are kept. */

@@ -24,6 +24,8 @@ export interface LabToken {
 export interface LabRegion {
   readonly listen: ListenAddress;
   readonly token: LabToken;
+  /** Where its metrics are served; its endpoint answers them to this machine in any case. */
+  readonly metrics?: ListenAddress | undefined;
 }
 
 /** A lab: what `keyferry up` runs on one machine. */
@@ -156,7 +158,10 @@ const schema = z.strictObject({
   tls: tlsFiles.optional(),
   credentials: z.array(accessKey).max(64).default([]),
   regions: z
-    .record(regionName, z.strictObject({ listen: listen.optional(), token: token.prefault({}) }).nullable())
+    .record(
+      regionName,
+      z.strictObject({ listen: listen.optional(), token: token.prefault({}), metrics: listen.optional() }).nullable(),
+    )
     .refine((regions) => Object.keys(regions).length > 0, 'a lab has at least one region')
     .refine((regions) => Object.keys(regions).length <= REGIONS_MAX, `a lab has at most ${REGIONS_MAX} regions`)
     .prefault({ 'us-east-1': null, 'eu-west-1': null }),
@@ -187,7 +192,7 @@ export function parseLabFile(text: string, file: string): Lab {
   if (!result.success) throw source.refuse(result.error.issues);
   const { regions: written, ...rest } = result.data;
 
-  const taken = new Set(Object.values(written).map((region) => region?.listen?.port));
+  const taken = new Set(Object.values(written).flatMap((region) => [region?.listen?.port, region?.metrics?.port]));
   let nextPort = FIRST_REGION_PORT;
   const freePort = (): number => {
     while (taken.has(nextPort)) nextPort += 1;
@@ -198,6 +203,7 @@ export function parseLabFile(text: string, file: string): Lab {
     regions[name] = {
       listen: region?.listen ?? local(freePort()),
       token: withAbsolutePaths(region?.token ?? { module: 'softhsm2' }, file),
+      ...(region?.metrics !== undefined && { metrics: region.metrics }),
     };
   }
   const credentials = rest.credentials.map(({ policy: document, expires, sessionToken, ...key }, index): AccessKey => {
@@ -244,17 +250,19 @@ function withAbsolutePaths(written: LabToken, file: string): LabToken {
   };
 }
 
+/** Who wants an address, and where in the file that is said. */
+type Claim = [who: string, address: ListenAddress, path: (string | number)[]];
+
 /** Two addresses or two access keys that are the same; the later one is at fault. */
 function firstClash(lab: Lab): { readonly path: (string | number)[]; readonly message: string } | undefined {
   const seen = new Map<string, string>();
-  const addresses: [string, ListenAddress, (string | number)[]][] = [
+  const addresses: Claim[] = [
     ['the endpoint', lab.endpoint, ['endpoint']],
     ['the proxy', lab.proxy.listen, ['proxy', 'listen']],
-    ...Object.entries(lab.regions).map(([name, region]): [string, ListenAddress, string[]] => [
-      name,
-      region.listen,
-      ['regions', name, 'listen'],
-    ]),
+    ...Object.entries(lab.regions).map(([name, region]): Claim => [name, region.listen, ['regions', name, 'listen']]),
+    ...Object.entries(lab.regions).flatMap(([name, { metrics }]): Claim[] =>
+      metrics === undefined ? [] : [[`the metrics of ${name}`, metrics, ['regions', name, 'metrics']]],
+    ),
   ];
   for (const [who, { host, port }, path] of addresses) {
     const other = seen.get(`${host}:${port}`);

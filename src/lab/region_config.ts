@@ -71,6 +71,8 @@ const regionConfig = z.strictObject({
   profile: z.enum(['full', 'seed']),
   /** Where alarms may send notifications besides the loopback addresses: URLs of SNS topics by their ARNs, and hosts. */
   alarms: z.strictObject({ topics: z.record(z.string(), z.url()), hosts: z.array(z.string().min(1)) }).optional(),
+  /** Where metrics are served besides the endpoint, which answers this machine only. */
+  metrics: address.optional(),
   /** URLs to which the events of keys are posted. */
   eventWebhooks: z.array(z.url()).optional(),
   /** Whether lab controls are on (moving the clock). */

@@ -25,12 +25,13 @@ export function planRegion(
 ): RegionConfig {
   const { name, addresses } = settings;
   const own = directory.region(name);
+  const region = lab.regions[name];
   return {
     region: name,
     partition: lab.partition,
     account: lab.account,
     listen: addresses.regions[name] ?? { host: '127.0.0.1', port: 0 },
-    token: planToken(lab.regions[name]?.token ?? { module: 'softhsm2' }, { directory: own, label: name }),
+    token: planToken(region?.token ?? { module: 'softhsm2' }, { directory: own, label: name }),
     proxyUrl: `http://${formatListenAddress(addresses.proxy)}`,
     directory: own,
     rosterFile: join(directory.authority, ROSTERS_FILE),
@@ -40,6 +41,7 @@ export function planRegion(
     hsm: { ...lab.hsm },
     profile: lab.profile,
     alarms: { topics: { ...lab.alarmActions }, hosts: [...lab.alarmHosts] },
+    ...(region?.metrics !== undefined && { metrics: { ...region.metrics } }),
     ...(lab.eventWebhooks.length > 0 && { eventWebhooks: [...lab.eventWebhooks] }),
     lab: true,
   };

@@ -47,6 +47,9 @@ export interface ExecutorStats extends JobStats {
   /** Jobs that wait or run. */
   readonly pending: number;
   readonly byName: ReadonlyMap<string, JobStats>;
+  readonly byStrategy: readonly (JobStats & { readonly name: string; readonly strategy: string })[];
+  /** Sessions that are open. */
+  readonly sessions: number;
 }
 
 interface Pending {
@@ -88,9 +91,11 @@ export class Executor {
   readonly #pending: (Pending | undefined)[] = [];
   readonly #freeIds: number[] = [];
   readonly #jobsMax: number;
+  readonly #sessions: number;
   readonly #listeners = new Set<(epoch: number) => void>();
   readonly #total: Counters = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
-  readonly #byName = new Map<string, Counters>();
+  /** By name, and then by strategy. */
+  readonly #byName = new Map<string, Map<string, Counters>>();
   #pendingCount = 0;
   #epoch: number;
   #batch = new Uint8Array(65_536);
@@ -110,9 +115,10 @@ export class Executor {
   private constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#jobsMax = options.jobsMax ?? JOBS_MAX;
+    this.#sessions = options.threads ?? 2;
     const made = options.module.createExecutor(
       options.slotId,
-      { threads: options.threads ?? 2, shortThreadsMax: options.shortThreadsMax ?? 1, jobsMax: this.#jobsMax },
+      { threads: this.#sessions, shortThreadsMax: options.shortThreadsMax ?? 1, jobsMax: this.#jobsMax },
       (results, count, state, lossRv) => this.#onDrain(results, count, state, lossRv),
     );
     if (made.executor === null) throw new TokenError(errorCodeFor(made.rv), { call: made.call, rv: made.rv });
@@ -177,7 +183,11 @@ export class Executor {
       ...snapshot(this.#total),
       epoch: this.#epoch,
       pending: this.#pendingCount,
-      byName: new Map([...this.#byName].map(([name, counters]) => [name, snapshot(counters)])),
+      byName: new Map([...this.#byName].map(([name, strategies]) => [name, snapshot(sum(strategies.values()))])),
+      byStrategy: [...this.#byName].flatMap(([name, strategies]) =>
+        [...strategies].map(([strategy, counters]) => ({ name, strategy, ...snapshot(counters) })),
+      ),
+      sessions: this.#closed === null && this.#down === null && this.#recovering === null ? this.#sessions : 0,
     };
   }
 
@@ -250,7 +260,7 @@ export class Executor {
     for (let i = 0; i < count; i += 1) {
       const header = readHeader(batch, at);
       const pending = this.#take(header.id);
-      this.#count(pending.job.name, header.status === 0, header.calls, header.tokenNs);
+      this.#count(pending.job, header.status === 0, header.calls, header.tokenNs);
       if (header.status === 0) {
         pending.job.encoder.release();
         pending.resolve(new FlatResult(batch, at, this.#epoch));
@@ -267,11 +277,16 @@ export class Executor {
     if (this.#pendingCount === 0) this.#onIdle?.();
   }
 
-  #count(name: string, ok: boolean, calls: number, tokenNs: number): void {
-    let counters = this.#byName.get(name);
+  #count({ name, strategy }: Job, ok: boolean, calls: number, tokenNs: number): void {
+    let strategies = this.#byName.get(name);
+    if (strategies === undefined) {
+      strategies = new Map();
+      this.#byName.set(name, strategies);
+    }
+    let counters = strategies.get(strategy);
     if (counters === undefined) {
       counters = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
-      this.#byName.set(name, counters);
+      strategies.set(strategy, counters);
     }
     for (const each of [this.#total, counters]) {
       each.jobs += 1;
@@ -314,6 +329,17 @@ export class Executor {
     this.#flush();
     this.#native.abandon();
   }
+}
+
+function sum(all: Iterable<Counters>): Counters {
+  const total = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
+  for (const { jobs, failures, calls, tokenNs } of all) {
+    total.jobs += jobs;
+    total.failures += failures;
+    total.calls += calls;
+    total.tokenNs += tokenNs;
+  }
+  return total;
 }
 
 function snapshot({ jobs, failures, calls, tokenNs }: Counters): JobStats {

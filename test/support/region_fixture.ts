@@ -10,6 +10,7 @@ import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteLastUsageStore } from '../../src/adapters/last_usage_store_sqlite.js';
 import { SqliteMaterialStore } from '../../src/adapters/material_store_sqlite.js';
 import { SqlitePrimaryChangeStore } from '../../src/adapters/primary_change_store_sqlite.js';
+import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
 import { SqliteRotationStore } from '../../src/adapters/rotation_store_sqlite.js';
 import { SqliteSynchronizationStore } from '../../src/adapters/synchronization_store_sqlite.js';
 import { TrailFile } from '../../src/adapters/trail_file.js';
@@ -17,7 +18,7 @@ import type { KeyEventSource } from '../../src/audit/key_event.js';
 import { AuditTrail } from '../../src/audit/audit_trail.js';
 import type { TrailEvent } from '../../src/audit/trail_event.js';
 import { composeMonitoring } from '../../src/compose_monitoring.js';
-import { composeCloudTrail, composeKeyEvents } from '../../src/compose_observation.js';
+import { composeCloudTrail, composeKeyEvents, composeMetrics } from '../../src/compose_observation.js';
 import { importCapabilitiesOf } from '../../src/hsm/import_strategy.js';
 import { RegionImportTokens } from '../../src/import/import_token.js';
 import { Deadlines } from '../../src/kms/deadlines.js';
@@ -195,6 +196,10 @@ export async function makeRegionFixture(options: {
   await deadlines.start();
   await monitoring.start();
   const outcomes: RequestOutcome[] = [];
+  const observe = options.observe ?? ((outcome: RequestOutcome) => outcomes.push(outcome));
+  // Its tables are counted, whatever replicates here.
+  void new SqliteJournal(database);
+  const metrics = composeMetrics({ home, clock, database });
   const server = await serveAws(
     {
       region,
@@ -202,7 +207,11 @@ export async function makeRegionFixture(options: {
       signatureTimeMs: () => clock.unshiftedMs(),
       trail: monitoring.counting(trail),
       services: [service, cloudTrail],
-      observe: options.observe ?? ((outcome) => outcomes.push(outcome)),
+      metrics: () => metrics.text(),
+      observe: (outcome) => {
+        metrics.observe(outcome);
+        observe(outcome);
+      },
     },
     { host: '127.0.0.1', port: 0 },
   );

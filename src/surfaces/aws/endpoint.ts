@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Caller } from '../../kms/region.js';
 import { LIMITS } from '../../limits.js';
+import { isLocalScrape, METRICS_PATH, sendMetrics } from '../metrics/server.js';
 import { answerException, AwsError } from './exceptions.js';
 import { answerKms, KMS } from './kms_service.js';
 import { BodyReader, type BodyRefusal } from './request_body.js';
@@ -86,6 +87,10 @@ export class Endpoint {
       const body = JSON.stringify({ status: 'ok', region: this.#options.region.home.region });
       send(response, { status: 200, body, contentType: 'application/json' }, requestId);
       return;
+    }
+    if (request.url === METRICS_PATH && this.#options.metrics !== undefined && isLocalScrape(request)) {
+      request.resume();
+      return sendMetrics(response, this.#options.metrics());
     }
     const { socket } = request;
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;

@@ -5,6 +5,7 @@ import type { KmsRegion } from '../../kms/region.js';
 import { LIMITS } from '../../limits.js';
 import { closeServer, formatListenAddress, listenOn, type ListenAddress } from '../../listen.js';
 import { TLS_MIN_VERSION, type TlsIdentity } from '../../tls_identity.js';
+import type { MetricsText } from '../metrics/server.js';
 import { Endpoint } from './endpoint.js';
 import type { AwsService } from './service.js';
 import type { Credential } from './sigv4.js';
@@ -37,6 +38,8 @@ export interface AwsServerOptions {
   readonly observe: (outcome: RequestOutcome) => void;
   /** Services that are answered besides AWS KMS. */
   readonly services?: readonly AwsService[];
+  /** Answers `GET /metrics` to whoever asks from this machine; nobody is answered without it. */
+  readonly metrics?: MetricsText;
   /** What the server proves itself with; HTTP without it. */
   readonly tls?: TlsIdentity | undefined;
   /** Other bounds than those of {@link LIMITS}. */

@@ -43,16 +43,19 @@ describe('the lab file', () => {
       'credentials:',
       '  - { accessKeyId: testing, secretAccessKey: testing, principal: "arn:aws:iam::111122223333:root" }',
       'regions:',
-      '  us-gov-west-1: { token: { module: nss } }',
+      '  us-gov-west-1: { token: { module: nss }, metrics: "127.0.0.1:4611" }',
       '  eu-west-1: { listen: 127.0.0.1:4610, token: { module: ./lib/vendor.so, slot: 3, pin: { file: pins/eu } } }',
       'proxy: { listen: "localhost:0" }',
       'profile: seed',
       'hsm: { outsideToken: allow }',
       'alarmActions: { "arn:aws:sns:us-east-1:000000000001:expiry": "http://127.0.0.1:9000/" }',
       'alarmHosts: [alerts.example.com]',
+      'eventWebhooks: ["http://127.0.0.1:9000/events"]',
     );
     expect(lab.endpoint).to.deep.equal({ host: '::1', port: 0 });
-    expect(lab.regions['us-gov-west-1']?.listen.port).to.equal(4611);
+    expect(lab.regions['us-gov-west-1']?.listen.port).to.equal(4612);
+    expect(lab.regions['us-gov-west-1']?.metrics).to.deep.equal({ host: '127.0.0.1', port: 4611 });
+    expect(lab.eventWebhooks).to.deep.equal(['http://127.0.0.1:9000/events']);
     expect(lab.regions['eu-west-1']?.token).to.deep.equal({
       module: '/somewhere/lib/vendor.so',
       slot: 3,
@@ -159,6 +162,17 @@ describe('the lab file', () => {
       line: 2,
       column: 30,
       says: /Keyferry makes this token/u,
+    },
+    {
+      title: 'one address for two regions and the metrics of one of them',
+      text: lines(
+        'regions:',
+        '  us-east-1: { listen: "127.0.0.1:9464" }',
+        '  eu-west-1: { metrics: "127.0.0.1:9464" }',
+      ),
+      line: 3,
+      column: 25,
+      says: /already the address of us-east-1/u,
     },
     {
       title: 'one address for two programs',
