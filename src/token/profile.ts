@@ -158,7 +158,8 @@ const mechanismSchema = z.strictObject({
 /** Version of what a profile holds; a profile of an older one is probed again. */
 export const PROFILE_VERSION = 2;
 
-const profileSchema = z.strictObject({
+/** What {@link parseProfile} takes; for reports that hold a profile. */
+export const profileSchema = z.strictObject({
   version: z.literal(PROFILE_VERSION),
   identity: identitySchema,
   /** What the token lists; for people, and to tell what is missing. Strategies look at the facts only. */

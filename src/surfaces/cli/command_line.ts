@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, (context: CommandContext) => Promise<Com
   clock: async (context) => (await import('./clock.js')).clockCommand(context),
   import: async (context) => (await import('./import.js')).importCommand(context),
   token: async (context) => (await import('./token.js')).tokenCommand(context),
+  validate: async () => (await import('./validate.js')).validateCommand(),
   authority: async (context) => (await import('./authority.js')).authorityCommand(context),
   region: async (context) => (await import('./region.js')).regionCommand(context),
   proxy: async (context) => (await import('./proxy.js')).proxyCommand(context),
@@ -78,10 +79,15 @@ function strict(target: Command): void {
 export function exitStatusOf(error: unknown): number {
   const codes = codesOf(error);
   if (codes.some((code) => PIN_CODES.includes(code))) return EXIT_STATUS.pinRefused;
-  if (codes.includes('ERR_LAB_INTERRUPTED')) return EXIT_STATUS.interrupted;
+  if (codes.includes('ERR_LAB_INTERRUPTED') || codes.includes('ERR_VALIDATION_INTERRUPTED')) {
+    return EXIT_STATUS.interrupted;
+  }
+  // A validation that could not run is told from one that found something, which a pipeline has to know.
+  if (codes.some((code) => NOTHING_VALIDATED.includes(code))) return EXIT_STATUS.usage;
   return codes.some((code) => code.startsWith('ERR_CONFIG_')) ? EXIT_STATUS.configuration : EXIT_STATUS.failed;
 }
 
+const NOTHING_VALIDATED = ['ERR_VALIDATION_START', 'ERR_VALIDATION_REQUEST', 'ERR_VALIDATION_REPORT'];
 const PIN_CODES = ['ERR_TOKEN_PIN_REFUSED', 'ERR_TOKEN_PIN_LOCKED', 'ERR_TOKEN_PIN_NOT_SET', 'ERR_CONFIG_PIN'];
 
 /** The codes of an error and of what caused it, also where that was in another program, which named its code. */

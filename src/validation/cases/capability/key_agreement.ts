@@ -1,0 +1,163 @@
+import {
+  CKA_EC_POINT,
+  CKM_ECDH_AES_KEY_WRAP,
+  CKM_EC_KEY_PAIR_GEN,
+  CKM_HKDF_DERIVE,
+  CKM_SP800_108_COUNTER_KDF,
+} from '../../../token/cryptoki.js';
+import { plain } from '../../../token/probe/probe_context.js';
+import type { Check } from '../../check.js';
+import { ecPairTemplates } from '../../key_template.js';
+import { expectFacts, expectOneOf, needProfile, recordFacts } from './fact.js';
+
+const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
+
+/** Bits in a mechanism's range where it is told in bits, or octets where a token means those. */
+function inRange(bits: number, range: { readonly keySizeMin: number; readonly keySizeMax: number }): boolean {
+  return range.keySizeMax === 0 || (range.keySizeMin <= bits && bits <= range.keySizeMax);
+}
+
+/** What agreement on P-384 and derivation the token has. */
+export const keyAgreementCapability: readonly Check[] = [
+  {
+    ...quick,
+    id: 'CAP-02',
+    title: 'P-384 key pairs are made in the token',
+    severity: 'blocks',
+    flows: ['replication', 'signing'],
+    source: 'PKCS#11 v2.40 current mechanisms section 2.3.5',
+    remedy: 'enable CKM_EC_KEY_PAIR_GEN for P-384 (1.3.132.0.34), also for session objects',
+    run: async (context) => {
+      const listed = context.slot.mechanisms().find(({ type }) => type === CKM_EC_KEY_PAIR_GEN);
+      context.expect(listed !== undefined && inRange(384, listed), {
+        what: 'the mechanism is listed with a range that holds 384 bits',
+        call: 'C_GetMechanismInfo',
+        mechanism: 'CKM_EC_KEY_PAIR_GEN',
+        expected: '384 in the range',
+        seen: listed === undefined ? 'not listed' : `${listed.keySizeMin} to ${listed.keySizeMax}`,
+      });
+      needProfile(context);
+      expectFacts(context, ['ecKeyPairP384']);
+    },
+  },
+  {
+    ...quick,
+    id: 'CAP-03',
+    title: 'Signatures with P-384: over a digest from outside, or with the hash in the token',
+    severity: 'blocks',
+    flows: ['signing'],
+    source: 'PKCS#11 v2.40 current mechanisms sections 2.3.6 and 2.3.7',
+    remedy: 'enable CKM_ECDSA',
+    run: async (context) => {
+      needProfile(context);
+      expectOneOf(context, 'ECDSA on P-384', ['ecdsa', 'ecdsaSha384']);
+    },
+  },
+  {
+    ...quick,
+    id: 'CAP-04',
+    title: 'CKM_ECDH1_DERIVE with a key derivation function that a replication suite uses',
+    severity: 'strategy',
+    flows: ['replication'],
+    source: 'PKCS#11 v2.40 current mechanisms section 2.3.9; ANSI X9.63; NIST SP 800-56A',
+    remedy: 'enable one of CKD_SHA384_KDF_SP800, CKD_SHA384_KDF, or CKD_NULL with a second derivation',
+    run: async (context) => {
+      needProfile(context);
+      expectOneOf(context, 'ECDH on P-384 in the token', [
+        'ecdh1Null48',
+        'ecdh1NullAes256',
+        'ecdh1NullAes256Trailing',
+        'ecdh1X963Sha384',
+        'ecdh1Sp800Sha384',
+      ]);
+    },
+  },
+  {
+    ...quick,
+    id: 'CAP-05',
+    title: 'Derivations from a secret that is in the token',
+    severity: 'strategy',
+    flows: ['replication', 'operations'],
+    source: 'PKCS#11 v3.0 current mechanisms sections 2.41 (SP 800-108), 2.62 (HKDF); v2.40 section 2.15',
+    remedy: 'enable CKM_HKDF_DERIVE, CKM_SP800_108_COUNTER_KDF or CKM_AES_CBC_ENCRYPT_DATA',
+    run: async (context) => {
+      needProfile(context);
+      for (const type of [CKM_HKDF_DERIVE, CKM_SP800_108_COUNTER_KDF]) {
+        const isListed = context.slot.mechanisms().some((mechanism) => mechanism.type === type);
+        context.record(`the mechanism 0x${type.toString(16)}`, isListed ? 'listed' : 'not listed', {
+          call: 'C_GetMechanismList',
+        });
+      }
+      expectOneOf(context, 'a derivation from a secret in the token', [
+        'hkdfSha384',
+        'sp800108HmacSha256OnAes',
+        'sp800108HmacSha256OnGeneric',
+        'aesCbcEncryptDataAes256',
+        'aesCbcEncryptDataGeneric48',
+        'cbcDerive',
+      ]);
+    },
+  },
+  {
+    ...quick,
+    id: 'CAP-07',
+    title: 'Wrapping under a public key in one call',
+    severity: 'information',
+    flows: ['replication', 'import'],
+    source: 'PKCS#11 v2.40 current mechanisms section 2.1.21; v3.0 section 2.3.13',
+    remedy: 'none is needed: Keyferry unwraps in two steps where CKM_RSA_AES_KEY_WRAP is missing',
+    run: async (context) => {
+      needProfile(context);
+      recordFacts(context, ['rsaAesKeyWrapSha1', 'rsaAesKeyWrapSha256']);
+      const isListed = context.slot.mechanisms().some(({ type }) => type === CKM_ECDH_AES_KEY_WRAP);
+      context.record('CKM_ECDH_AES_KEY_WRAP', isListed ? 'listed' : 'not listed', { call: 'C_GetMechanismList' });
+    },
+  },
+  {
+    ...quick,
+    id: 'CAP-12',
+    title: 'A derived key wraps, unwraps and makes MACs',
+    severity: 'blocks',
+    flows: ['replication'],
+    source: 'PKCS#11 v2.40 sections 5.13 (C_WrapKey, C_UnwrapKey) and 5.11',
+    remedy: 'let keys from C_DeriveKey be used with C_WrapKey, C_UnwrapKey and C_Sign',
+    run: async (context) => {
+      context.need('ecKeyPairP384');
+      expectFacts(context, ['derivedKeyWraps', 'derivedKeyUnwraps', 'hmacSha384']);
+    },
+  },
+  {
+    ...quick,
+    id: 'CAP-18',
+    title: 'CKA_EC_POINT is a DER OCTET STRING of the uncompressed point',
+    severity: 'information',
+    flows: ['replication', 'signing'],
+    source: 'PKCS#11 v2.40 current mechanisms section 2.3.3',
+    remedy: 'none is needed: Keyferry takes the bare point too; other programs may not',
+    run: async (context) => {
+      context.need('ecKeyPairP384');
+      const { result, outputs } = await context.run('EC point', (job) => {
+        const pair = job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates({ usage: ['derive'] }));
+        return {
+          publicHalf: job.getAttributes(pair.publicKey, [CKA_EC_POINT]),
+          privateHalf: job.getAttributes(pair.privateKey, [CKA_EC_POINT]),
+        };
+      });
+      const octets = result.attributes(outputs.publicHalf).get(CKA_EC_POINT)?.octets ?? new Uint8Array();
+      const form =
+        octets.length === 99 && octets[0] === 4 && octets[1] === 97 && octets[2] === 4
+          ? 'DER OCTET STRING'
+          : octets.length === 97 && octets[0] === 4
+            ? 'the bare point'
+            : `${octets.length} octets of another form`;
+      context.expect(form === 'DER OCTET STRING', {
+        what: 'CKA_EC_POINT of a public key that the token made',
+        call: 'C_GetAttributeValue',
+        expected: 'DER OCTET STRING',
+        seen: form,
+      });
+      const state = result.attributes(outputs.privateHalf).get(CKA_EC_POINT)?.state ?? 'unavailable';
+      context.record('CKA_EC_POINT of the private half', state, { call: 'C_GetAttributeValue' });
+    },
+  },
+];

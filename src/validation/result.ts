@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { profileSchema } from '../token/profile.js';
+import { CHECK_GROUPS, FLOWS, SEVERITIES } from './check.js';
+import { ValidationError } from './errors.js';
+
+const text = z.string().max(4_000);
+
+const observationSchema = z.strictObject({
+  what: text,
+  call: text.optional(),
+  mechanism: text.optional(),
+  expected: text,
+  seen: text,
+  isAsExpected: z.boolean(),
+});
+
+const measurementSchema = z.strictObject({
+  operation: text,
+  sessions: z.number().int().positive(),
+  operations: z.number().int().nonnegative(),
+  p50Us: z.number().nonnegative(),
+  p99Us: z.number().nonnegative(),
+  perSecond: z.number().nonnegative(),
+});
+
+const checkResultSchema = z.strictObject({
+  id: text,
+  group: z.enum(CHECK_GROUPS),
+  title: text,
+  severity: z.enum(SEVERITIES),
+  flows: z.array(z.enum(FLOWS)),
+  source: text,
+  remedy: text,
+  status: z.enum(['passed', 'finding', 'not-applicable', 'not-run']),
+  /** Why it is not applicable or was not run; null otherwise. */
+  reason: text.nullable(),
+  observations: z.array(observationSchema).max(10_000),
+  measurements: z.array(measurementSchema).max(1_000),
+  ms: z.number().nonnegative(),
+});
+
+const verdictSchema = z.strictObject({
+  flow: z.enum(FLOWS),
+  /** `unknown` where the probe did not complete. */
+  answer: z.enum(['yes', 'no', 'unknown']),
+  strategies: z.array(z.strictObject({ id: text, job: text, suite: text, description: text })),
+  /** What is missing, each with what the token answered; also what would widen a flow that it can carry. */
+  missing: z.array(text),
+  /** Checks whose findings keep the token from carrying the flow. */
+  blockedBy: z.array(text),
+  /** Checks whose findings say how the token must not be used for the flow. */
+  reservations: z.array(text),
+});
+
+const reportSchema = z.strictObject({
+  version: z.literal(1),
+  startedAt: text,
+  endedAt: text,
+  /** False where it was interrupted: what did not run has the status `not-run`. */
+  isComplete: z.boolean(),
+  isQuick: z.boolean(),
+  /** Gives the same random inputs again: `--seed`. */
+  seed: text,
+  environment: z.strictObject({ node: text, platform: text, processor: text, processors: z.number().int() }),
+  identity: profileSchema.shape.identity,
+  profile: profileSchema.nullable(),
+  checks: z.array(checkResultSchema).max(1_000),
+  /** Crashes and hangs outside checks: while probing, or at the end. */
+  incidents: z.array(text),
+  verdicts: z.array(verdictSchema),
+});
+
+/** A check with what it came to. */
+export type CheckResult = Readonly<z.infer<typeof checkResultSchema>>;
+/** Whether a token can carry a flow. */
+export type FlowVerdict = Readonly<z.infer<typeof verdictSchema>>;
+/** Everything that a run found: `findings.json`. */
+export type ValidationReport = Readonly<z.infer<typeof reportSchema>>;
+
+/**
+ * Reads a `findings.json` again.
+ *
+ * @param name - of the file, for the error
+ * @throws {@link ValidationError} `ERR_VALIDATION_REPORT` for anything but a whole report of this version
+ */
+export function parseReport(textOfFile: string, name: string): ValidationReport {
+  let value: unknown;
+  try {
+    value = JSON.parse(textOfFile);
+  } catch (cause) {
+    throw new ValidationError('ERR_VALIDATION_REPORT', `${name} is not JSON`, { cause });
+  }
+  const parsed = reportSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues[0]?.path.join('.') ?? '';
+  throw new ValidationError('ERR_VALIDATION_REPORT', `${name} is no findings.json of this version, at "${where}"`, {
+    cause: parsed.error,
+    remedy: 'give the findings.json of an earlier run of keyferry validate',
+  });
+}
