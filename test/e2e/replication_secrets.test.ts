@@ -155,10 +155,10 @@ describe('What replications leave behind', function () {
     const scan = new SecretScan(secrets);
     const whileRunning = scan.scanFiles(lab.directory.root);
     expect(whileRunning.found).to.deep.equal([]);
-    for (const name of ['regions/us-east-1/region.db-wal', 'regions/eu-west-1/audit.jsonl', 'proxy/proxy.db']) {
+    for (const name of ['regions/us-east-1/region.db', 'regions/eu-west-1/audit.jsonl', 'proxy/proxy.db']) {
       expect(readFileSync(join(lab.directory.root, name)).length, name).to.be.above(0);
     }
-    // What was committed lies in the write-ahead log first; a process that is killed leaves it there.
+    // What was committed lies in the write-ahead log until it is taken over; a process that is killed leaves it there.
     programs.get('us-east-1')?.kill();
     await programs.get('us-east-1')?.ended;
     await programs.get('us-east-1')?.start();
