@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import { newModelKey, refusalOfNote, refusalOfUse, SPEC_OF, type KeyKind, type ModelKey } from './key_model.js';
 import {
@@ -10,12 +11,14 @@ import {
   stateOf,
   tagsOf,
 } from './key_reading.js';
-import type { Asker } from './soak_world.js';
+import { SoakStop, type Asker } from './soak_world.js';
 
 /** AWS KMS admits 25; the last ones are left to requests whose answer was lost. */
 const ROTATIONS_MAX = 20;
 const GRANTEE = 'arn:aws:iam::111122223333:user/worker';
 const WINDOW_DAYS = 7;
+/** How long two regions may be of different minds about which is the primary, milliseconds: a proxy is never away for so long. */
+const AGREED_MS_MAX = 120_000;
 
 /** Makes a key; null where there was no answer, so that the key, if it was made, is nobody's. */
 export async function createKey(
@@ -166,8 +169,8 @@ export async function changeDeletion(asker: Asker, key: ModelKey): Promise<void>
 export async function rotate(asker: Asker, key: ModelKey): Promise<void> {
   if (key.kind !== 'cipher' || key.rotations.most >= ROTATIONS_MAX) return;
   // A rotation that waits for replicas stands in the way of the next.
-  const refusals = [refusalOfUse(key), ...(key.replicas.size > 0 ? ['ConflictException'] : [])];
-  const answer = await asker.expect(key.region, 'RotateKeyOnDemand', { KeyId: key.keyId }, refusals);
+  const refusals = [refusalAtPrimary(key), ...(key.replicas.size > 0 ? ['ConflictException'] : [])];
+  const answer = await asker.expect(key.primary, 'RotateKeyOnDemand', { KeyId: key.keyId }, refusals);
   if (answer === undefined || answer.kind === 'refused') return;
   const { least, most } = key.rotations;
   key.rotations = { least: answer.kind === 'done' ? least + 1 : least, most: most + 1 };
@@ -190,18 +193,58 @@ export async function replicate(asker: Asker, key: ModelKey): Promise<void> {
     }
     return;
   }
-  const lacking = asker.world.regions.filter((region) => region !== key.region && !key.replicas.has(region));
+  const lacking = asker.world.regions.filter((region) => !placesOf(key).includes(region));
   const region = asker.chance.pick(lacking);
   if (region === undefined) return;
-  const before = [...key.replicas.keys()].sort();
+  const before = placesOf(key)
+    .filter((place) => place !== key.primary)
+    .sort();
   const isMade = await asker.change({
-    region: key.region,
+    region: key.primary,
     operation: 'ReplicateKey',
     request: { KeyId: key.keyId, ReplicaRegion: region },
-    refusal: refusalOfUse(key),
+    refusal: refusalAtPrimary(key),
     look: async () => (await replicaRegionsOf(asker, key)).join(),
     before: before.join(),
     after: [...before, region].sort().join(),
   });
   if (isMade) key.replicas.set(region, false);
+}
+
+/**
+ * Makes a replica the primary. What takes long comes about later or not at all, whatever was answered; then both regions have to
+ * agree on which of them it is.
+ */
+export async function changePrimary(asker: Asker, key: ModelKey): Promise<void> {
+  if (key.state !== 'Enabled' || ![...key.replicas.values()].every(Boolean)) return;
+  const to = asker.chance.pick(placesOf(key).filter((region) => region !== key.primary));
+  if (to === undefined) return;
+  const request = { KeyId: key.keyId, PrimaryRegion: to };
+  // The primary may not know yet that its replica is there, and the replica may refuse.
+  await asker.expect(key.primary, 'UpdatePrimaryRegion', request, [undefined, 'KMSInvalidStateException']);
+  const deadline = performance.now() + AGREED_MS_MAX;
+  for (;;) {
+    const seen = await Promise.all([key.primary, to].map((region) => describe(asker, region, key.keyId)));
+    const isSettled = seen.every((description) => description?.KeyState === 'Enabled');
+    const [old, fresh] = seen.map((description) => description?.MultiRegionConfiguration?.MultiRegionKeyType);
+    if (isSettled && old !== fresh) {
+      key.primary = fresh === 'PRIMARY' ? to : key.primary;
+      return;
+    }
+    if (performance.now() > deadline) {
+      const found = seen.map((description) => JSON.stringify(description)).join(' and ');
+      throw new SoakStop(`UpdatePrimaryRegion of ${key.keyId} to ${to} never came to its end: ${found}`);
+    }
+    await sleep(100);
+  }
+}
+
+/** The regions in which a key is or will be. */
+function placesOf({ region, replicas }: ModelKey): readonly string[] {
+  return [region, ...replicas.keys()];
+}
+
+/** Only in its own region is a key ever disabled. */
+function refusalAtPrimary(key: ModelKey): string | undefined {
+  return key.primary === key.region ? refusalOfUse(key) : undefined;
 }

@@ -24,7 +24,10 @@ export type Product =
 /** What the service has acknowledged of one key. Changed by one client only, so that its order of changes is the service's. */
 export interface ModelKey {
   readonly keyId: string;
+  /** Where it was made; its state, tags, grants, aliases and description of this region are looked at. */
   readonly region: string;
+  /** The Region of the primary key, in which it is rotated and replicated. */
+  primary: string;
   readonly kind: KeyKind;
   readonly isMultiRegion: boolean;
   /** Every client uses it, so it is never disabled or deleted. */
@@ -48,6 +51,7 @@ export function newModelKey(
 ): ModelKey {
   return {
     ...of,
+    primary: of.region,
     state: of.kind === 'imported' ? 'PendingImport' : 'Enabled',
     tags: new Map(),
     grants: new Map(),

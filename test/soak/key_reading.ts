@@ -5,7 +5,10 @@ import type { Asker } from './soak_world.js';
 export interface Description {
   readonly KeyState: string;
   readonly Description: string;
-  readonly MultiRegionConfiguration?: { readonly ReplicaKeys: readonly { readonly Region: string }[] };
+  readonly MultiRegionConfiguration?: {
+    readonly MultiRegionKeyType: 'PRIMARY' | 'REPLICA';
+    readonly ReplicaKeys: readonly { readonly Region: string }[];
+  };
 }
 
 type KeyName = Pick<ModelKey, 'keyId' | 'region'>;
@@ -24,8 +27,8 @@ export async function descriptionOf(asker: Asker, { region, keyId }: KeyName): P
   return (await describe(asker, region, keyId))?.Description ?? 'absent';
 }
 
-export async function replicaRegionsOf(asker: Asker, { region, keyId }: KeyName): Promise<readonly string[]> {
-  const description = await describe(asker, region, keyId);
+export async function replicaRegionsOf(asker: Asker, { primary, keyId }: ModelKey): Promise<readonly string[]> {
+  const description = await describe(asker, primary, keyId);
   return (description?.MultiRegionConfiguration?.ReplicaKeys ?? []).map(({ Region }) => Region).sort();
 }
 
@@ -44,8 +47,8 @@ export async function grantsOf(asker: Asker, { region, keyId }: KeyName): Promis
 }
 
 /** How often the key was rotated on demand. */
-export async function rotationsOf(asker: Asker, { region, keyId }: KeyName): Promise<number> {
-  const answer = await asker.read(region, 'ListKeyRotations', { KeyId: keyId, Limit: 1000 });
+export async function rotationsOf(asker: Asker, { primary, keyId }: ModelKey): Promise<number> {
+  const answer = await asker.read(primary, 'ListKeyRotations', { KeyId: keyId, Limit: 1000 });
   const rotations = (answer?.['Rotations'] ?? []) as readonly { readonly RotationType: string }[];
   return rotations.filter(({ RotationType }) => RotationType === 'ON_DEMAND').length;
 }

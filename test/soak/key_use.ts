@@ -7,9 +7,24 @@ export async function useKey(asker: Asker, key: ModelKey): Promise<void> {
   const region = asker.chance.pick(regionsOf(key)) ?? key.region;
   const refusal = region === key.region ? refusalOfUse(key) : undefined;
   const earlier = asker.chance.pick(key.products);
-  if (earlier !== undefined && asker.chance.next() < 0.5) {
+  if (earlier !== undefined && refusal === undefined && asker.chance.next() < 0.05) {
+    const [operation, request] = questionOf(key, alteredProduct(earlier));
+    await asker.expect(region, operation, request, [REFUSAL_OF_ALTERED[earlier.kind]]);
+  } else if (earlier !== undefined && asker.chance.next() < 0.5) {
     await checkProduct(asker, key, { region, product: earlier, refusal });
   } else await makeProduct(asker, key, { region, refusal });
+}
+
+/** What a product is refused with that is not as the key made it. */
+const REFUSAL_OF_ALTERED: Readonly<Record<Product['kind'], string>> = {
+  ciphertext: 'InvalidCiphertextException',
+  signature: 'KMSInvalidSignatureException',
+  mac: 'KMSInvalidMacException',
+};
+
+function alteredProduct(product: Product): Product {
+  if (product.kind === 'ciphertext') return { ...product, context: { ...product.context, altered: 'yes' } };
+  return { ...product, message: Buffer.from(`altered ${product.message}`).toString('base64') };
 }
 
 interface Use {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { textTable } from '../../bench/text_table.js';
 import type { LabTokens } from '../support/lab_process.js';
+import { count } from './soak_client.js';
 import { soak, type SoakOptions, type SoakResult } from './soak.js';
 
 const TOKENS: LabTokens = { 'us-east-1': 'softhsm2', 'eu-west-1': 'nss', 'ap-south-1': 'softhsm2' };
@@ -46,7 +47,9 @@ function counted(counts: ReadonlyMap<string, number>): string {
 function summary(result: SoakResult): string {
   const { log, options, verified, trail, latencyMs } = result;
   const byFault = new Map<string, number>();
-  for (const { name } of result.faults) byFault.set(name, (byFault.get(name) ?? 0) + 1);
+  for (const { name } of result.faults) count(byFault, name);
+  const byException = new Map<string, number>();
+  for (const [name, times] of log.open) count(byException, name.split(' ')[0] ?? '', times);
   const lives = result.lives.map(({ region, samples }) => {
     const of = (pick: (sample: (typeof samples)[number]) => number): string =>
       `${Math.max(...samples.map(pick)).toFixed(0)}`;
@@ -60,7 +63,7 @@ function summary(result: SoakResult): string {
     '\nRefused as expected:',
     counted(log.refused),
     '\nLeft to be repeated by the client:',
-    counted(log.open),
+    counted(byException),
     '\nFaults:',
     counted(byFault),
     '\nProcesses of regions:',

@@ -46,8 +46,8 @@ export function makeClientLog(regions: readonly string[]): ClientLog {
   };
 }
 
-export function count(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
+export function count(counts: Map<string, number>, name: string, times = 1): void {
+  counts.set(name, (counts.get(name) ?? 0) + times);
 }
 
 /** Asks one region at one URL, one attempt a request, over connections that are kept. */

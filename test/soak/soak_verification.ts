@@ -75,6 +75,7 @@ async function verifyKey(asker: Asker, key: ModelKey, verified: Verified): Promi
     await replicaArrives(asker, key, region);
     verified.replicas += 1;
   }
+  await verifyPrimary(asker, key);
   if (key.kind === 'cipher') await verifyRotations(asker, key);
   await makeUsable(asker, key);
   for (const product of key.products) {
@@ -92,6 +93,16 @@ async function replicaArrives(asker: Asker, key: ModelKey, region: string): Prom
     if (performance.now() > deadline)
       return asker.violate(`the replica of ${key.keyId} in ${region} is still ${state}`);
     await sleep(200);
+  }
+}
+
+/** Of the keys of a set one is the primary. */
+async function verifyPrimary(asker: Asker, key: ModelKey): Promise<void> {
+  if (!key.isMultiRegion) return;
+  for (const region of [key.region, ...key.replicas.keys()]) {
+    const type = (await describe(asker, region, key.keyId))?.MultiRegionConfiguration?.MultiRegionKeyType ?? 'absent';
+    const expected = region === key.primary ? 'PRIMARY' : 'REPLICA';
+    if (type !== expected) asker.violate(`${key.keyId} is ${type} in ${region} and was seen to be ${expected}`);
   }
 }
 

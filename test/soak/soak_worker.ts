@@ -4,6 +4,7 @@ import {
   changeDeletion,
   changeDescription,
   changeGrant,
+  changePrimary,
   changeTag,
   changeUse,
   createKey,
@@ -34,6 +35,7 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [3, rotate],
   [8, replicate],
   [8, changeMaterial],
+  [3, changePrimary],
 ];
 const WEIGHTS = ACTIONS.reduce((sum, [weight]) => sum + weight, 0);
 const KINDS: readonly KeyKind[] = ['cipher', 'cipher', 'cipher', 'signature', 'mac', 'imported'];
