@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { CreateKeyCommand, RotateKeyOnDemandCommand, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { DeliveryPlaceFile } from '../../src/adapters/delivery_place_file.js';
@@ -227,4 +230,49 @@ describe('The events of keys', function () {
     expect(new DeliveryPlaceFile(placesPath).placeOf(receiver.url)).to.equal(undefined);
     await file.close();
   });
+});
+
+describe('The events of a region that is killed', function () {
+  this.timeout(30_000);
+  const RUNNER = fileURLToPath(new URL('../support/key_events_until_killed.js', import.meta.url));
+  const KEYS = 12;
+
+  for (const [number, moment] of [
+    [1, 'before'],
+    [7, 'before'],
+    [7, 'after'],
+    [KEYS, 'after'],
+  ] as const) {
+    it(`are told at least once, where it was killed ${moment} event ${number} was kept`, async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'keyferry-events-'));
+      const run = async (keys: number, killedAt: number): Promise<readonly [string[], NodeJS.Signals | null]> => {
+        const child = spawn(process.execPath, [RUNNER, directory, `${keys}`, `${killedAt}`, moment], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        let text = '';
+        child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+        const [, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+        return [JSON.parse(text) as string[], signal];
+      };
+      const linesOf = async (name: string): Promise<readonly Record<string, unknown>[]> =>
+        (await readFile(join(directory, name), 'utf8'))
+          .split('\n')
+          .slice(0, -1)
+          .map((line) => JSON.parse(line) as Record<string, unknown>);
+      try {
+        const [ids, signal] = await run(KEYS, number);
+        expect(signal).to.equal('SIGKILL');
+        expect((await run(0, 0))[1]).to.equal(null);
+        const events = await linesOf('events.jsonl');
+        const byId = new Map(events.map(({ id, detail }) => [id, (detail as Record<string, string>)['key-id']]));
+        expect([...byId.values()].toSorted()).to.deep.equal(ids.toSorted());
+        // One at most is told again, and by the same id.
+        expect(events.length).to.equal(moment === 'after' ? KEYS + 1 : KEYS);
+        const recorded = (await linesOf('trail.jsonl')).map(({ eventID }) => eventID);
+        expect(new Set(recorded)).to.deep.equal(new Set(byId.keys()));
+      } finally {
+        await rm(directory, { recursive: true });
+      }
+    });
+  }
 });
