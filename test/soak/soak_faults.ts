@@ -65,7 +65,8 @@ export const FAULTS: Readonly<Record<string, { readonly weight: number; readonly
     make: async ({ region, chance }) => {
       // CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DEVICE_REMOVED
       const returned = chance.pick(['0x30', '0x5', '0x6', '0x32']) ?? '0x30';
-      const calls = ['C_EncryptInit', 'C_DecryptInit', 'C_Sign', 'C_UnwrapKey', 'C_DeriveKey'];
+      // Not C_UnwrapKey: what it answers to imported material is told in one word whatever it is, and that is final.
+      const calls = ['C_EncryptInit', 'C_DecryptInit', 'C_Sign', 'C_DeriveKey', 'C_GenerateKey'];
       region.setTokenFaults(...calls.map((call) => `${call} ${1 + chance.below(3)} return ${returned}`));
       await sleep(300 + chance.below(700));
       region.setTokenFaults();
