@@ -17,6 +17,15 @@ export interface RawAnswer<Result> {
   readonly value: Result | undefined;
 }
 
+/** pkcs11js gives most errors a number, and leaves it in the message, `CKR_NAME:number`, of the calls that it does not wrap: C_CreateObject. */
+function returnValueIn(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  if (typeof code === 'number' && code > 0) return code;
+  const native = /^CKR_\w+:(\d+)$/u.exec(error.message);
+  return native === null ? undefined : Number(native[1]);
+}
+
 /**
  * Single PKCS#11 calls in the calling thread, also ill-formed ones: for the validation of modules, and for nothing else.
  *
@@ -40,8 +49,8 @@ export class RawLibrary {
     try {
       return { call: name, rv: CKR.CKR_OK, rvName: returnValueName(CKR.CKR_OK), value: make(this.#library) };
     } catch (error) {
-      const rv: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-      if (typeof rv !== 'number' || rv <= 0) throw error;
+      const rv = returnValueIn(error);
+      if (rv === undefined) throw error;
       return { call: name, rv, rvName: returnValueName(rv), value: undefined };
     }
   }

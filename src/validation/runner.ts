@@ -105,7 +105,7 @@ class ValidationRun {
   async #openFirst(): Promise<void> {
     const reply = await this.#open();
     if (reply === null) return;
-    throw new ValidationError('ERR_VALIDATION_START', `the token cannot be opened: ${reply.text}`, {
+    throw new ValidationError('ERR_VALIDATION_START', `the token of ${this.#request.reference.module} cannot be opened: ${reply.text}`, {
       remedy: reply.remedy,
     });
   }
@@ -159,7 +159,10 @@ class ValidationRun {
     if (check.isDestructive === true) await this.#endProcess();
   }
 
-  /** A process that dies may have been damaged by an earlier check: the one that ran is run again, alone. */
+  /**
+   * A process that dies may have been damaged by an earlier check: the one that ran is run again, alone. Whatever a check is about,
+   * a module that takes the process down blocks its flows.
+   */
   async #afterDeath(
     check: Check,
     death: Death,
@@ -177,10 +180,12 @@ class ValidationRun {
         check,
         { status: 'finding', observations: [...observed, crash], measurements: [], reason: null },
         first.ms,
+        'blocks',
       );
       return;
     }
     const again = await this.#ask(check);
+    if (this.#isAborted) return this.#finish(check, notRun('the run was interrupted', [...observed, crash]), first.ms);
     const isSame = isDeath(again.reply);
     const where: Observation = {
       what: 'the same check, alone in a fresh process',
@@ -195,6 +200,7 @@ class ValidationRun {
       check,
       { status: 'finding', observations: [...observations, crash, where], measurements: [], reason: null },
       first.ms + again.ms,
+      'blocks',
     );
   }
 
@@ -239,7 +245,8 @@ class ValidationRun {
     this.#request.onEvent?.({ kind: 'incident', text });
   }
 
-  #finish({ id, group, title, severity, flows, source, remedy }: Check, outcome: CheckOutcome, ms: number): void {
+  #finish(check: Check, outcome: CheckOutcome, ms: number, severity = check.severity): void {
+    const { id, group, title, flows, source, remedy } = check;
     const { status, reason } = outcome;
     const result: CheckResult = {
       ...{ id, group, title, severity, flows: [...flows], source, remedy, status, reason, ms },

@@ -13,14 +13,7 @@ import { writeReports } from '../../validation/report_files.js';
 import { parseReport, type CheckResult, type ValidationReport } from '../../validation/result.js';
 import { runValidation } from '../../validation/runner.js';
 import type { TokenReference } from '../../validation/token_reference.js';
-import {
-  act,
-  command,
-  repeated,
-  wholeNumberOption,
-  type CommandContext,
-  type CommonOptions,
-} from './command_context.js';
+import { act, command, repeated, wholeNumberOption, type CommonOptions } from './command_context.js';
 import { progressText, reportText } from './validate_text.js';
 
 interface ValidateOptions extends CommonOptions {

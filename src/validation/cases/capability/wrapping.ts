@@ -168,7 +168,7 @@ export const wrappingCapability: readonly Check[] = [
     title: 'Attributes that bind what a key may be used for are taken',
     severity: 'information',
     flows: ['replication', 'operations'],
-    source: 'PKCS#11 v2.40 sections 4.8 to 4.10',
+    source: 'PKCS#11 v2.40 sections 4.8 to 4.10; section 5.1: a call that fails changes nothing',
     remedy: 'none is needed: where an attribute is not taken, Keyferry alone keeps to what it would say',
     run: async (context) => {
       context.needMechanism(CKM_AES_KEY_GEN);

@@ -38,7 +38,7 @@ export const callRobustness: readonly Check[] = [
     ...common,
     id: 'ROB-01',
     title: 'Handles that name nothing are refused',
-    severity: 'blocks',
+    severity: 'strategy',
     source: 'PKCS#11 v2.40 section 5.1',
     remedy: 'check every handle before it is used',
     run: (context) =>
@@ -107,7 +107,7 @@ export const callRobustness: readonly Check[] = [
     ...common,
     id: 'ROB-03',
     title: 'Too small a buffer is refused, and the operation goes on with one that is large enough',
-    severity: 'blocks',
+    severity: 'strategy',
     source: 'PKCS#11 v2.40 section 5.2',
     remedy: 'answer CKR_BUFFER_TOO_SMALL, write nothing, and keep the operation active',
     run: (context) =>
@@ -213,7 +213,7 @@ export const callRobustness: readonly Check[] = [
     ...common,
     id: 'ROB-10',
     title: 'A session object is gone when its session is closed',
-    severity: 'blocks',
+    severity: 'strategy',
     source: 'PKCS#11 v2.40 section 4.4',
     remedy: 'destroy the objects of a session with it: keys pile up otherwise',
     run: async (context) => {

@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseReport, type ValidationReport } from '../../src/validation/result.js';
+import { keyferry } from '../support/keyferry_command.js';
+
+describe('keyferry validate', () => {
+  let directory: string;
+  let report: ValidationReport;
+  const validate = (...args: readonly string[]): ReturnType<typeof keyferry> => keyferry('validate', ...args);
+
+  before(async function () {
+    this.timeout(90_000);
+    directory = mkdtempSync(join(tmpdir(), 'keyferry-validate-test-'));
+    const ended = await validate(
+      ...['--module', 'softhsm2', '--scratch', '--quick', '--report', directory],
+      ...['--group', 'CAP', '--group', 'COR', '--group', 'POL', '--group', 'ROB', '--check', 'PRF-05'],
+    );
+    expect(ended.status, ended.stderr).to.equal(0);
+    report = parseReport(readFileSync(join(directory, 'findings.json'), 'utf8'), 'findings.json');
+    expect(ended.stdout).to.contain('WHAT THE TOKEN CAN CARRY');
+    expect(ended.stderr).to.contain('COR-01 ECDH on P-384');
+  });
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  function finding(id: string): readonly string[] {
+    const found = report.checks.find((check) => check.id === id);
+    return (found?.observations ?? []).filter(({ isAsExpected }) => !isAsExpected).map(({ seen }) => seen);
+  }
+
+  it('writes the reports', () => {
+    expect(readdirSync(directory).toSorted()).to.deep.equal([
+      'findings.json',
+      'junit.xml',
+      'module-profile.json',
+      'report.html',
+    ]);
+  });
+
+  it('answers for each flow, by which strategies', () => {
+    expect(report.verdicts.map(({ flow, answer }) => `${flow} ${answer}`)).to.deep.equal([
+      'replication yes',
+      'signing yes',
+      'import yes',
+      'operations yes',
+    ]);
+    expect(report.verdicts[0]?.strategies.map(({ suite }) => suite)).to.include('CBCDERIVE-A256KWP');
+    expect(report.verdicts[0]?.missing.join()).to.contain('CKM_HKDF_DERIVE');
+  });
+
+  it('finds what SoftHSM2 gives away and gets wrong', () => {
+    expect(finding('POL-01')).to.deep.equal(['the key in clear']);
+    expect(finding('POL-02')).to.deep.equal(['the key in clear']);
+    expect(finding('POL-06')).to.deep.equal(['CKR_OK: CKA_VALUE can be read']);
+    expect(finding('POL-05')).to.have.length(2);
+    expect(finding('CAP-08').join()).to.contain('CKR_ARGUMENTS_BAD');
+    expect(finding('COR-08')).to.not.deep.equal([]);
+  });
+
+  it('finds nothing where SoftHSM2 does what it should, and can run every check', () => {
+    const clean = [
+      'COR-01',
+      'COR-02',
+      'COR-04',
+      'COR-05',
+      'COR-07',
+      'POL-03',
+      'POL-04',
+      'POL-08',
+      'POL-11',
+      'ROB-01',
+      'ROB-03',
+    ];
+    expect(clean.flatMap(finding)).to.deep.equal([]);
+    expect(report.checks.filter(({ status }) => status === 'not-run')).to.deep.equal([]);
+    expect(report.incidents).to.deep.equal([]);
+  });
+
+  it('measures', () => {
+    const measurements = report.checks.find(({ id }) => id === 'PRF-05')?.measurements ?? [];
+    expect(measurements.map(({ sessions }) => sessions)).to.deep.equal([1, 4]);
+    expect(measurements.every(({ perSecond, p50Us, p99Us }) => perSecond > 0 && p50Us > 0 && p99Us >= p50Us)).to.equal(
+      true,
+    );
+  });
+
+  it('exits with 1 where a finding is as grave as --fail-on, and with 0 where it was in the baseline', async function () {
+    this.timeout(60_000);
+    const run = ['--module', 'softhsm2', '--scratch', '--quick', '--check', 'POL-05', '--json'];
+    const failed = await validate(...run, '--fail-on', 'security');
+    expect(failed.status).to.equal(1);
+    expect(failed.stderr).to.contain('POL-05');
+    const known = await validate(...run, '--baseline', join(directory, 'findings.json'));
+    expect(known.status, known.stderr).to.equal(0);
+  });
+
+  it('exits with 2 where it could not run, and says why', async () => {
+    const refusals: readonly (readonly [string, readonly string[]])[] = [
+      ['/nowhere/p11.so', ['--module', '/nowhere/p11.so', '--slot', '1', '--pin-environment', 'NO_SUCH_PIN']],
+      ['COR-99', ['--module', 'softhsm2', '--scratch', '--check', 'COR-99']],
+      ['which token', ['--module', 'softhsm2']],
+    ];
+    for (const [text, args] of refusals) {
+      const refused = await validate(...args);
+      expect(refused.status, text).to.equal(2);
+      expect(refused.stderr).to.contain(text);
+    }
+  });
+});
