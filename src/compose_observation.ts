@@ -11,10 +11,9 @@ import type { Clock } from './clock.js';
 import type { KeyHome } from './kms/key_id.js';
 import type { ServiceEvents } from './kms/ports.js';
 import { LIMITS } from './limits.js';
-import { RegionMetrics } from './metrics/region_metrics.js';
+import { RegionMetrics, type TokenWork } from './metrics/region_metrics.js';
 import { policyPermissions } from './monitoring/permissions.js';
 import type { AwsService } from './surfaces/aws/service.js';
-import type { ExecutorStats } from './token/executor.js';
 import { cloudTrailService } from './surfaces/cloudtrail/service.js';
 
 /**
@@ -89,7 +88,7 @@ export function composeMetrics(parts: {
   readonly home: KeyHome;
   readonly clock: Clock & { readonly offsetMs: number };
   readonly database: Database;
-  readonly jobs?: () => ExecutorStats;
+  readonly jobs?: () => TokenWork;
 }): RegionMetrics {
   const { home, clock, database, jobs } = parts;
   return new RegionMetrics({

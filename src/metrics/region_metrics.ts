@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.js';
-import type { ExecutorStats } from '../token/executor.js';
 import { gaugeBy, single, writeExposition, type MetricFamily } from './exposition.js';
 import { processMetrics } from './process_metrics.js';
 import { RequestMetrics, type MeasuredRequest } from './request_metrics.js';
@@ -14,13 +13,32 @@ export interface RegionCounts {
   expiries(max: number): ReadonlyMap<string, number>;
 }
 
+/** What a token has done since it was opened. */
+export interface TokenWork {
+  readonly byStrategy: readonly {
+    /** What the job was for. */
+    readonly name: string;
+    readonly strategy: string;
+    readonly jobs: number;
+    /** Those of the jobs that failed. */
+    readonly failures: number;
+    /** Microseconds from the first call of a job to its last, of all jobs together. */
+    readonly tokenMicroseconds: number;
+  }[];
+  /** Sessions that are open. */
+  readonly sessions: number;
+  /** Jobs that wait or run. */
+  readonly pending: number;
+  readonly epoch: number;
+}
+
 /** What a region's metrics are made of. */
 export interface RegionMetricsParts {
   readonly region: string;
   readonly clock: Clock;
   readonly clockOffsetMs: () => number;
   /** What the token's jobs have cost; absent where there is no token to ask. */
-  readonly jobs?: (() => ExecutorStats) | undefined;
+  readonly jobs?: (() => TokenWork) | undefined;
   readonly counts: RegionCounts;
   /** How long what was counted is shown again, milliseconds. */
   readonly countsAgeMs: number;
@@ -131,7 +149,7 @@ export class RegionMetrics {
   }
 }
 
-function tokenFamilies({ byStrategy, sessions, pending, epoch }: ExecutorStats): readonly MetricFamily[] {
+function tokenFamilies({ byStrategy, sessions, pending, epoch }: TokenWork): readonly MetricFamily[] {
   return [
     {
       name: 'keyferry_token_jobs_total',
