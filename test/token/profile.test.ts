@@ -161,8 +161,7 @@ for (const kind of tokenKinds()) {
       expect(choice.chosen.sign?.id).to.equal('sign-ecdsa');
     });
 
-    it('is found in less than three seconds, and leaves no object behind', () => {
-      expect(profile.probeMs).to.be.lessThan(3000);
+    it('leaves no object behind', () => {
       expect(objectsAfter).to.equal(objectsBefore);
     });
 
