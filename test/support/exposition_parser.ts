@@ -14,7 +14,7 @@ export interface Scrape {
 }
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const SAMPLE = /^(?<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?<labels>.*)\})? (?<value>\S+)$/;
+const SAMPLE = /^(?<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?<labels>.*)\})? (?<value>\S+)$/s;
 const LABEL = /^(?<name>[a-zA-Z_][a-zA-Z0-9_]*)="(?<value>(?:[^"\\\n]|\\[\\"n])*)"(?:,|$)/;
 const VALUE = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]Inf|NaN)$/;
 
@@ -33,7 +33,7 @@ export function parseScrape(text: string): Scrape {
   const seen = new Set<string>();
   let family = '';
   for (const line of text.split('\n').slice(0, -1)) {
-    const [, keyword, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    const [, keyword, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.*)$/s.exec(line) ?? [];
     if (keyword !== undefined) {
       if (!NAME.test(name)) throw new Error(`no name: ${line}`);
       if (keyword === 'HELP') {
@@ -84,7 +84,7 @@ function parseSample(line: string): ScrapedSample {
     const { name: label, value: text } = found?.groups ?? {};
     if (found === null || label === undefined || text === undefined) throw new Error(`no label: ${line}`);
     if (label in labels) throw new Error(`a label twice: ${line}`);
-    labels[label] = text.replaceAll(/\\(.)/g, (_, escaped: string) => (escaped === 'n' ? '\n' : escaped));
+    labels[label] = text.replaceAll(/\\(.)/gs, (_, escaped: string) => (escaped === 'n' ? '\n' : escaped));
     rest = rest.slice(found[0].length);
   }
   return { name, labels, value: Number(value.replace('Inf', 'Infinity')) };
@@ -92,18 +92,16 @@ function parseSample(line: string): ScrapedSample {
 
 function checkHistogram(name: string, samples: readonly ScrapedSample[]): void {
   const series = new Map<string, ScrapedSample[]>();
+  const others = new Map<string, number>();
   for (const sample of samples) {
-    if (sample.name !== `${name}_bucket`) continue;
     const { le: _, ...labels } = sample.labels;
     const key = JSON.stringify(labels);
-    series.set(key, [...(series.get(key) ?? []), sample]);
+    if (sample.name !== `${name}_bucket`) others.set(`${sample.name}${key}`, sample.value);
+    else if (series.has(key)) series.get(key)?.push(sample);
+    else series.set(key, [sample]);
   }
   for (const [key, buckets] of series) {
-    const labels = JSON.parse(key) as Record<string, string>;
-    const of = (suffix: string): number | undefined =>
-      samples.find(
-        (sample) => sample.name === `${name}${suffix}` && JSON.stringify(sample.labels) === JSON.stringify(labels),
-      )?.value;
+    const of = (suffix: string): number | undefined => others.get(`${name}${suffix}${key}`);
     const bounds = buckets.map(({ labels: { le = '' } }) => Number(le.replace('+Inf', 'Infinity')));
     const isGrowing = (values: readonly number[]): boolean =>
       values.every((value, index) => index === 0 || value >= (values[index - 1] ?? 0));
