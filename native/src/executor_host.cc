@@ -182,6 +182,7 @@ void export_executor(Napi::Env env, Napi::Object exports) {
   exports.Set("executorReopen", Napi::Function::New(env, reopen, "executorReopen"));
   exports.Set("executorAbandon", Napi::Function::New(env, abandon, "executorAbandon"));
   exports.Set("executorClose", Napi::Function::New(env, close, "executorClose"));
+  exports.Set("jobFormat", kJobFormat);
   // Results carry a call's number.
   Napi::Array names = Napi::Array::New(env);
   for (uint32_t i = 0; i < sizeof kCallNames / sizeof kCallNames[0]; ++i) names.Set(i, kCallNames[i]);

@@ -12,6 +12,8 @@
 
 namespace keyferry {
 
+// Grows with each change of programs or results, so that an addon is not taken for one that understands what came later.
+constexpr uint32_t kJobFormat = 2;
 constexpr uint32_t kProgramMagic = 0x314a464b;  // "KFJ1"
 constexpr uint32_t kHeaderWords = 8;
 constexpr uint32_t kNone = 0xffffffff;

@@ -124,6 +124,8 @@ export interface NativeMaterialFacts {
 
 interface Addon extends AddonExecutorFunctions, NativeMaterialFunctions {
   readonly callNames: readonly string[];
+  /** Of the programs that it reads and the results that it writes; absent in an addon of before there was a second one. */
+  readonly jobFormat?: number;
   loadModule(path: string, deepBind: boolean): { readonly module: number } | { readonly refusal: string };
   openSession(module: number, slotId: bigint, readWrite: boolean): NativeCall & { readonly session: bigint };
   closeSession(module: number, session: bigint): NativeCall;
@@ -143,6 +145,9 @@ interface Addon extends AddonExecutorFunctions, NativeMaterialFunctions {
   ): NativeCall & { readonly executor: number };
 }
 
+/** What this program knows of; @source native/src/program.h, kJobFormat */
+const JOB_FORMAT = 2;
+
 let loaded: Addon | undefined;
 
 /** The addon, loaded once per thread; `KEYFERRY_NATIVE_VARIANT=asan` takes the build under a sanitizer. */
@@ -150,7 +155,12 @@ function addon(): Addon {
   if (loaded === undefined) {
     const variant = process.env['KEYFERRY_NATIVE_VARIANT'];
     const file = join(projectDirectory(), 'build', ...(variant === undefined ? [] : [variant]), 'keyferry.node');
-    loaded = createRequire(import.meta.url)(file) as Addon;
+    const found = createRequire(import.meta.url)(file) as Addon;
+    // It would refuse jobs that it does not know, one by one, as if its queue were full.
+    if (found.jobFormat !== JOB_FORMAT) {
+      throw new Error(`${file} was built from other sources than this program; build it again with: make native`);
+    }
+    loaded = found;
   }
   return loaded;
 }
