@@ -1,7 +1,7 @@
 # Keyferry: `make demo` and `make test` do the set-up that is missing by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-clients check lint models bench native native-asan native-leak simulate mutations fuzz clean
+.PHONY: help setup build demo test test-clients check lint models bench native native-asan native-leak simulate mutations fuzz soak clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ mutations: build ## 10,000 changed import tokens, blobs and requests on each tok
 
 fuzz: build ## 100,000 requests that nobody would write to the AWS endpoint: no 500, no crash, no growth
 	@node scripts/fuzz_aws.mjs --count 100000
+
+soak: build ## 32 clients for three minutes in a lab that fails meanwhile: nothing acknowledged is lost, nothing wrong is answered
+	@node scripts/soak.mjs
 
 clean: ## remove what was built
 	@rm -rf dist build
