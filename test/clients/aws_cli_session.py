@@ -9,13 +9,15 @@ import io
 import json
 import sys
 
-from awscli.clidriver import AWSCLIEntryPoint, create_clidriver
+from awscli import clidriver
 
 # It keeps the model of AWS KMS, which it otherwise reads for every command.
-driver = create_clidriver()
+driver = clidriver.create_clidriver()
+# Version 2 has an entry point around it, which says what went wrong.
+entry = clidriver.AWSCLIEntryPoint(driver) if hasattr(clidriver, "AWSCLIEntryPoint") else driver
 
 for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = AWSCLIEntryPoint(driver).main(json.loads(line))
+        status = entry.main(json.loads(line))
     print(json.dumps({"status": status, "stdout": out.getvalue(), "stderr": err.getvalue()}), flush=True)

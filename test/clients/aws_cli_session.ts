@@ -4,8 +4,6 @@ import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { AWS_CLI } from '../support/aws_cli.js';
 
-/** Debian's Python, for which Debian's AWS CLI and boto3 are. */
-export const PYTHON = '/usr/bin/python3';
 const SESSION = fileURLToPath(new URL('../../../test/clients/aws_cli_session.py', import.meta.url));
 
 /** How a command of the AWS CLI ended. */
@@ -15,19 +13,15 @@ export interface CliAnswer {
   readonly stderr: string;
 }
 
-/** Whether a Python module can be had by Debian's Python. */
-export function hasPythonModule(name: string): boolean {
-  return spawnSync(PYTHON, ['-c', `import ${name}`], { stdio: 'ignore' }).status === 0;
-}
-
-/** Whether there is any AWS CLI. */
-export function hasAwsCli(): boolean {
-  return spawnSync(AWS_CLI, ['--version'], { stdio: 'ignore' }).status === 0;
+/** The version of the command `aws`; undefined where there is none. */
+export function awsCliVersion(): string | undefined {
+  const { status, stdout } = spawnSync(AWS_CLI, ['--version'], { encoding: 'utf8' });
+  return status === 0 ? /^aws-cli\/(\S+)/u.exec(stdout)?.[1] : undefined;
 }
 
 /**
- * A session with the AWS CLI. Debian's is a Python package: all commands of a session run in one process of it, which calls what the
- * command `aws` calls. Any other AWS CLI is run once for each command.
+ * A session with the AWS CLI. Where it is a Python package, as Debian's is, all commands of a session run in one process, which calls what
+ * the command `aws` calls. Any other AWS CLI is run once for each command.
  */
 export class AwsCliSession {
   readonly #environment: NodeJS.ProcessEnv;
@@ -35,11 +29,14 @@ export class AwsCliSession {
   readonly #lines: AsyncIterator<string> | undefined;
   readonly #reader: Interface | undefined;
 
-  /** @param environment - of the AWS CLI, besides `PATH` */
-  constructor(environment: Readonly<Record<string, string>>) {
+  /**
+   * @param environment - of the AWS CLI, besides `PATH`
+   * @param python - that has it as a package; the command `aws` is run where it is absent
+   */
+  constructor(environment: Readonly<Record<string, string>>, python?: string) {
     this.#environment = { PATH: process.env['PATH'], ...environment };
-    if (!hasPythonModule('awscli.clidriver')) return;
-    this.#child = spawn(PYTHON, [SESSION], { env: this.#environment, stdio: ['pipe', 'pipe', 'inherit'] });
+    if (python === undefined) return;
+    this.#child = spawn(python, [SESSION], { env: this.#environment, stdio: ['pipe', 'pipe', 'inherit'] });
     if (this.#child.stdout === null) throw new Error('the session has no output');
     this.#reader = createInterface({ input: this.#child.stdout });
     this.#lines = this.#reader[Symbol.asyncIterator]();

@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { PYTHON } from './aws_cli_session.js';
 import { clientLab, DOORS, GUEST } from './client_lab.js';
+import { onlyWithFurtherClients, pythonPackages } from './python_packages.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../test/clients/kms_boto3.py', import.meta.url));
 
@@ -25,37 +25,27 @@ interface Outcome {
   readonly error: string | null;
 }
 
-/** Debian's Python, and the first one in the path, which may have a newer boto3. */
-const PYTHONS = [PYTHON, 'python3'];
+const versions = pythonPackages('boto3');
 
-/** The version of a Python's boto3; undefined where it has none. */
-function boto3Version(python: string): string | undefined {
-  const { status, stdout } = spawnSync(python, ['-c', 'import boto3; print(boto3.__version__)'], { encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : undefined;
-}
-
-const versions = new Map<string, string>();
-for (const python of PYTHONS) {
-  const version = boto3Version(python);
-  if (version !== undefined && !versions.has(version)) versions.set(version, python);
-}
-
-if (versions.size === 0) {
+if (versions.length === 0) {
   it('boto3 uses a lab of two regions', function () {
     Object.assign(this.test ?? {}, { skipReason: 'boto3 is missing: apt-get install python3-boto3' });
     this.skip();
   });
 }
 
-for (const [version, python] of versions) {
+for (const { version, python } of versions) {
   DOORS.forEach((door, index) => {
     const [home, other] = index === 0 ? (['us-east-1', 'eu-west-1'] as const) : (['eu-west-1', 'us-east-1'] as const);
+    const isFurther = version !== versions[0]?.version;
+    if (isFurther && index > 0) return;
 
     describe(`boto3 ${version} in ${home}, with ${door}`, function () {
       this.timeout(120_000);
       let outcomes: readonly Outcome[];
 
-      before(async () => {
+      before(async function () {
+        if (isFurther) onlyWithFurtherClients(this);
         const lab = await clientLab();
         const child = spawn(python, [SCRIPT], {
           stdio: ['pipe', 'pipe', 'inherit'],
