@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,6 +74,8 @@ export class HttpTransport implements Transport {
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
+    // Every call and every pause listens until its end, and there are as many as messages to send.
+    setMaxListeners(0, this.#stop.signal);
     this.#backoffMs = options.backoffMs ?? { first: 50, max: 5_000 };
     this.#base = new URL(options.proxyUrl);
     const agentOptions = { keepAlive: true, keepAliveMsecs: 10_000, maxSockets: 32 };
