@@ -59,7 +59,16 @@ function summary(result: SoakResult): string {
   const done = [...log.done.values()].reduce((sum, times) => sum + times, 0);
   return [
     `\nAcknowledged requests: ${done}, median ${latencyMs.p50.toFixed(1)} ms, p99 ${latencyMs.p99.toFixed(0)} ms, longest ${latencyMs.max.toFixed(0)} ms`,
-    counted(log.done),
+    textTable(
+      [
+        { heading: 'operation', align: 'left' },
+        { heading: 'times', align: 'right' },
+        { heading: 'longest ms', align: 'right' },
+      ],
+      [...log.done]
+        .sort(([, a], [, b]) => b - a)
+        .map(([name, times]) => [name, String(times), (log.slowest.get(name) ?? 0).toFixed(0)]),
+    ),
     '\nRefused as expected:',
     counted(log.refused),
     '\nLeft to be repeated by the client:',

@@ -31,6 +31,8 @@ export interface ClientLog {
   readonly done: Map<string, number>;
   /** Times of done requests, milliseconds. */
   readonly latencies: number[];
+  /** Longest time by operation. */
+  readonly slowest: Map<string, number>;
   /** Answers that clients repeat: by name and operation. */
   readonly open: Map<string, number>;
   readonly refused: Map<string, number>;
@@ -41,6 +43,7 @@ export function makeClientLog(regions: readonly string[]): ClientLog {
     acknowledged: new Map(regions.map((name) => [name, new Set<string>()])),
     done: new Map(),
     latencies: [],
+    slowest: new Map(),
     open: new Map(),
     refused: new Map(),
   };
@@ -80,7 +83,9 @@ export class SoakClient {
     const answer = await this.#post(operation, JSON.stringify(request));
     if (answer.kind === 'done') {
       count(this.#log.done, operation);
-      this.#log.latencies.push(performance.now() - startMs);
+      const ms = performance.now() - startMs;
+      this.#log.latencies.push(ms);
+      this.#log.slowest.set(operation, Math.max(ms, this.#log.slowest.get(operation) ?? 0));
     } else if (answer.kind === 'refused') count(this.#log.refused, `${answer.name} ${operation}`);
     else count(this.#log.open, `${answer.name} ${operation}`);
     return answer;
