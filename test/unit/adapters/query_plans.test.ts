@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Database, type SqlStatement } from '../../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../../src/adapters/key_store_sqlite.js';
 import { SqliteMaterialStore } from '../../../src/adapters/material_store_sqlite.js';
+import { SqliteRegionCounts } from '../../../src/adapters/region_counts_sqlite.js';
 import { SqliteRotationStore } from '../../../src/adapters/rotation_store_sqlite.js';
 import { SqliteSynchronizationStore } from '../../../src/adapters/synchronization_store_sqlite.js';
 import { SqliteJournal } from '../../../src/adapters/replication_store_sqlite.js';
@@ -37,8 +38,9 @@ function preparedStatements(): { readonly database: Database; readonly statement
     new SqliteJournal(recording),
     new SqliteRotationStore(recording),
     new SqliteSynchronizationStore(recording),
+    new SqliteRegionCounts(recording),
   ];
-  expect(stores).to.have.length(5);
+  expect(stores).to.have.length(6);
   return { database, statements };
 }
 
