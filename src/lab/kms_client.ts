@@ -8,8 +8,8 @@ import type { AccessKey } from './region_config.js';
 
 /** Octets of one answer of KMS. */
 const ANSWER_OCTETS_MAX = 1024 * 1024;
-/** Time for one answer, milliseconds. */
-const ANSWER_MS = 30_000;
+/** Time for one answer, milliseconds: a busy token takes that long to make an RSA pair. */
+const ANSWER_MS = 120_000;
 
 /** A refusal by KMS, by its AWS name. */
 export interface KmsRefusal {
