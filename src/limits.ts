@@ -160,7 +160,7 @@ export const LIMITS = {
   linesPieceBytes: 256 * 1024,
   /** Longest line of such a file, octets; longer ones are passed over. An event of the trail has two policies at most. */
   linesLineBytesMax: 4 * 1024 * 1024,
-  /** Octets of the trail that one LookupEvents reads before it answers what it has, with a token to go on: some 20 milliseconds. */
+  /** Octets of the trail that one LookupEvents reads before it answers what it has, with a token to go on: some 100 milliseconds, in pieces of two. */
   trailLookupBytesMax: 16 * 1024 * 1024,
   /** Lookups that read the trail at the same time; further ones are throttled. */
   trailLookupsMax: 4,

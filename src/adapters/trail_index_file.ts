@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   matchesQuery,
+  mayBeWithin,
   octetsOf,
   parseTrailLine,
   type FoundEvent,
@@ -42,7 +43,7 @@ export class TrailFileSearch implements TrailSearch {
     for await (const lines of this.#files.backwards(place)) {
       for (const line of lines) {
         bytes += line.octets.length;
-        if (needle !== undefined && !line.octets.includes(needle)) continue;
+        if (!mayBeWithin(line.octets, query) || (needle !== undefined && !line.octets.includes(needle))) continue;
         const found = parseTrailLine(line.octets);
         if (found === undefined || !matchesQuery(found.event, query)) continue;
         // One more than a page tells that there is more.

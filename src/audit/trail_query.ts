@@ -123,6 +123,19 @@ export function octetsOf(attribute: TrailQuery['attribute']): Buffer | undefined
   }
 }
 
+const TIME_MEMBER = Buffer.from('"eventTime":"');
+const TIME_LENGTH = '2026-01-31T12:00:00Z'.length;
+
+/**
+ * Whether the event of a line can be within a time range, without parsing it. Texts of callers cannot look like the member: their
+ * quotation marks are escaped.
+ */
+export function mayBeWithin(octets: Buffer, query: TrailQuery): boolean {
+  if (query.startMs === undefined && query.endMs === undefined) return true;
+  const start = octets.indexOf(TIME_MEMBER) + TIME_MEMBER.length;
+  return start < TIME_MEMBER.length || isWithin(octets.toString('latin1', start, start + TIME_LENGTH), query);
+}
+
 /** An event of a trail's line; undefined for one that a crash has cut. */
 export function parseTrailLine(octets: Buffer): FoundEvent | undefined {
   const text = octets.toString('utf8');
