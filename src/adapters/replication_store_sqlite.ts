@@ -326,17 +326,13 @@ export class SqliteJournal implements Journal {
       `INSERT INTO replication_primaries (key_id, region, generation, frozen, path) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (key_id) DO UPDATE SET region = excluded.region, generation = excluded.generation, frozen = excluded.frozen,
          path = excluded.path`,
-    ).run(
-      name,
-      primary.region,
-      primary.generation.toString(),
-      primary.frozen ? 1 : 0,
-      JSON.stringify(primary.path),
-    );
+    ).run(name, primary.region, primary.generation.toString(), primary.frozen ? 1 : 0, JSON.stringify(primary.path));
   }
 
   frozenKeys(): readonly string[] {
-    return this.#sql("SELECT key_id FROM replication_primaries WHERE frozen = 1 AND key_id LIKE 'mrk-%' ORDER BY key_id")
+    return this.#sql(
+      "SELECT key_id FROM replication_primaries WHERE frozen = 1 AND key_id LIKE 'mrk-%' ORDER BY key_id",
+    )
       .all()
       .map((row) => text(row, 'key_id'));
   }

@@ -136,7 +136,7 @@ export interface ImportTokens {
 
 /** Something that a region did to a key without anybody's call, as the audit trail shows it. */
 export interface ServiceEvent {
-  readonly name: 
+  readonly name:
     | 'CreateKey'
     | 'DeleteExpiredKeyMaterial'
     | 'DeleteKey'
