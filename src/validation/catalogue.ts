@@ -3,6 +3,11 @@ import { wrappingCapability } from './cases/capability/wrapping.js';
 import { keyAgreementCapability } from './cases/capability/key_agreement.js';
 import { agreementCorrectness } from './cases/correctness/key_agreement.js';
 import { keyWrapCorrectness } from './cases/correctness/key_wrap.js';
+import { attributeCorrectness } from './cases/correctness/attribute.js';
+import { cipherCorrectness } from './cases/correctness/cipher.js';
+import { rsaCorrectness } from './cases/correctness/rsa.js';
+import { signatureCorrectness } from './cases/correctness/signature.js';
+import { derivationPolicy } from './cases/policy/derivation.js';
 import { wrappingPolicy } from './cases/policy/wrapping.js';
 import { readingPolicy } from './cases/policy/reading.js';
 import { callRobustness } from './cases/robustness/calls.js';
@@ -16,8 +21,13 @@ export const checks: readonly Check[] = [
   ...wrappingCapability,
   ...agreementCorrectness,
   ...keyWrapCorrectness,
+  ...signatureCorrectness,
+  ...cipherCorrectness,
+  ...rsaCorrectness,
+  ...attributeCorrectness,
   ...readingPolicy,
   ...wrappingPolicy,
+  ...derivationPolicy,
   ...callRobustness,
   ...keyPerformance,
 ];

@@ -105,9 +105,13 @@ class ValidationRun {
   async #openFirst(): Promise<void> {
     const reply = await this.#open();
     if (reply === null) return;
-    throw new ValidationError('ERR_VALIDATION_START', `the token of ${this.#request.reference.module} cannot be opened: ${reply.text}`, {
-      remedy: reply.remedy,
-    });
+    throw new ValidationError(
+      'ERR_VALIDATION_START',
+      `the token of ${this.#request.reference.module} cannot be opened: ${reply.text}`,
+      {
+        remedy: reply.remedy,
+      },
+    );
   }
 
   /** Starts a process and opens the token there; null when that went well. */

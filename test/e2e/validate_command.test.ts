@@ -60,6 +60,14 @@ describe('keyferry validate', () => {
 
   it('finds nothing where SoftHSM2 does what it should, and can run every check', () => {
     const clean = [
+      'COR-09',
+      'COR-10',
+      'COR-12',
+      'COR-13',
+      'COR-14',
+      'COR-15',
+      'COR-16',
+      'POL-15',
       'COR-01',
       'COR-02',
       'COR-04',
@@ -75,6 +83,19 @@ describe('keyferry validate', () => {
     expect(clean.flatMap(finding)).to.deep.equal([]);
     expect(report.checks.filter(({ status }) => status === 'not-run')).to.deep.equal([]);
     expect(report.incidents).to.deep.equal([]);
+  });
+
+  it('finds what NSS softoken does not enforce, and that it can carry every flow all the same', async function () {
+    this.timeout(60_000);
+    const ended = await validate('--module', 'nss', '--scratch', '--quick', '--group', 'POL', '--json');
+    expect(ended.status, ended.stderr).to.equal(0);
+    const { files, ...rest } = JSON.parse(ended.stdout) as ValidationReport & { readonly files: readonly string[] };
+    expect(files).to.deep.equal([]);
+    const nss = parseReport(JSON.stringify(rest), 'standard output');
+    const findings = nss.checks.filter(({ status }) => status === 'finding').map(({ id }) => id);
+    expect(findings).to.include.members(['POL-01', 'POL-03', 'POL-04', 'POL-08', 'POL-11', 'POL-18', 'POL-21']);
+    expect(nss.verdicts.map(({ answer }) => answer)).to.deep.equal(['yes', 'yes', 'yes', 'yes']);
+    expect(nss.verdicts[0]?.reservations).to.include('POL-11');
   });
 
   it('measures', () => {

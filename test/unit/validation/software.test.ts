@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { concat } from '../../../src/bytes.js';
 import { SeededRandom } from '../../../src/validation/seeded_random.js';
 import { wrapPadded, wrapWith } from '../../../src/validation/software_wrap.js';
+import { gcmVector, hmacVectors } from '../../../src/validation/vectors/cipher.js';
 import { keyWrapPadVectors, keyWrapVectors } from '../../../src/validation/vectors/key_wrap.js';
 
 const octets = (hex: string): Buffer => Buffer.from(hex, 'hex');
@@ -21,6 +22,16 @@ describe('what the validation compares tokens with', () => {
       const decipher = createDecipheriv('id-aes192-wrap-pad', octets(kek), octets('a65959a6'));
       expect(Buffer.from(concat(decipher.update(octets(wrapped)), decipher.final())).toString('hex')).to.equal(key);
     }
+  });
+
+  it('has the vectors of RFC 4231 and of AES-GCM as OpenSSL computes them', () => {
+    for (const [hash, { key, message, mac }] of Object.entries(hmacVectors)) {
+      expect(createHmac(hash, octets(key)).update(octets(message)).digest('hex')).to.equal(mac);
+    }
+    const { key, iv, aad, plaintext, ciphertext, tag } = gcmVector;
+    const cipher = createCipheriv('aes-256-gcm', octets(key), octets(iv)).setAAD(octets(aad));
+    expect(Buffer.concat([cipher.update(octets(plaintext)), cipher.final()]).toString('hex')).to.equal(ciphertext);
+    expect(cipher.getAuthTag().toString('hex')).to.equal(tag);
   });
 
   it('gives the same octets for the same seed, however they are asked for, and others for another seed', () => {

@@ -1,10 +1,8 @@
-import { constants, createPublicKey, publicEncrypt } from 'node:crypto';
+import { constants, publicEncrypt } from 'node:crypto';
 import { equalOctets } from '../../../bytes.js';
 import {
   CKA_ALLOWED_MECHANISMS,
   CKA_DECRYPT,
-  CKA_MODULUS,
-  CKA_PUBLIC_EXPONENT,
   CKA_VALUE,
   CKA_WRAP,
   CKA_WRAP_WITH_TRUSTED,
@@ -25,6 +23,7 @@ import { template } from '../../../token/template.js';
 import type { Check } from '../../check.js';
 import { answerOf, type CheckContext } from '../../check_context.js';
 import { knownSecretTemplate, rsaPairTemplates, secretTemplate, type SecretShape } from '../../key_template.js';
+import { withRsaPair } from '../../rsa_pair.js';
 import { wrapPadded } from '../../software_wrap.js';
 import { VICTIM, victim } from './known_victim.js';
 
@@ -297,53 +296,42 @@ export const wrappingPolicy: readonly Check[] = [
     source: 'Bleichenbacher, CRYPTO 1998; Bardou and others, CRYPTO 2012',
     remedy: 'import with RSAES-OAEP only, and give one answer to whoever sends a blob',
     run: async (context) => {
-      context.need('rsaKeyPair2048');
-      const { result, outputs } = await context.run('pair', (job) => {
-        const shapes = rsaPairTemplates({ usage: ['unwrap'] }, 2048);
-        const pair = job.generateKeyPair(plain(CKM_RSA_PKCS_KEY_PAIR_GEN), ...shapes);
-        const read = job.getAttributes(pair.publicKey, [CKA_MODULUS, CKA_PUBLIC_EXPONENT]);
-        return { read, privateKey: job.keep(pair.privateKey) };
-      });
-      const privateKey = result.object(outputs.privateKey);
-      const number = (type: number): string =>
-        Buffer.from(result.attributes(outputs.read).get(type)?.octets ?? []).toString('base64url');
-      const jwk = { kty: 'RSA', n: number(CKA_MODULUS), e: number(CKA_PUBLIC_EXPONENT) };
-      const publicKey = createPublicKey({ format: 'jwk', key: jwk });
-      const blob = (encoded: Uint8Array): Uint8Array =>
-        publicEncrypt({ key: publicKey, padding: constants.RSA_NO_PADDING }, encoded);
-      const encoded = (first: readonly number[], separatorAt: number, keyLength: number): Uint8Array => {
-        const octets = new Uint8Array(256).fill(0x5a);
-        octets.set(first);
-        if (separatorAt > 0) octets[separatorAt] = 0;
-        if (keyLength > 0) octets[255 - keyLength] = 0;
-        return octets;
-      };
-      const blobs = {
-        'no block type 2': blob(encoded([0, 1], 0, 32)),
-        'no separator': blob(encoded([0, 2], 0, 0)),
-        'a separator within the first 8 octets of padding': blob(encoded([0, 2], 5, 32)),
-        'a key of 31 octets': blob(encoded([0, 2], 0, 31)),
-      };
-      const answers = new Map<string, string[]>();
-      for (const [what, wrapped] of Object.entries(blobs)) {
-        const tried = await context.attempt(
-          what,
-          (job) => {
-            const shape = secretTemplate({ keyType: 'aes', usage: ['encrypt'] });
-            job.unwrapKey(plain(CKM_RSA_PKCS), privateKey, wrapped, shape);
-          },
-          () => true,
-        );
-        const { rvName } = tried;
-        answers.set(rvName, [...(answers.get(rvName) ?? []), what]);
-      }
-      await context.run('destroy', (job) => job.destroyObject(privateKey));
-      context.expect(answers.size === 1, {
-        what: 'the answers to four blobs that are wrong in different ways',
-        call: 'C_UnwrapKey',
-        mechanism: mechanismName(CKM_RSA_PKCS),
-        expected: 'one return value',
-        seen: [...answers].map(([name, which]) => `${name}: ${which.join(', ')}`).join('; '),
+      await withRsaPair(context, ['unwrap'], async ({ privateKey, publicKey }) => {
+        const blob = (encoded: Uint8Array): Uint8Array =>
+          publicEncrypt({ key: publicKey, padding: constants.RSA_NO_PADDING }, encoded);
+        const encoded = (first: readonly number[], separatorAt: number, keyLength: number): Uint8Array => {
+          const octets = new Uint8Array(256).fill(0x5a);
+          octets.set(first);
+          if (separatorAt > 0) octets[separatorAt] = 0;
+          if (keyLength > 0) octets[255 - keyLength] = 0;
+          return octets;
+        };
+        const blobs = {
+          'no block type 2': blob(encoded([0, 1], 0, 32)),
+          'no separator': blob(encoded([0, 2], 0, 0)),
+          'a separator within the first 8 octets of padding': blob(encoded([0, 2], 5, 32)),
+          'a key of 31 octets': blob(encoded([0, 2], 0, 31)),
+        };
+        const answers = new Map<string, string[]>();
+        for (const [what, wrapped] of Object.entries(blobs)) {
+          const tried = await context.attempt(
+            what,
+            (job) => {
+              const shape = secretTemplate({ keyType: 'aes', usage: ['encrypt'] });
+              job.unwrapKey(plain(CKM_RSA_PKCS), privateKey, wrapped, shape);
+            },
+            () => true,
+          );
+          const { rvName } = tried;
+          answers.set(rvName, [...(answers.get(rvName) ?? []), what]);
+        }
+        context.expect(answers.size === 1, {
+          what: 'the answers to four blobs that are wrong in different ways',
+          call: 'C_UnwrapKey',
+          mechanism: mechanismName(CKM_RSA_PKCS),
+          expected: 'one return value',
+          seen: [...answers].map(([name, which]) => `${name}: ${which.join(', ')}`).join('; '),
+        });
       });
     },
   },

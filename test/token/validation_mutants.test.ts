@@ -1,0 +1,80 @@
+import { expect } from 'chai';
+import { OpenToken } from '../../src/token/open_token.js';
+import { probeToken } from '../../src/token/probe/probe.js';
+import type { TokenProfile } from '../../src/token/profile.js';
+import { checks } from '../../src/validation/catalogue.js';
+import type { CheckOutcome } from '../../src/validation/check.js';
+import { CheckContext } from '../../src/validation/check_context.js';
+import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
+
+const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+/** Faults of a module, and the check that has to find each. Without the fault the check passes on SoftHSM2. */
+const mutants: readonly { readonly check: string; readonly fault: string; readonly what: string }[] = [
+  { check: 'COR-01', fault: 'C_DeriveKey * flip', what: 'agrees with another point than it was given' },
+  { check: 'COR-01', fault: 'C_DeriveKey 3 return 0x6', what: 'fails once in a while' },
+  { check: 'COR-04', fault: 'C_DeriveKey * return 0x5', what: 'refuses points that look like DER' },
+  { check: 'COR-07', fault: 'C_WrapKey * flip', what: 'wraps wrongly' },
+  { check: 'COR-07', fault: 'C_UnwrapKey * silent', what: 'says that it has unwrapped, and has not' },
+  { check: 'COR-09', fault: 'C_Sign 7 flip', what: 'makes one signature in thirty wrong' },
+  { check: 'COR-10', fault: 'C_Verify * silent', what: 'takes every signature' },
+  { check: 'COR-12', fault: 'C_Decrypt * flip', what: 'decrypts wrongly' },
+  { check: 'COR-12', fault: 'C_Decrypt * silent', what: 'decrypts whatever it is given' },
+  { check: 'COR-13', fault: 'C_Sign 1 flip', what: 'makes a wrong CMAC' },
+  { check: 'COR-14', fault: 'C_Encrypt 1 flip', what: 'encrypts wrongly' },
+  { check: 'COR-14', fault: 'C_Decrypt * silent', what: 'does not check the tag' },
+  { check: 'COR-16', fault: 'C_GenerateRandom * silent', what: 'gives no random octets' },
+  { check: 'POL-08', fault: 'C_WrapKey * silent', what: 'wraps under keys that are not trusted' },
+  { check: 'POL-11', fault: 'C_WrapKey * silent', what: 'wraps keys that are not extractable' },
+  { check: 'POL-15', fault: 'C_UnwrapKey 2 call-return 0x110', what: 'tells a wrong length from a wrong tag' },
+  { check: 'ROB-01', fault: 'C_GetSessionInfo * silent', what: 'answers for a session that is none' },
+  { check: 'ROB-03', fault: 'C_Sign * return 0x7', what: 'has another answer to a buffer that is too small' },
+];
+
+describe('checks of the validation on broken modules', function () {
+  this.timeout(120_000);
+  let faulty: FaultyToken;
+  let token: OpenToken;
+  let profile: TokenProfile;
+
+  before(async () => {
+    faulty = await makeFaultyToken('softhsm2');
+    token = await OpenToken.open(faulty.module, { token: { slotId: faulty.slotId }, userPin: faulty.userPin });
+    profile = await probeToken(token, clock);
+  });
+  after(async () => {
+    faulty.setFaults();
+    await token.close();
+    faulty.dispose();
+  });
+
+  async function conduct(id: string, ...faults: readonly string[]): Promise<CheckOutcome> {
+    const check = checks.find((each) => each.id === id);
+    if (check === undefined) throw new Error(`there is no check ${id}`);
+    const context = new CheckContext({
+      ...{ token, profile, seed: 'mutants', checkId: id, isQuick: true },
+      onObservation: () => undefined,
+    });
+    faulty.setFaults(...faults);
+    try {
+      await context.conduct((itself) => check.run(itself));
+    } finally {
+      faulty.setFaults();
+    }
+    return context.outcome();
+  }
+
+  for (const id of new Set(mutants.map(({ check }) => check))) {
+    it(`${id} passes without a fault`, async () => {
+      const { observations, status } = await conduct(id);
+      expect(observations.filter(({ isAsExpected }) => !isAsExpected)).to.deep.equal([]);
+      expect(status).to.equal('passed');
+    });
+  }
+
+  for (const { check, fault, what } of mutants) {
+    it(`${check}, where a module ${what} (${fault})`, async () => {
+      expect((await conduct(check, fault)).status).to.equal('finding');
+    });
+  }
+});
