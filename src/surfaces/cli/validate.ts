@@ -55,7 +55,10 @@ export function validateCommand(): Command {
     .option('--token <label>', 'label of the token')
     .option('--slot <number>', 'slot of the token', wholeNumberOption)
     .option('--pin-file <file>', 'file that holds the user PIN')
-    .option('--pin-environment <name>', 'environment variable that holds the user PIN (default: ask on the terminal)')
+    .option(
+      '--pin-environment <name>',
+      'environment variable that holds the user PIN (default: ask on the terminal, again after a crash)',
+    )
     .option('--so-pin-file <file>', 'file that holds the PIN of the security officer, for --init-token')
     .option(
       '--init-token <label>',
