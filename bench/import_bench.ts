@@ -160,7 +160,7 @@ async function measureSize(
 
 /** Waits until the pool is full of one size, and stops it: whoever takes pairs then has the token for himself. */
 async function fill(imports: RegionImports, keySpec: ImportKeySpec): Promise<void> {
-  imports.warm();
+  imports.expectImports();
   await imports.generateImportKey(keySpec);
   while (imports.readyCount(keySpec) < POOL_PAIRS) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
   await imports.close();

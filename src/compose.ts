@@ -227,8 +227,8 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
 
   const imports = hsm.openImports(importCapabilitiesOf(opened.profile, config.hsm));
   closers.add(() => imports.close());
-  // RSA pairs take a second to make: nobody who imports is to wait for one.
-  imports.warm();
+  // RSA pairs take a second to make: nobody who imports is to wait for one, and nobody else has any use for them.
+  if (materials.hasExternalKeys()) imports.expectImports();
   const kms: KmsRegion = {
     home,
     store,

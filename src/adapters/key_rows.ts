@@ -98,6 +98,7 @@ export const KEY_MIGRATIONS: readonly string[] = [
   `CREATE INDEX keys_awaiting_replicas ON keys (key_id) WHERE key_state = 'PendingReplicaDeletion';
   CREATE INDEX key_materials_awaiting_replicas ON key_materials (key_id)
     WHERE material_state = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION';`,
+  "CREATE INDEX keys_external ON keys (key_id) WHERE origin = 'EXTERNAL';",
 ];
 
 const USAGES: readonly KeyUsage[] = ['ENCRYPT_DECRYPT', 'SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT'];

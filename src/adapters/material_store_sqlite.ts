@@ -200,6 +200,10 @@ export class SqliteMaterialStore implements MaterialStore {
     return this.#sql.keysAwaitingReplicaDeletion.all().map(keyIdOf);
   }
 
+  hasExternalKeys(): boolean {
+    return this.#sql.externalKey.get() !== undefined;
+  }
+
   putEvent(event: ServiceEvent): void {
     this.#sql.putEvent.run(event.eventId, JSON.stringify(event, withDates));
   }
@@ -257,6 +261,7 @@ const STATEMENTS = {
   removeToldReplicas: 'DELETE FROM deleted_replicas WHERE told_ms < ?',
   plainTombstones: "SELECT DISTINCT key_name FROM deleted_replicas WHERE key_name NOT LIKE 'deleted:%'",
   renameTombstone: 'UPDATE OR REPLACE deleted_replicas SET key_name = ? WHERE key_name = ?',
+  externalKey: "SELECT key_id FROM keys WHERE origin = 'EXTERNAL' LIMIT 1",
   keysAwaitingReplicaDeletion: "SELECT key_id FROM keys WHERE key_state = 'PendingReplicaDeletion'",
   putEvent: 'INSERT INTO service_events (event_id, event) VALUES (?, ?)',
   events: 'SELECT event FROM service_events ORDER BY event_number LIMIT ?',

@@ -7,8 +7,8 @@ const READY_AT_FIRST = 1;
  * memory, and lost without harm when the process ends.
  */
 const READY_MAX = 4;
-/** Time from {@link ImportKeyPool.warm} to the first pair, milliseconds: whoever starts a region wants other things first. */
-const START_DELAY_MS = 3_000;
+/** Time from {@link ImportKeyPool.warm} to the first pair, milliseconds: whoever starts a region or makes a key wants the answer first. */
+const START_DELAY_MS = 300;
 /** Time until pairs are made ahead again after making one failed, milliseconds. */
 const PAUSE_MS = 5_000;
 
@@ -45,8 +45,9 @@ export class ImportKeyPool {
     return ready ?? (await this.#generate(keySpec));
   }
 
-  /** Begins to make pairs ahead, a moment later or when somebody asks for one. */
+  /** Begins to make pairs ahead, a moment later or when somebody asks for one. Does nothing a second time. */
   warm(): void {
+    if (this.#isWarm) return;
     this.#isWarm = true;
     this.#fillAfter(START_DELAY_MS);
   }

@@ -50,8 +50,8 @@ export class RegionImports {
     return this.#signingKeys.sign(kid, octets);
   }
 
-  /** Makes RSA pairs ahead from now on, so that nobody waits for them. */
-  warm(): void {
+  /** Somebody will import soon: RSA pairs are made ahead from now on, so that nobody waits for them. */
+  expectImports(): void {
     this.#pool.warm();
   }
 

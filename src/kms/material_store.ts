@@ -65,6 +65,8 @@ export interface MaterialStore {
   removeDeletedReplica(keyId: string): void;
   /** On primaries that wait for the end of their replicas: all of them. */
   keysAwaitingReplicaDeletion(): readonly KeyId[];
+  /** Whether there is a key whose material is imported, or to be imported. */
+  hasExternalKeys(): boolean;
 
   /** Keeps an event until {@link removeEvent}; call inside the transaction of what happened. */
   putEvent(event: ServiceEvent): void;

@@ -93,6 +93,8 @@ export interface StoredImportKey {
 export interface ImportHsm {
   /** Why material of this spec cannot be imported by this algorithm here, naming mechanisms or configuration; undefined where it can. */
   refusalOfImport(keySpec: KeySpec, algorithm: ImportWrappingAlgorithm): string | undefined;
+  /** Somebody will import soon: what takes long is made ahead from now on. */
+  expectImports(): void;
   /** A fresh RSA pair that unwraps once. */
   generateImportKey(keySpec: StoredImportKey['keySpec']): Promise<StoredImportKey>;
   /**

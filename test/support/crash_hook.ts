@@ -9,7 +9,7 @@ import type { CommitFault } from './lab_process.js';
  *
  * Pairs for imports are not made ahead: the tests kill at a call by its number, and nobody knows when a pair would come in between.
  */
-RegionImports.prototype.warm = () => undefined;
+RegionImports.prototype.expectImports = () => undefined;
 
 const faultFile = process.env['KEYFERRY_TEST_COMMIT_FAULT'];
 const execute = Libsql.prototype.exec;

@@ -5,6 +5,7 @@ import type { ImportHsm, ImportTokens } from '../../src/kms/ports.js';
 export const NO_IMPORT: { readonly importHsm: ImportHsm; readonly importTokens: ImportTokens } = {
   importHsm: {
     refusalOfImport: () => 'This region imports nothing.',
+    expectImports: () => undefined,
     generateImportKey: () => Promise.reject(new Error('this region imports nothing')),
     importMaterial: () => Promise.reject(new Error('this region imports nothing')),
   },

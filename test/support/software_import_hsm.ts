@@ -53,10 +53,16 @@ export class SoftwareImportHsm implements ImportHsm {
   /** Awaited by every unwrap before it ends. */
   gate: Promise<void> = Promise.resolve();
   unwrapped = 0;
+  /** How often it was told that imports are to be expected. */
+  expected = 0;
   readonly #keys: SoftwareKeyHsm;
 
   constructor(keys: SoftwareKeyHsm) {
     this.#keys = keys;
+  }
+
+  expectImports(): void {
+    this.expected += 1;
   }
 
   refusalOfImport(_keySpec: KeySpec, algorithm: ImportWrappingAlgorithm): string | undefined {

@@ -251,7 +251,7 @@ for (const kind of tokenKinds()) {
 
     it('keeps pairs ready once it is warm, and gives none of them out twice', async () => {
       const warm = region.hsm.openImports(importCapabilitiesOf(region.profile, { outsideToken: 'refuse' }));
-      warm.warm();
+      warm.expectImports();
       const taken = [await warm.generateImportKey('RSA_2048')];
       while (warm.readyCount('RSA_2048') === 0) await new Promise((resolve) => setTimeout(resolve, 20));
       const startMs = performance.now();

@@ -127,6 +127,7 @@ async function makeKey(
   };
   const materials = material === null ? [] : [{ material, index: 0, state: 'CURRENT' as const, createdMs }];
   region.store.insertKey({ record, policy, tags, materials });
+  if (origin === 'EXTERNAL') region.importHsm.expectImports();
   call.note?.({ keyArn: record.arn });
   return { KeyMetadata: describeRecord(record) };
 }

@@ -45,6 +45,8 @@ export const getParametersForImport: Operation<GetParametersForImportRequest, Ge
   if (refusal !== undefined) throw new KmsError('UnsupportedOperationException', refusal);
   requireRoom(call, record);
 
+  // A replica's owner asks here first.
+  region.importHsm.expectImports();
   const importKey = await awaitDependency('service', region.importHsm.generateImportKey(wrappingKeySpec));
   const issuedMs = wholeSecondMs(region.clock.nowMs());
   const validToMs = issuedMs + LIMITS.kmsImportParametersMs;
