@@ -37,6 +37,15 @@ describe('CreateKey', () => {
     });
   });
 
+  it('lets what imports take be made ahead once there is a key to import into, and not before', async () => {
+    await create();
+    expect(fixture.importHsm.expected).to.equal(0);
+    expect(fixture.region.materials.hasExternalKeys()).to.equal(false);
+    await create({ Origin: 'EXTERNAL' });
+    expect(fixture.importHsm.expected).to.equal(1);
+    expect(fixture.region.materials.hasExternalKeys()).to.equal(true);
+  });
+
   it('makes a multi-Region primary that is its own primary key and has no replicas', async () => {
     const { KeyMetadata } = await create({ MultiRegion: true });
     expect(KeyMetadata.KeyId).to.match(/^mrk-[0-9a-f]{32}$/);
