@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { importMaterial } from './key_import.js';
 import { regionsOf, type ModelKey } from './key_model.js';
-import { describe, grantsOf, keyOfAlias, rotationsOf, tagsOf } from './key_reading.js';
+import { describe, grantsOf, keyOfAlias, replicaRegionsOf, rotationsOf, tagsOf } from './key_reading.js';
 import { checkProduct } from './key_use.js';
 import { SoakStop, type Asker } from './soak_world.js';
 
@@ -71,13 +71,13 @@ async function verifyKey(asker: Asker, key: ModelKey, verified: Verified): Promi
   verified.tags += key.tags.size;
   verified.grants += key.grants.size;
   verified.keys += 1;
+  await makeUsable(asker, key);
   for (const region of key.replicas.keys()) {
     await replicaArrives(asker, key, region);
     verified.replicas += 1;
   }
   await verifyPrimary(asker, key);
   if (key.kind === 'cipher') await verifyRotations(asker, key);
-  await makeUsable(asker, key);
   for (const product of key.products) {
     const region = asker.chance.pick(regionsOf(key)) ?? key.region;
     while (!(await checkProduct(asker, key, { region, product, refusal: undefined }))) continue;
@@ -92,8 +92,16 @@ async function replicaArrives(asker: Asker, key: ModelKey, region: string): Prom
     if (state === 'Enabled') return void key.replicas.set(region, true);
     if (performance.now() > deadline)
       return asker.violate(`the replica of ${key.keyId} in ${region} is still ${state}`);
+    // A replication that a failing token has made the primary give up is no replica of its any more.
+    const isGivenUp = state === 'absent' && !(await replicaRegionsOf(asker, key)).includes(region);
+    if (isGivenUp) await beginAgain(asker, key, region);
     await sleep(200);
   }
+}
+
+/** As callers do with a replication that was given up. */
+async function beginAgain(asker: Asker, key: ModelKey, region: string): Promise<void> {
+  await asker.read(key.primary, 'ReplicateKey', { KeyId: key.keyId, ReplicaRegion: region }, 'AlreadyExistsException');
 }
 
 /** Of the keys of a set one is the primary. */
