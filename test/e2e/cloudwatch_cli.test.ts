@@ -125,7 +125,8 @@ describe('CloudWatch of the AWS CLI', function () {
       ...['get-metric-data', '--metric-data-queries', JSON.stringify([query]), ...range],
       ...['--query', 'MetricDataResults[].Values[]'],
     );
-    expect(Number(data.split('\t')[0])).to.equal(Math.min(...values));
+    // A sample more may have come since.
+    expect(Number(data.split('\t')[0])).to.be.closeTo(Math.min(...values), 60);
 
     await fixture.advance(31 * DAY_MS);
     expect(await states()).to.deep.equal({ 'fewer-than-30-days': 'INSUFFICIENT_DATA', 'there-is-material': 'OK' });

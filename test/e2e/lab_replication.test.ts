@@ -53,7 +53,10 @@ describe('replication in a lab of programs', function () {
   let clients: Readonly<Record<string, KMSClient>>;
 
   const run = async <Value>(...args: readonly string[]): Promise<Value> => {
-    const result = await keyferry(...args, '--dir', lab.dir, '--json');
+    // What stands behind -- is no option, whatever it begins with.
+    const operands = args.indexOf('--');
+    const end = operands < 0 ? args.length : operands;
+    const result = await keyferry(...args.slice(0, end), '--dir', lab.dir, '--json', ...args.slice(end));
     expect(result.status, result.stderr).to.equal(0);
     return JSON.parse(result.stdout) as Value;
   };
@@ -246,7 +249,7 @@ describe('replication in a lab of programs', function () {
     expect(refused.status).to.equal(1);
     expect((JSON.parse(refused.stderr) as { error: { code: string } }).error.code).to.equal('ERR_REPL_ROSTER_CHANGE');
 
-    const removed = await run<RosterReport>('authority', 'remove-rsk', 'us-east-1', retiring ?? '');
+    const removed = await run<RosterReport>('authority', 'remove-rsk', '--', 'us-east-1', retiring ?? '');
     expect(removed.regions.find(({ region }) => region === 'us-east-1')?.rsk.map(({ kid }) => kid)).to.deep.equal([
       active,
     ]);
@@ -256,7 +259,7 @@ describe('replication in a lab of programs', function () {
   it('ends when a region’s only RSK is revoked', async () => {
     const { regions } = await run<RosterReport>('authority', 'show');
     const kid = regions.find(({ region }) => region === 'eu-west-1')?.rsk[0]?.kid ?? '';
-    const revoked = await run<RosterReport>('authority', 'revoke-rsk', 'eu-west-1', kid.slice(0, 12));
+    const revoked = await run<RosterReport>('authority', 'revoke-rsk', '--', 'eu-west-1', kid.slice(0, 12));
     expect(revoked.regions.find(({ region }) => region === 'eu-west-1')?.rsk[0]?.state).to.equal('revoked');
     const { KeyMetadata: metadata } = await client('us-east-1').send(new CreateKeyCommand({ MultiRegion: true }));
     const refusal = await client('us-east-1')

@@ -187,7 +187,7 @@ function keyCommand(
   const target = labCommand(name, description, `keyferry authority ${name} eu-west-1 KID`)
     .alias(alias)
     .argument('<region>', 'name of the region')
-    .argument('<kid>', 'thumbprint of the RSK, or enough of its beginning');
+    .argument('<kid>', 'thumbprint of the RSK, or enough of its beginning; behind -- where it begins with a hyphen');
   return act<AuthorityOptions>(target, ({ output, options, args }) =>
     withAuthority(context, options, async (authority, directory) => {
       const [region = '', beginning = ''] = args;
