@@ -1,7 +1,7 @@
 import type { AliasRecord, AliasStore } from '../kms/alias_store.js';
 import { isKeyId, type KeyId } from '../kms/key_id.js';
 import type { KeyStore } from '../kms/key_store.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { integer, text } from './key_rows.js';
 import { remember } from './remember.js';
 
@@ -29,9 +29,7 @@ export class SqliteAliasStore implements AliasStore {
   constructor(database: Database, keys: Pick<KeyStore, 'onDelete'>) {
     database.migrate('aliases', MIGRATIONS);
     this.#database = database;
-    const prepared = {} as Record<StatementName, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
     // The rows go with their key; a replica that is made again later has the same key id.
     keys.onDelete(() => this.#forget());
     database.onRollback(() => this.#forget());

@@ -160,6 +160,16 @@ export class Database {
   }
 }
 
+/** Prepares statements, each under its name. */
+export function prepareAll<Name extends string>(
+  database: Pick<Database, 'prepare'>,
+  statements: Readonly<Record<Name, string>>,
+): Readonly<Record<Name, SqlStatement>> {
+  const prepared = {} as Record<Name, SqlStatement>;
+  for (const name of Object.keys(statements) as Name[]) prepared[name] = database.prepare(statements[name]);
+  return prepared;
+}
+
 /** libsql gives blobs as `Buffer`s where it reads one row, and as `ArrayBuffer`s where it reads many. */
 function withBuffers(row: Record<string, unknown>): SqlRow {
   for (const [column, value] of Object.entries(row)) {

@@ -4,7 +4,7 @@ import { isKeyId, type KeyId } from '../kms/key_id.js';
 import type { KeyStore } from '../kms/key_store.js';
 import { withoutRolePath } from '../kms/policy_principal.js';
 import { LIMITS } from '../limits.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { integer, octets, oneOf, text, textOrNull } from './key_rows.js';
 
 /**
@@ -63,9 +63,7 @@ export class SqliteGrantStore implements GrantStore {
   /** @param keys - the key store over the same database, already migrated; it tells of keys that are deleted */
   constructor(database: Database, keys: Pick<KeyStore, 'onDelete'>) {
     database.migrate('grants', MIGRATIONS);
-    const prepared = {} as Record<StatementName, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
     database.onRollback(() => this.#forgetAll());
     keys.onDelete((keyId) => this.#permissions.delete(keyId));
   }

@@ -4,7 +4,7 @@ import type { KeyDeletion, KeyFacts, KeyRecord, MaterialRecord, MultiRegionRecor
 import type { KeyState } from '../kms/key_state.js';
 import type { InstalledKey, KeyStore, NewKey, ReplicaRecord } from '../kms/key_store.js';
 import type { Tag } from '../kms/tag.js';
-import type { Database, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlStatement } from './database.js';
 import {
   importedFacts,
   KEY_MIGRATIONS,
@@ -34,13 +34,13 @@ export class SqliteKeyStore implements KeyStore {
   readonly #policies = new RememberedPolicies();
   readonly #tags = new Map<string, readonly Tag[]>();
   readonly #deleteListeners: ((keyId: KeyId) => void)[] = [];
-  readonly #sql: ReturnType<typeof prepareAll>;
+  readonly #sql: Readonly<Record<StatementName, SqlStatement>>;
 
   constructor(database: Database, home: KeyHome) {
     database.migrate('keys', KEY_MIGRATIONS);
     this.#database = database;
     this.#home = home;
-    this.#sql = prepareAll(database);
+    this.#sql = prepareAll(database, STATEMENTS);
     database.onRollback(() => {
       this.#remembered.forgetAll();
       this.#policies.forgetAll();
@@ -270,12 +270,6 @@ export class SqliteKeyStore implements KeyStore {
     this.#sql.deleteReplicas.run(keyId);
     for (const region of regions) this.#sql.putReplica.run(keyId, region, 'ACTIVE', null, '', '', '[]');
   }
-}
-
-function prepareAll(database: Database): Readonly<Record<StatementName, SqlStatement>> {
-  const prepared = {} as Record<StatementName, SqlStatement>;
-  for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
-  return prepared;
 }
 
 const STATEMENTS = {

@@ -1,6 +1,6 @@
 import type { KeyId } from '../kms/key_id.js';
 import { TRACKED_OPERATIONS, type LastUsage, type LastUsageStore } from '../kms/last_usage_store.js';
-import type { Database, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlStatement } from './database.js';
 import { integer, oneOf, text } from './key_rows.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -26,9 +26,7 @@ export class SqliteLastUsageStore implements LastUsageStore {
   constructor(database: Database) {
     database.migrate('last_usages', MIGRATIONS);
     this.#database = database;
-    const prepared = {} as Record<StatementName, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
   }
 
   trackingStartMs(nowMs: number): number {

@@ -4,7 +4,7 @@ import type { DueMaterial, ImportParameters, MaterialStore } from '../kms/materi
 import type { MaterialVersion } from '../kms/material_version.js';
 import type { ServiceEvent } from '../kms/ports.js';
 import { LIMITS } from '../limits.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, textOrNull, versionFromRow } from './key_rows.js';
 import type { SqliteKeyStore } from './key_store_sqlite.js';
 
@@ -63,9 +63,7 @@ export class SqliteMaterialStore implements MaterialStore {
     database.migrate('materials', MIGRATIONS);
     this.#database = database;
     this.#keys = keys;
-    const prepared = {} as Record<StatementName, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
     this.#nameTombstones();
   }
 

@@ -1,7 +1,7 @@
 import { isKeyId, type KeyId } from '../kms/key_id.js';
 import type { PrimaryChangeStore } from '../kms/primary_change_store.js';
 import type { Handover } from '../replication/handover.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { integer, text, textOrNull } from './key_rows.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -27,9 +27,7 @@ export class SqlitePrimaryChangeStore implements PrimaryChangeStore {
   /** @param database - the key store has migrated it already */
   constructor(database: Database) {
     database.migrate('primary_changes', MIGRATIONS);
-    const prepared = {} as Record<StatementName, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
   }
 
   handovers(keyId: KeyId): readonly string[] {

@@ -2,7 +2,7 @@ import { isKeyId, type KeyId } from '../kms/key_id.js';
 import type { DueMaterial } from '../kms/material_store.js';
 import type { RotationSetting, RotationStore } from '../kms/rotation_store.js';
 import { REPLICATION_LIMITS } from '../replication/limits.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { integer, integerOrNull, text } from './key_rows.js';
 
 /** Whether a key may be rotated at all now: 1 or 0. */
@@ -36,9 +36,7 @@ export class SqliteRotationStore implements RotationStore {
   /** @param database - the key store and the material store have migrated it already */
   constructor(database: Database) {
     database.migrate('rotations', MIGRATIONS);
-    const prepared = {} as Record<StatementName, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as StatementName[]) prepared[name] = database.prepare(STATEMENTS[name]);
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
     database.onRollback(() => (this.#known = undefined));
   }
 

@@ -36,7 +36,8 @@ import { HsmError } from './errors.js';
 /** One thing that a key may be used for. */
 export type KeyUse = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'wrap' | 'unwrap' | 'derive';
 
-const attributeOfUse: Readonly<Record<KeyUse, number>> = {
+/** The attribute that allows each use. */
+export const attributeOfUse: Readonly<Record<KeyUse, number>> = {
   encrypt: CKA_ENCRYPT,
   decrypt: CKA_DECRYPT,
   sign: CKA_SIGN,

@@ -1,31 +1,6 @@
 import type { KeySpec, KeyUsage } from '../hsm/material.js';
 import { KmsError, validationError } from './errors.js';
 
-/** Every key spec of the AWS KMS model, in the model's order. */
-export const KEY_SPECS = [
-  'RSA_2048',
-  'RSA_3072',
-  'RSA_4096',
-  'ECC_NIST_P256',
-  'ECC_NIST_P384',
-  'ECC_NIST_P521',
-  'ECC_SECG_P256K1',
-  'SYMMETRIC_DEFAULT',
-  'HMAC_224',
-  'HMAC_256',
-  'HMAC_384',
-  'HMAC_512',
-  'SM2',
-  'ML_DSA_44',
-  'ML_DSA_65',
-  'ML_DSA_87',
-  'ML_KEM_512',
-  'ML_KEM_768',
-  'ML_KEM_1024',
-  'ECC_NIST_EDWARDS25519',
-] as const;
-export type RequestedKeySpec = (typeof KEY_SPECS)[number];
-
 /** The key specs that the deprecated member `CustomerMasterKeySpec` can name, in the model's order. */
 export const CUSTOMER_MASTER_KEY_SPECS = [
   'RSA_2048',
@@ -41,7 +16,20 @@ export const CUSTOMER_MASTER_KEY_SPECS = [
   'HMAC_384',
   'HMAC_512',
   'SM2',
-] as const satisfies readonly RequestedKeySpec[];
+] as const;
+
+/** Every key spec of the AWS KMS model, in the model's order. */
+export const KEY_SPECS = [
+  ...CUSTOMER_MASTER_KEY_SPECS,
+  'ML_DSA_44',
+  'ML_DSA_65',
+  'ML_DSA_87',
+  'ML_KEM_512',
+  'ML_KEM_768',
+  'ML_KEM_1024',
+  'ECC_NIST_EDWARDS25519',
+] as const;
+export type RequestedKeySpec = (typeof KEY_SPECS)[number];
 
 /** Every key usage of the AWS KMS model. */
 export const KEY_USAGES = [

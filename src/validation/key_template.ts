@@ -27,28 +27,16 @@ import {
   CKO_PUBLIC_KEY,
   CKO_SECRET_KEY,
 } from '../token/cryptoki.js';
+import { attributeOfUse, type KeyUse } from '../hsm/key_shape.js';
 import { template, type Template, type TemplateValue } from '../token/template.js';
 import { CURVES, type Curve } from '../wire/curve.js';
 import { VALIDATION_LABEL } from './object_watch.js';
-
-/** What a key may be used for; usages that are not named are false. */
-export type Usage = 'encrypt' | 'decrypt' | 'wrap' | 'unwrap' | 'sign' | 'verify' | 'derive';
-
-const usageAttributes: Readonly<Record<Usage, number>> = {
-  encrypt: CKA_ENCRYPT,
-  decrypt: CKA_DECRYPT,
-  wrap: CKA_WRAP,
-  unwrap: CKA_UNWRAP,
-  sign: CKA_SIGN,
-  verify: CKA_VERIFY,
-  derive: CKA_DERIVE,
-};
 
 type More = readonly (readonly [number, TemplateValue])[];
 
 /** How a key of a check is to be: a private session object, sensitive and not extractable unless something else is said. */
 export interface KeyShape {
-  readonly usage: readonly Usage[];
+  readonly usage: readonly KeyUse[];
   readonly extractable?: boolean;
   readonly sensitive?: boolean;
   readonly token?: boolean;
@@ -77,7 +65,7 @@ export function secretTemplate(shape: SecretShape): Template {
     [CKA_CLASS, CKO_SECRET_KEY],
     [CKA_KEY_TYPE, shape.keyType === 'aes' ? CKK_AES : CKK_GENERIC_SECRET],
     ...common(shape),
-    ...(Object.entries(usageAttributes) as [Usage, number][]).map(
+    ...(Object.entries(attributeOfUse) as [KeyUse, number][]).map(
       ([usage, attribute]) => [attribute, shape.usage.includes(usage)] as const,
     ),
     ...(shape.valueBytes === undefined ? [] : [[CKA_VALUE_LEN, shape.valueBytes] as const]),

@@ -3,7 +3,8 @@ import { CKA_MODULUS, CKA_PUBLIC_EXPONENT, CKM_RSA_PKCS_KEY_PAIR_GEN } from '../
 import type { ObjectHandle } from '../token/object.js';
 import { plain } from '../token/probe/probe_context.js';
 import type { CheckContext } from './check_context.js';
-import { rsaPairTemplates, type Usage } from './key_template.js';
+import type { KeyUse } from '../hsm/key_shape.js';
+import { rsaPairTemplates } from './key_template.js';
 
 /** An RSA-2048 pair: the private half in the token, the public half as Node has it. */
 export interface RsaPair {
@@ -14,7 +15,7 @@ export interface RsaPair {
 /** Makes a pair for some work, and destroys it afterwards; ends the check where the token makes none. */
 export async function withRsaPair(
   context: CheckContext,
-  usage: readonly Usage[],
+  usage: readonly KeyUse[],
   work: (pair: RsaPair) => Promise<void>,
 ): Promise<void> {
   context.need('rsaKeyPair2048');

@@ -43,6 +43,11 @@ function wrapMechanism(context: CheckContext): number {
   return context.works('aesKeyWrap') ? CKM_AES_KEY_WRAP : context.skip('the token wraps under no AES mechanism');
 }
 
+/** The victim under the known key, by what {@link wrapMechanism} has found. */
+function wrappedVictim(mechanism: number): Uint8Array {
+  return mechanism === CKM_AES_KEY_WRAP ? aesKeyWrap(knownKey, VICTIM) : wrapPadded(knownKey, VICTIM);
+}
+
 /** Expects that wrapping the victim is refused. */
 async function expectNoWrap(
   context: CheckContext,
@@ -198,7 +203,7 @@ export const wrappingPolicy: readonly Check[] = [
       'give unwrapping keys a CKA_UNWRAP_TEMPLATE where the token enforces it; otherwise only trusted applications may hold the PIN',
     run: async (context) => {
       const mechanism = wrapMechanism(context);
-      const wrapped = mechanism === CKM_AES_KEY_WRAP ? aesKeyWrap(knownKey, VICTIM) : wrapPadded(knownKey, VICTIM);
+      const wrapped = wrappedVictim(mechanism);
       const tried = await context.attempt(
         'unwrap as readable',
         (job) => {
@@ -227,7 +232,7 @@ export const wrappingPolicy: readonly Check[] = [
     remedy: 'a blob says nothing about its key: Keyferry carries type and usage in what it signs beside the blob',
     run: async (context) => {
       const mechanism = wrapMechanism(context);
-      const wrapped = mechanism === CKM_AES_KEY_WRAP ? aesKeyWrap(knownKey, VICTIM) : wrapPadded(knownKey, VICTIM);
+      const wrapped = wrappedVictim(mechanism);
       const tried = await context.attempt(
         'unwrap under two types',
         (job) => {
