@@ -1,13 +1,16 @@
 # Keyferry: `make demo` and `make test` do the set-up that is missing by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-clients check lint models bench native native-asan native-leak simulate mutations fuzz soak clean
+.PHONY: help setup setup-tests build demo test test-clients check lint models bench native native-asan native-leak simulate mutations fuzz soak clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: softhsm2 and libnss3, npm packages, the native parts
 	@scripts/setup.sh
+
+setup-tests: ## what the tests use besides: clients of others, a browser, further tokens
+	@scripts/setup.sh --tests
 
 build: setup
 	@node scripts/build_native.mjs
@@ -16,10 +19,10 @@ build: setup
 demo: build ## replicate a multi-Region key between two tokens and tell the story
 	@node bin/keyferry.js demo
 
-test: build ## all tests; ends with "N passed, N failed"
+test: setup-tests build ## all tests; ends with "N passed, N failed"
 	@node scripts/test.mjs
 
-test-clients: build ## only the tests with clients of others (AWS SDK, AWS CLI, boto3, …), in every version that is installed
+test-clients: setup-tests build ## only the tests with clients of others (AWS SDK, AWS CLI, boto3, …), in every version that is installed
 	@KEYFERRY_FURTHER_CLIENTS=1 node scripts/test.mjs --only /clients/
 
 check: build lint models ## lint, floors, formatting, the protocol's model and its mutants
@@ -28,7 +31,7 @@ lint: build
 	@node_modules/.bin/oxlint --quiet
 	@node_modules/.bin/prettier --check --log-level warn 'src/**/*.ts' 'test/**/*.ts' 'scripts/**/*.mjs'
 
-models: ## the crash model in spin, and every mutant of it refuted
+models: setup-tests ## the crash model in spin, and every mutant of it refuted
 	@scripts/models.sh
 
 bench: build ## token calls in C against jobs, the AWS endpoint against bare HTTP, imports, replications

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing and nothing else; a second run only looks, in well under a second.
+# With --tests also what only the tests and checks use: clients of others, a browser, further tokens.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,12 +25,19 @@ found '/usr/lib/softhsm/libsofthsm2.so' '/usr/lib/*/softhsm/libsofthsm2.so' '/us
   packages+=(softhsm2)
 found '/usr/lib/*/libsoftokn3.so' '/usr/lib/*/nss/libsoftokn3.so' '/usr/lib64/libsoftokn3.so' || packages+=(libnss3)
 optional=()
-command -v aws >/dev/null || optional+=(awscli)
-command -v spin >/dev/null || optional+=(spin)
-command -v curl >/dev/null || optional+=(curl)
-command -v openssl >/dev/null || optional+=(openssl)
-command -v ip >/dev/null || optional+=(iproute2)
-/usr/bin/python3 -c 'import boto3' >/dev/null 2>&1 || optional+=(python3 python3-boto3)
+if [ "${1:-}" = --tests ]; then
+  command -v aws >/dev/null || optional+=(awscli)
+  command -v spin >/dev/null || optional+=(spin)
+  command -v curl >/dev/null || optional+=(curl)
+  command -v openssl >/dev/null || optional+=(openssl)
+  command -v ip >/dev/null || optional+=(iproute2)
+  /usr/bin/python3 -c 'import boto3' >/dev/null 2>&1 || optional+=(python3 python3-boto3)
+  command -v chromium >/dev/null || optional+=(chromium)
+  command -v swtpm >/dev/null || optional+=(swtpm)
+  found '/usr/lib/*/pkcs11/libtpm2_pkcs11.so' || optional+=(libtpm2-pkcs11-1)
+  command -v tpm2_ptool >/dev/null || optional+=(libtpm2-pkcs11-tools)
+  command -v pkcsslotd >/dev/null || found /usr/sbin/pkcsslotd || optional+=(opencryptoki)
+fi
 
 install_packages() {
   local run=()
