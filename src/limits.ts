@@ -74,8 +74,6 @@ export const LIMITS = {
   kmsReplicaImportWatchMs: 10_000,
   /** How often the replicas of a primary that waits for their end are asked, milliseconds of the region's clock. */
   kmsReplicaDeletionWatchMs: 60 * 60 * 1000,
-  /** How long it is remembered of a deleted replica that its source was told, milliseconds: 30 days. */
-  kmsDeletedReplicaToldMs: 30 * 24 * 60 * 60 * 1000,
   /** Keys and materials that are due and read at once. */
   kmsDueBatchMax: 100,
   /** After which time whoever used destroyed material has ended, milliseconds: what was loaded meanwhile is unloaded. */

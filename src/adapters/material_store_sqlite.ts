@@ -3,9 +3,8 @@ import { isKeyId, type KeyId } from '../kms/key_id.js';
 import type { DueMaterial, ImportParameters, MaterialStore } from '../kms/material_store.js';
 import type { MaterialVersion } from '../kms/material_version.js';
 import type { ServiceEvent } from '../kms/ports.js';
-import { LIMITS } from '../limits.js';
 import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
-import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, textOrNull, versionFromRow } from './key_rows.js';
+import { VERSION_ROWS, integer, integerOrNull, octets, oneOf, text, versionFromRow } from './key_rows.js';
 import type { SqliteKeyStore } from './key_store_sqlite.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -42,6 +41,10 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;`,
   `ALTER TABLE deleted_replicas RENAME COLUMN key_id TO key_name;
   ALTER TABLE deleted_replicas ADD COLUMN told_ms INTEGER;`,
+  `CREATE TABLE deleted_replica_names (key_name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  INSERT INTO deleted_replica_names SELECT DISTINCT key_name FROM deleted_replicas;
+  DROP TABLE deleted_replicas;
+  ALTER TABLE deleted_replica_names RENAME TO deleted_replicas;`,
 ];
 
 const ALGORITHMS = [
@@ -170,24 +173,12 @@ export class SqliteMaterialStore implements MaterialStore {
       .map((row) => ({ keyId: keyIdOf(row), materialId: text(row, 'material_id') }));
   }
 
-  putDeletedReplica(keyId: KeyId, source: string): void {
-    this.#sql.putDeletedReplica.run(deletedKeyName(keyId), source, null, null);
-  }
-
-  deletedReplica(keyId: string, source: string): bigint | null | undefined {
-    const row = this.#sql.deletedReplica.get(deletedKeyName(keyId), source);
-    if (row === undefined) return undefined;
-    const told = textOrNull(row, 'told_generation');
-    return told === null ? null : BigInt(told);
+  putDeletedReplica(keyId: KeyId): void {
+    this.#sql.putDeletedReplica.run(deletedKeyName(keyId));
   }
 
   wasReplicaDeleted(keyId: string): boolean {
     return this.#sql.wasReplicaDeleted.get(deletedKeyName(keyId)) !== undefined;
-  }
-
-  tellDeletedReplica(keyId: string, source: string, generation: bigint, nowMs: number): void {
-    this.#sql.putDeletedReplica.run(deletedKeyName(keyId), source, generation.toString(), nowMs);
-    this.#sql.removeToldReplicas.run(nowMs - LIMITS.kmsDeletedReplicaToldMs);
   }
 
   removeDeletedReplica(keyId: string): void {
@@ -251,13 +242,10 @@ const STATEMENTS = {
   replicasWithMaterial: 'SELECT region FROM replica_materials WHERE key_id = ? AND material_id = ?',
   materialsAwaitingReplicas: `SELECT key_id, material_id FROM key_materials JOIN keys USING (key_id)
     WHERE multi_region_type = 'PRIMARY' AND material_state = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION'`,
-  putDeletedReplica: `INSERT INTO deleted_replicas (key_name, source, told_generation, told_ms) VALUES (?, ?, ?, ?)
-    ON CONFLICT (key_name, source) DO UPDATE SET told_generation = excluded.told_generation, told_ms = excluded.told_ms`,
-  deletedReplica: 'SELECT told_generation FROM deleted_replicas WHERE key_name = ? AND source = ?',
-  wasReplicaDeleted: 'SELECT 1 FROM deleted_replicas WHERE key_name = ? LIMIT 1',
+  putDeletedReplica: 'INSERT OR IGNORE INTO deleted_replicas (key_name) VALUES (?)',
+  wasReplicaDeleted: 'SELECT 1 FROM deleted_replicas WHERE key_name = ?',
   removeDeletedReplica: 'DELETE FROM deleted_replicas WHERE key_name = ?',
-  removeToldReplicas: 'DELETE FROM deleted_replicas WHERE told_ms < ?',
-  plainTombstones: "SELECT DISTINCT key_name FROM deleted_replicas WHERE key_name NOT LIKE 'deleted:%'",
+  plainTombstones: "SELECT key_name FROM deleted_replicas WHERE key_name NOT LIKE 'deleted:%'",
   renameTombstone: 'UPDATE OR REPLACE deleted_replicas SET key_name = ? WHERE key_name = ?',
   externalKey: "SELECT key_id FROM keys WHERE origin = 'EXTERNAL' LIMIT 1",
   keysAwaitingReplicaDeletion: "SELECT key_id FROM keys WHERE key_state = 'PendingReplicaDeletion'",

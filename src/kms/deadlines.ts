@@ -185,9 +185,7 @@ export class Deadlines {
       if (record?.state !== 'PendingDeletion' || dateMs === null || dateMs > nowMs) return [];
       const ended = materials.versions(keyId).flatMap((version) => version.material ?? []);
       this.#deleting(keyId);
-      if (record.multiRegion?.type === 'REPLICA') {
-        materials.putDeletedReplica(keyId, record.multiRegion.primaryRegion);
-      }
+      if (record.multiRegion?.type === 'REPLICA') materials.putDeletedReplica(keyId);
       store.deleteKey(keyId);
       materials.putEvent({
         eventId: randomUUID(),

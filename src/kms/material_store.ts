@@ -53,14 +53,9 @@ export interface MaterialStore {
   /** On primaries: material that waits until every replica has imported it. */
   materialsAwaitingReplicas(): readonly DueMaterial[];
 
-  /** A replica goes: its source is still to be told. What is kept for it does not tell the key id. */
-  putDeletedReplica(keyId: KeyId, source: string): void;
-  /** The highest generation by whose refusal the source was told; null before, undefined where no replica was deleted. */
-  deletedReplica(keyId: string, source: string): bigint | null | undefined;
-  /** What was told long ago of other replicas is forgotten. @param nowMs - by the region's clock */
-  /** Whether a replica was deleted here, whatever its source. */
+  /** A replica goes: it is not made anew because somebody tells it something. What is kept does not tell the key id. */
+  putDeletedReplica(keyId: KeyId): void;
   wasReplicaDeleted(keyId: string): boolean;
-  tellDeletedReplica(keyId: string, source: string, generation: bigint, nowMs: number): void;
   /** The replica is made anew. */
   removeDeletedReplica(keyId: string): void;
   /** On primaries that wait for the end of their replicas: all of them. */

@@ -83,6 +83,7 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
       keyId: record.keyId,
       birthCertificate: multiRegion.birthCertificate,
       handovers: this.#region.primaryChanges.handovers(record.keyId),
+      isNewReplica: replica.standing !== 'ACTIVE',
       context: isTooLarge ? { ...context, replica: NOTHING_OWN } : context,
       materials,
     };
@@ -259,17 +260,6 @@ export class StoredReplicatedKeys implements ReplicatedKeys {
       keyArn: record.arn,
       details: {},
       call: { request, response: { KeyMetadata } },
-    });
-  }
-
-  refuseDeleted(keyId: string, source: string, generation: bigint): boolean {
-    const { store, materials, clock } = this.#region;
-    return store.transaction(() => {
-      // A successor of the primary that the replica had is told as that one was to be.
-      const told = materials.deletedReplica(keyId, source) ?? (materials.wasReplicaDeleted(keyId) ? null : undefined);
-      if (told === undefined || (told !== null && generation > told)) return false;
-      if (told === null) materials.tellDeletedReplica(keyId, source, generation, clock.nowMs());
-      return true;
     });
   }
 

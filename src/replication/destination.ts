@@ -7,7 +7,7 @@ import { requireFresh } from './freshness.js';
 import { offerLifetimeOf } from './handover.js';
 import { offeredKey } from './certificate_renewal.js';
 import { classifyHsmFailure } from './hsm_failure.js';
-import { checkHandovers, checkIntent, checkTransfer, refusesDeleted } from './import_checks.js';
+import { checkHandovers, checkIntent, checkTransfer, wasDeletedHere } from './import_checks.js';
 import { importKeys } from './import_job.js';
 import { commitInstallation, isOutdated, noteOffered, type Installation } from './installation.js';
 import type { DestinationSession } from './journal.js';
@@ -113,7 +113,7 @@ export class DestinationSide {
         requireFresh(this.#services, sid, point);
         // Another intent for the same key may have been offered while the token worked.
         if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
-        if (body.keys.some((key) => refusesDeleted(keys, key, source))) return true;
+        if (body.keys.some((key) => wasDeletedHere(keys, key, source))) return true;
         if (body.keys.some((key, index) => isOutdated(this.#services, key.keyId, lineages[index]))) return true;
         if (body.keys.some((key) => key.nextPrimary !== undefined && handovers?.canReceive(key.keyId) !== true))
           return true;

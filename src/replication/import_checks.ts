@@ -43,13 +43,9 @@ function withOwnKeys({ book, region }: Services): CertificateKeys {
   };
 }
 
-/** Whether a replica was deleted here, and an announcement of it is one that its source made before it knew. */
-export function refusesDeleted(
-  keys: Services['keys'],
-  { keyId, generation }: Pick<IntentKey, 'keyId' | 'generation'>,
-  source: string,
-): boolean {
-  return keys.standing(keyId, source).wasDeleted === true && keys.refuseDeleted?.(keyId, source, generation) === true;
+/** Whether a replica was deleted here, and an announcement is about that one, of whose end its source has not heard. */
+export function wasDeletedHere(keys: Services['keys'], { keyId, create }: IntentKey, source: string): boolean {
+  return create !== true && keys.standing(keyId, source).wasDeleted === true;
 }
 
 /**
@@ -99,7 +95,7 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
   checkHandoverIntent(services, key, lineage, standing);
   checkSuccession(services, key.keyId, lineage);
   if (standing.state === 'conflict') refuse('CONFLICT', 'keys.keyId', 'The key id is used here by another key.');
-  if (refusesDeleted(keys, key, source)) {
+  if (wasDeletedHere(keys, key, source)) {
     // The same message is never good again, however long the refusal is remembered.
     journal.transaction(() => journal.raiseHighWater(key.keyId, source, key.generation));
     refuse('REPLICA_DELETED', 'keys.keyId', 'The replica was deleted in this region.');

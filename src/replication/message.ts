@@ -58,6 +58,8 @@ export interface IntentKey {
   /** Metadata hash, 48 octets in base64url. */
   readonly metadataHash: string;
   readonly materialIds: readonly string[];
+  /** The destination is to make a replica: no confirmation of one that it has now has reached the source. */
+  readonly create?: true;
   /** In a session that hands the key over: the region that is to be its primary, which is the destination. */
   readonly nextPrimary?: string;
 }

@@ -45,13 +45,12 @@ function readKeys<T>(
   members: Members,
   names: readonly string[],
   read: (key: Members) => T,
-  optional?: string,
+  optional: readonly string[] = [],
 ): readonly T[] {
   const keys = members.list(
     'keys',
     { min: 1, max: LIMITS.keysPerTransferMax },
-    (item, path) =>
-      new Members(item, optional !== undefined && hasMember(item, optional) ? [...names, optional] : names, path),
+    (item, path) => new Members(item, [...names, ...optional.filter((name) => hasMember(item, name))], path),
   );
   const ids = keys.map((key) => key.keyId('keyId'));
   if (new Set(ids).size !== ids.length) refuse('SYNTAX', 'keys', 'A key occurs twice.');
@@ -107,9 +106,10 @@ const READERS: {
           generation: key.counter('gen'),
           metadataHash: key.encoded('metaHash', HASH_OCTETS),
           materialIds: key.texts('materialIds', MATERIALS, isMaterialId),
+          ...(key.has('create') && { create: key.literal('create', true) }),
           ...(key.has('nextPrimary') && { nextPrimary: key.name('nextPrimary') }),
         }),
-        'nextPrimary',
+        ['create', 'nextPrimary'],
       ),
       suites: readSuites(members, 'suitesS'),
       floor: members.oneOf('policyFloor', REPLICATION_SUITES),
@@ -128,7 +128,7 @@ const READERS: {
             certificates: key.texts('certs', { min: 1, max: LIMITS.handoversMax + 1 }, () => true),
           }),
         }),
-        'certs',
+        ['certs'],
       ),
       suites: readSuites(members, 'suitesD'),
       point: readPoint(members, 'rakb'),
@@ -246,6 +246,7 @@ const WRITERS: { readonly [Name in MessageName]: (body: Bodies[Name]) => { reado
       gen: key.generation.toString(),
       metaHash: key.metadataHash,
       materialIds: key.materialIds,
+      ...(key.create === true && { create: true }),
       ...(key.nextPrimary !== undefined && { nextPrimary: key.nextPrimary }),
     })),
     suitesS: body.suites,

@@ -8,6 +8,8 @@ export interface ExportableKey {
   readonly birthCertificate: string;
   /** Hand-over certificates since, oldest first; none where the primary is where the key was born. */
   readonly handovers?: readonly string[];
+  /** Whether the destination is to make a replica: it has confirmed none, or one that it deleted since. */
+  readonly isNewReplica: boolean;
   /** What travels with the material; encoded once and hashed as sent. */
   readonly context: KeyMetadataContext;
   /** All versions, oldest first; none of a key with imported material. */
@@ -47,7 +49,7 @@ export interface ReplicatedKeys {
     readonly state: 'unknown' | 'replica' | 'conflict';
     readonly materialIds: readonly string[];
     readonly pendingId?: string;
-    /** Of `unknown`: a replica of that source was deleted here, and the source may not know. */
+    /** Of `unknown`: a replica was deleted here, and not made anew since. */
     readonly wasDeleted?: boolean;
   };
   /** Makes the replica's record in state `Creating`; does nothing where it exists. */
@@ -81,12 +83,6 @@ export interface ReplicatedKeys {
     generation: bigint,
     sent: { readonly materialIds: readonly string[]; readonly context: Uint8Array },
   ): readonly string[];
-  /**
-   * At the destination, of a replica that was deleted: notes that the source is told so by the refusal of this generation.
-   *
-   * @returns whether it is to be refused; a later one is the source's wish to have the replica again
-   */
-  refuseDeleted?(keyId: string, source: string, generation: bigint): boolean;
   /**
    * At the source: the destination says that it has deleted the replica.
    *

@@ -130,6 +130,7 @@ export class SourceTasks {
             generation,
             metadataHash: toBase64Url(metadataHash(context)),
             materialIds,
+            ...(key.isNewReplica && { create: true }),
             ...(handover !== undefined && { nextPrimary: task.destination }),
           },
         ],

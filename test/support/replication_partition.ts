@@ -270,6 +270,7 @@ export class TestPartition {
       keyId,
       birthCertificate,
       materials,
+      isNewReplica: true,
       context: {
         keyId,
         keySpec: 'SYMMETRIC_DEFAULT',

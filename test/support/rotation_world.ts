@@ -122,7 +122,7 @@ export class RotationWorld {
       if (journal.highWater(this.keyId, PRIMARY) >= session.generation) return;
       const standing = replicatedKeys.standing(this.keyId, PRIMARY);
       if (standing.state === 'conflict') throw new Error(`${destination} refuses the key: CONFLICT`);
-      if (standing.wasDeleted === true && replicatedKeys.refuseDeleted(this.keyId, PRIMARY, session.generation)) {
+      if (standing.wasDeleted === true && !session.key.isNewReplica) {
         journal.raiseHighWater(this.keyId, PRIMARY, session.generation);
         outcomes.put(this.keyId, session.generation, 'deleted');
         return;
