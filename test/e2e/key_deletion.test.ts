@@ -161,4 +161,34 @@ describe('The final deletion of a key', function () {
     await replicateKey(callOf(first), { KeyId, ReplicaRegion: second.name });
     await until('the new replica', async () => (await stateOf(second, KeyId)) === 'Enabled');
   });
+
+  it('is not undone by a session in doubt whose first message the network repeats', async () => {
+    const { first, second } = pair;
+    const { KeyId } = (await createKey(callOf(first), { MultiRegion: true })).KeyMetadata;
+    await replicateKey(callOf(first), { KeyId, ReplicaRegion: second.name });
+    await until('the replica', async () => (await stateOf(second, KeyId)) === 'Enabled');
+    await until('the end of the session', async () => first.agent.status().outgoing.length === 0);
+    await scheduleKeyDeletion(callOf(second), { KeyId, PendingWindowInDays: 7 });
+    // The intent passes, the transfer does not: the source is in doubt when the replica goes.
+    const sent: Uint8Array[] = [];
+    pair.relay((octets, destination) => {
+      if (destination === second.name) sent.push(octets);
+      return destination === second.name && sent.length > 1 ? [] : [octets];
+    });
+    first.region.replicator.begin({ keyId: KeyId, destination: second.name });
+    first.region.replicator.wake();
+    await until('the transfer', async () => first.agent.status().outgoing[0]?.state === 'SENT');
+    await second.advance(7 * DAY_MS);
+    const [intent = new Uint8Array()] = sent;
+    const answers: Uint8Array[] = [];
+    pair.relay((octets, destination) => {
+      if (destination === first.name && answers.push(octets) === 1) return [octets];
+      return destination === second.name && answers.length === 0 ? [intent] : [octets];
+    });
+    await until('the end of the session', async () => first.agent.status().outgoing.length === 0);
+    expect(first.region.store.replica(KeyId as KeyId, second.name)).to.equal(undefined);
+    expect((await refusalOf(stateOf(second, KeyId))).code).to.equal('NotFoundException');
+    expect(second.refusals.filter((refusal) => refusal.startsWith('REPLICA_DELETED'))).to.have.length.above(1);
+    pair.relay(undefined);
+  });
 });

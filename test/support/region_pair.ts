@@ -35,8 +35,13 @@ export interface RegionPair {
   readonly second: PairedRegion;
   /** Cuts the network or mends it; what was sent while it was cut is lost. */
   connect(connected: boolean): void;
+  /** Decides what becomes of each message: what it returns is delivered, in that order. Undefined: everything passes. */
+  relay(conduct: Conduct | undefined): void;
   close(): Promise<void>;
 }
+
+/** What a network does with a message to a region. */
+export type Conduct = (octets: Uint8Array, destination: string) => readonly Uint8Array[];
 
 /** What a region of a test is. */
 export interface RegionSpec {
@@ -46,14 +51,14 @@ export interface RegionSpec {
 
 /** Makes two regions with tokens of these kinds, enrols both, and starts their agents. */
 export async function makeRegionPair(first: RegionSpec, second: RegionSpec): Promise<RegionPair> {
-  const { regions, connect, close } = await makeRegionSet([first, second]);
+  const { regions, connect, relay, close } = await makeRegionSet([first, second]);
   const [one, two] = regions;
   if (one === undefined || two === undefined) throw new Error('two regions were not made');
-  return { first: one, second: two, connect, close };
+  return { first: one, second: two, connect, relay, close };
 }
 
 /** Regions that are connected as those of a {@link RegionPair}. */
-export interface RegionSet extends Pick<RegionPair, 'connect' | 'close'> {
+export interface RegionSet extends Pick<RegionPair, 'connect' | 'relay' | 'close'> {
   readonly regions: readonly PairedRegion[];
   /** Names of regions that nothing comes from and nothing goes to. */
   readonly cut: Set<string>;
@@ -82,6 +87,9 @@ export async function makeRegionSet(specs: readonly RegionSpec[]): Promise<Regio
     cut: network.cut,
     connect: (connected) => {
       network.connected = connected;
+    },
+    relay: (conduct) => {
+      network.conduct = conduct;
     },
     close: async () => {
       for (const { agent } of regions) await agent.stop();
@@ -152,6 +160,7 @@ async function openRegion(
 /** Hands messages over in a later turn of the event loop, while it is connected. */
 class PairNetwork {
   connected = true;
+  conduct: Conduct | undefined;
   readonly cut = new Set<string>();
   readonly #receivers = new Map<string, (octets: Uint8Array) => Promise<void>>();
 
@@ -159,7 +168,9 @@ class PairNetwork {
     return {
       send: async (destination, octets) => {
         if (!this.connected || this.cut.has(region) || this.cut.has(destination)) return;
-        setImmediate(() => void this.#receivers.get(destination)?.(octets));
+        for (const message of this.conduct?.(octets, destination) ?? [octets]) {
+          setImmediate(() => void this.#receivers.get(destination)?.(message));
+        }
       },
       listen: (receive) => {
         this.#receivers.set(region, receive);
