@@ -28,6 +28,8 @@ export interface TokenInfo {
   /** Most sessions that one process may open; 0 is no limit, null is not told. */
   readonly sessionCountMax: number | null;
   readonly sessionCountRwMax: number | null;
+  /** All `CKF_` bits; those above are some of them. */
+  readonly flags: number;
 }
 
 /** One mechanism of a token, as the token lists it. */
@@ -91,6 +93,7 @@ export class Slot {
       isUserPinLocked: has(CKF_USER_PIN_LOCKED),
       sessionCountMax: countMax(token.maxSessionCount),
       sessionCountRwMax: countMax(token.maxRwSessionCount),
+      flags: token.flags,
     };
   }
 

@@ -1,5 +1,6 @@
 // The process in which the module lives and checks run. The runner starts it, and a new one after each crash.
 import { KeyferryError } from '../errors.js';
+import { tokenFlagNames } from '../token/flag_names.js';
 import type { OpenToken } from '../token/open_token.js';
 import { probeToken, tokenIdentity } from '../token/probe/probe.js';
 import type { TokenProfile } from '../token/profile.js';
@@ -44,7 +45,12 @@ async function open(message: Extract<ToChild, { kind: 'open' }>): Promise<void> 
     isQuick: message.isQuick,
     profile: message.profile,
   };
-  await say({ kind: 'opened', identity: tokenIdentity(token.module, token.slot) });
+  const { flags, sessionCountMax } = token.slot.token();
+  await say({
+    kind: 'opened',
+    identity: tokenIdentity(token.module, token.slot),
+    token: { slot: token.slot.description, flags: [...tokenFlagNames(flags)], sessionCountMax },
+  });
 }
 
 async function probe(): Promise<void> {

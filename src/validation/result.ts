@@ -61,8 +61,26 @@ const reportSchema = z.strictObject({
   isQuick: z.boolean(),
   /** Gives the same random inputs again: `--seed`. */
   seed: text,
-  environment: z.strictObject({ node: text, platform: text, processor: text, processors: z.number().int() }),
+  environment: z.strictObject({
+    node: text,
+    platform: text,
+    processor: text,
+    processors: z.number().int(),
+    /** Not in the reports of earlier versions, as `system`. */
+    keyferry: text.optional(),
+    system: text.optional(),
+  }),
   identity: profileSchema.shape.identity,
+  /** What the token says about itself besides; not in the reports of earlier versions. */
+  token: z
+    .strictObject({
+      slot: text,
+      /** `CKF_` names. */
+      flags: z.array(text).max(64),
+      /** 0 is no limit, null is not told. */
+      sessionCountMax: z.number().int().nonnegative().nullable(),
+    })
+    .optional(),
   profile: profileSchema.nullable(),
   checks: z.array(checkResultSchema).max(1_000),
   /** Crashes and hangs outside checks: while probing, or at the end. */

@@ -1,8 +1,9 @@
-import { cpus, release } from 'node:os';
 import { LIMITS } from '../limits.js';
 import type { TokenIdentity, TokenProfile } from '../token/profile.js';
 import type { Check, CheckOutcome, Observation } from './check.js';
+import type { OpenedToken } from './child_message.js';
 import { CheckProcess, type Death, type Reply } from './child_process.js';
+import { runEnvironment } from './environment.js';
 import { ValidationError } from './errors.js';
 import type { CheckResult, ValidationReport } from './result.js';
 import type { TokenReference } from './token_reference.js';
@@ -68,6 +69,7 @@ class ValidationRun {
   #process: CheckProcess | undefined;
   #profile: TokenProfile | null = null;
   #identity: TokenIdentity | undefined;
+  #token: OpenedToken | undefined;
 
   constructor(request: ValidationRequest) {
     this.#request = request;
@@ -124,6 +126,7 @@ class ValidationRun {
     if (reply.kind === 'opened') {
       if (this.#identity === undefined) onEvent?.({ kind: 'opened', identity: reply.identity });
       this.#identity ??= reply.identity;
+      this.#token ??= reply.token;
       return null;
     }
     this.#process.stop();
@@ -271,13 +274,9 @@ class ValidationRun {
       isComplete: !this.#isAborted,
       isQuick: this.#request.isQuick,
       seed: this.#request.seed,
-      environment: {
-        node: process.version,
-        platform: `${process.platform} ${release()} ${process.arch}`,
-        processor: cpus()[0]?.model ?? 'unknown',
-        processors: cpus().length,
-      },
+      environment: { ...runEnvironment() },
       identity,
+      ...(this.#token === undefined ? {} : { token: this.#token }),
       profile: this.#profile,
       checks: this.#results,
       incidents: this.#incidents,
