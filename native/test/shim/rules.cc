@@ -32,7 +32,9 @@ bool parse_action(const std::string& word, Action& action, bool& has_argument) {
       {"kill", Action::kKill, false},           {"kill-after", Action::kKillAfter, false},
       {"delay", Action::kDelay, true},          {"no-mechanism", Action::kNoMechanism, true},
       {"room", Action::kRoom, true},            {"room-end", Action::kRoomEnd, true},
-      {"close-sessions", Action::kCloseSessions, false},
+      {"close-sessions", Action::kCloseSessions, false}, {"instead", Action::kInstead, true},
+      {"true", Action::kTrue, true},            {"false", Action::kFalse, true},
+      {"forget", Action::kForget, true},        {"any-point", Action::kAnyPoint, false},
   };
   for (const auto& known : kActions) {
     if (word != known.word) continue;
@@ -62,6 +64,11 @@ Rule parse(const std::string& line) {
     const bool decimal =
         rule.action == Action::kDelay || rule.action == Action::kRoom || rule.action == Action::kRoomEnd;
     rule.argument = strtoul(argument.c_str(), &end, decimal ? 10 : 16);
+    if (*end != '\0') refuse(line);
+  }
+  if (rule.action == Action::kInstead) {
+    if (!(words >> argument)) refuse(line);
+    rule.other_argument = strtoul(argument.c_str(), &end, 16);
     if (*end != '\0') refuse(line);
   }
   if (words >> rest) refuse(line);
@@ -147,6 +154,17 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
             faults.answers = true;
             faults.rv = CKR_MECHANISM_INVALID;
           }
+          break;
+        case Action::kInstead:
+          if (mechanism == rule.argument) faults.mechanism = rule.other_argument;
+          break;
+        case Action::kTrue:
+        case Action::kFalse:
+        case Action::kForget:
+          faults.attributes.push_back({rule.argument, rule.action});
+          break;
+        case Action::kAnyPoint:
+          faults.any_point = true;
           break;
       }
     }

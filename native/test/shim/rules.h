@@ -16,6 +16,11 @@
 //     room <octets>       answers CKR_BUFFER_TOO_SMALL to less room than this, without calling the module
 //     room-end <octets>   the same, after ending the operation in the module
 //     no-mechanism <CKM>  hides a mechanism and answers CKR_MECHANISM_INVALID for it
+//     instead <CKM> <CKM> does the second mechanism where it is asked for the first
+//     true <CKA>, false <CKA>  makes a key with this attribute, whatever its template says: the module ignores what it is
+//                         asked for. Of a pair, the private half
+//     forget <CKA>        takes an attribute out of the template
+//     any-point           C_DeriveKey with ECDH takes every public point, as the base point of P-384
 //
 // Numbers are hexadecimal with or without 0x; milliseconds, octets and nth are decimal.
 #pragma once
@@ -39,7 +44,12 @@ enum class Action {
   kCloseSessions,
   kRoom,
   kRoomEnd,
-  kNoMechanism
+  kNoMechanism,
+  kInstead,
+  kTrue,
+  kFalse,
+  kForget,
+  kAnyPoint
 };
 
 struct Rule {
@@ -47,7 +57,14 @@ struct Rule {
   unsigned long nth;  // 0 for every call
   Action action;
   CK_ULONG argument;
+  CK_ULONG other_argument;  // of kInstead
   unsigned long calls;
+};
+
+// An attribute that a template gets, or loses.
+struct AttributeChange {
+  CK_ATTRIBUTE_TYPE type;
+  Action action;
 };
 
 // What applies to one call.
@@ -60,6 +77,9 @@ struct Faults {
   bool closes_sessions = false;
   CK_ULONG room = 0;        // octets that the output must have room for
   bool room_ends = false;   // the operation, where there is less
+  CK_MECHANISM_TYPE mechanism = ~CK_MECHANISM_TYPE{0};  // to use instead; Rules::kNoMechanism for the one that is given
+  std::vector<AttributeChange> attributes;
+  bool any_point = false;
 };
 
 // The rules of the file that KEYFERRY_SHIM_RULES names, read again when it changes.

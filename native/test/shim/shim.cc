@@ -122,6 +122,55 @@ class TamperedMechanism {
   std::vector<keyferry::Sp800108DataParam> data_params_;
 };
 
+// A template with attributes that a call did not ask for, in memory of its own.
+class TamperedTemplate {
+ public:
+  void change(CK_ATTRIBUTE_PTR& attributes, CK_ULONG& count, const std::vector<AttributeChange>& changes) {
+    if (attributes != nullptr) attributes_.assign(attributes, attributes + count);
+    for (const AttributeChange& change : changes) {
+      const bool was_given =
+          std::erase_if(attributes_, [&](const CK_ATTRIBUTE& given) { return given.type == change.type; }) > 0;
+      // C_SetAttributeValue and C_CopyObject are for what is asked for, and nothing else.
+      if (change.action == Action::kForget || (!adds_ && !was_given)) continue;
+      CK_BBOOL* value = change.action == Action::kTrue ? &true_ : &false_;
+      attributes_.push_back({change.type, value, sizeof *value});
+    }
+    attributes = attributes_.data();
+    count = attributes_.size();
+  }
+  explicit TamperedTemplate(const char* function)
+      : adds_(strcmp(function, "C_SetAttributeValue") != 0 && strcmp(function, "C_CopyObject") != 0) {}
+
+ private:
+  bool adds_;
+  CK_BBOOL true_ = CK_TRUE;
+  CK_BBOOL false_ = CK_FALSE;
+  std::vector<CK_ATTRIBUTE> attributes_;
+};
+
+// Changes the last template among a call's arguments: of a pair, that of the private half.
+template <size_t kAt, typename Arguments>
+void change_template(Arguments& arguments, TamperedTemplate& tampered, const std::vector<AttributeChange>& changes) {
+  if constexpr (kAt > 0) {
+    using First = std::tuple_element_t<kAt - 1, Arguments>;
+    using Second = std::tuple_element_t<kAt, Arguments>;
+    if constexpr (std::is_same_v<First, CK_ATTRIBUTE_PTR> && std::is_same_v<Second, CK_ULONG>) {
+      tampered.change(std::get<kAt - 1>(arguments), std::get<kAt>(arguments), changes);
+    } else {
+      change_template<kAt - 1>(arguments, tampered, changes);
+    }
+  }
+}
+
+// The base point of P-384. Source: NIST SP 800-186 section 3.2.1.4
+constexpr CK_BYTE kBasePoint[] = {
+    0x04, 0xaa, 0x87, 0xca, 0x22, 0xbe, 0x8b, 0x05, 0x37, 0x8e, 0xb1, 0xc7, 0x1e, 0xf3, 0x20, 0xad, 0x74,
+    0x6e, 0x1d, 0x3b, 0x62, 0x8b, 0xa7, 0x9b, 0x98, 0x59, 0xf7, 0x41, 0xe0, 0x82, 0x54, 0x2a, 0x38,
+    0x55, 0x02, 0xf2, 0x5d, 0xbf, 0x55, 0x29, 0x6c, 0x3a, 0x54, 0x5e, 0x38, 0x72, 0x76, 0x0a, 0xb7,
+    0x36, 0x17, 0xde, 0x4a, 0x96, 0x26, 0x2c, 0x6f, 0x5d, 0x9e, 0x98, 0xbf, 0x92, 0x92, 0xdc, 0x29,
+    0xf8, 0xf4, 0x1d, 0xbd, 0x28, 0x9a, 0x14, 0x7c, 0xe9, 0xda, 0x31, 0x13, 0xb5, 0xf0, 0xb8, 0xc0,
+    0x0a, 0x60, 0xb1, 0xce, 0x1d, 0x7e, 0x81, 0x9d, 0x7a, 0x43, 0x1d, 0x7c, 0x90, 0xea, 0x0e, 0x5f};
+
 // Flips a bit of what a function has put out.
 template <typename Function, typename Arguments>
 void flip_output(const char* name, Arguments& arguments) {
@@ -212,8 +261,28 @@ struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
       tampered = std::make_unique<TamperedMechanism>(**mechanism);
       *mechanism = tampered->get();
     }
+    CK_MECHANISM other{};
+    CK_ECDH1_DERIVE_PARAMS ecdh{};
+    if (has_mechanism && faults.mechanism != Rules::kNoMechanism) {
+      other = **mechanism;
+      other.mechanism = faults.mechanism;
+      *mechanism = &other;
+    }
+    if (has_mechanism && faults.any_point && type == CKM_ECDH1_DERIVE &&
+        (*mechanism)->ulParameterLen == sizeof ecdh) {
+      other = **mechanism;
+      memcpy(&ecdh, other.pParameter, sizeof ecdh);
+      ecdh.pPublicData = const_cast<CK_BYTE_PTR>(kBasePoint);
+      ecdh.ulPublicDataLen = sizeof kBasePoint;
+      other.pParameter = &ecdh;
+      *mechanism = &other;
+    }
     std::tuple<Arguments...> arguments(given...);
     std::vector<CK_BYTE> copy;
+    TamperedTemplate tampered_template(kName);
+    if (!faults.attributes.empty()) {
+      change_template<sizeof...(Arguments) - 1>(arguments, tampered_template, faults.attributes);
+    }
     if (faults.room_ends) {
       std::tuple<Arguments...> discarded(arguments);
       if (lacks_room(arguments, faults.room)) {
