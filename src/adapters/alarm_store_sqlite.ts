@@ -13,7 +13,7 @@ import type {
   NumberedHistoryItem,
   PendingAction,
 } from '../monitoring/alarm_store.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { integer, integerOrNull, oneOf, text, textOrNull } from './key_rows.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -60,11 +60,7 @@ export class SqliteAlarmStore implements AlarmStore {
   constructor(database: Database) {
     database.migrate('alarms', MIGRATIONS);
     this.#database = database;
-    const prepared = {} as Record<keyof typeof STATEMENTS, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as (keyof typeof STATEMENTS)[]) {
-      prepared[name] = database.prepare(STATEMENTS[name]);
-    }
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
   }
 
   transaction<Result>(work: () => Result): Result {

@@ -1,5 +1,5 @@
 import type { ExpiryInterval, ExpiryStore } from '../monitoring/expiry_store.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { integer, integerOrNull, text } from './key_rows.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -29,11 +29,7 @@ export class SqliteExpiryStore implements ExpiryStore {
   constructor(database: Database) {
     database.migrate('expiry', MIGRATIONS);
     this.#database = database;
-    const prepared = {} as Record<keyof typeof STATEMENTS, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as (keyof typeof STATEMENTS)[]) {
-      prepared[name] = database.prepare(STATEMENTS[name]);
-    }
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
   }
 
   open(): readonly ExpiryInterval[] {
@@ -94,7 +90,7 @@ const STATEMENTS = {
   putMove: 'INSERT OR IGNORE INTO clock_moves (at_ms) VALUES (?)',
   limitMoves: `DELETE FROM clock_moves WHERE at_ms NOT IN
     (SELECT at_ms FROM clock_moves ORDER BY at_ms DESC LIMIT ?)`,
-  pruneIntervals: 'DELETE FROM expiry_intervals WHERE until_ms < ? OR (until_ms IS NOT NULL AND from_ms > ?)',
+  pruneIntervals: 'DELETE FROM expiry_intervals WHERE until_ms < ?1 OR (until_ms > ?2 AND from_ms > ?2)',
   restart: 'UPDATE expiry_intervals SET from_ms = ? WHERE until_ms IS NULL AND from_ms > ?',
   shorten: 'UPDATE expiry_intervals SET until_ms = ? WHERE until_ms > ?',
   pruneMoves: 'DELETE FROM clock_moves WHERE at_ms < ? OR at_ms > ?',

@@ -1,7 +1,7 @@
 import { metricKey, UNITS, type MetricIdentity } from '../monitoring/metric.js';
 import type { MetricStore, StoredMetric, StoredSample } from '../monitoring/metric_store.js';
 import type { Sample } from '../monitoring/statistic.js';
-import type { Database, SqlRow, SqlStatement } from './database.js';
+import { prepareAll, type Database, type SqlRow, type SqlStatement } from './database.js';
 import { integer, oneOf, text } from './key_rows.js';
 
 const MIGRATIONS: readonly string[] = [
@@ -38,11 +38,7 @@ export class SqliteMetricStore implements MetricStore {
   constructor(database: Database) {
     database.migrate('metrics', MIGRATIONS);
     this.#database = database;
-    const prepared = {} as Record<keyof typeof STATEMENTS, SqlStatement>;
-    for (const name of Object.keys(STATEMENTS) as (keyof typeof STATEMENTS)[]) {
-      prepared[name] = database.prepare(STATEMENTS[name]);
-    }
-    this.#sql = prepared;
+    this.#sql = prepareAll(database, STATEMENTS);
   }
 
   put(
