@@ -5,6 +5,7 @@ import {
   CKM_RSA_PKCS_KEY_PAIR_GEN,
 } from '../token/cryptoki.js';
 import { factWords } from '../token/fact_words.js';
+import { explainMissingJob } from '../token/missing_piece.js';
 import { factNames, type FactName, type TokenProfile } from '../token/profile.js';
 import type { Ed25519Parameters } from '../token/public_key.js';
 import { chooseStrategies, type StrategyChoice } from '../token/strategy_choice.js';
@@ -77,9 +78,7 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
   const choice = chooseStrategies(profile);
   const lacking = neededJobs[purpose].filter((job) => choice.chosen[job] === undefined);
   if (lacking.length > 0) {
-    const reasons = choice.outcomes
-      .filter(({ strategy }) => (lacking as readonly StrategyJob[]).includes(strategy.job))
-      .map(({ strategy, reason }) => `${strategy.id}: ${reason}`);
+    const reasons = lacking.map((job) => explainMissingJob(profile, job));
     throw new HsmError('ERR_HSM_STRATEGY', `the token cannot do ${lacking.join(', ')}: ${reasons.join('; ')}`, {
       details: { jobs: lacking, missing: reasons },
     });

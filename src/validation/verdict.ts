@@ -1,5 +1,6 @@
 import { importCapabilitiesOf } from '../hsm/import_strategy.js';
 import { enforcementWords, factWords } from '../token/fact_words.js';
+import { explainMissingJob } from '../token/missing_piece.js';
 import type { FactName, TokenProfile } from '../token/profile.js';
 import type { StrategyJob } from '../token/strategy.js';
 import { chooseStrategies, missingSuites } from '../token/strategy_choice.js';
@@ -31,6 +32,13 @@ const factsOfKeySpecs: readonly FactName[] = [
   'edKeyEd25519',
 ];
 
+const importJobs = {
+  RSAES_OAEP_SHA_1: 'importOaepSha1',
+  RSAES_OAEP_SHA_256: 'importOaepSha256',
+  RSA_AES_KEY_WRAP_SHA_1: 'importRsaAesSha1',
+  RSA_AES_KEY_WRAP_SHA_256: 'importRsaAesSha256',
+} as const satisfies Readonly<Record<string, StrategyJob>>;
+
 type Ability = Pick<FlowVerdict, 'strategies' | 'missing'> & { readonly isAble: boolean };
 
 function abilityByJobs(profile: TokenProfile, flow: Exclude<Flow, 'import'>): Ability {
@@ -45,9 +53,7 @@ function abilityByJobs(profile: TokenProfile, flow: Exclude<Flow, 'import'>): Ab
       description,
     }));
   const lacking = wanted.filter((job) => choice.chosen[job] === undefined);
-  const missing = choice.outcomes
-    .filter(({ strategy }) => lacking.includes(strategy.job))
-    .map(({ strategy, reason }) => `${strategy.job} by ${strategy.id}: ${reason}`);
+  const missing = lacking.map((job) => explainMissingJob(profile, job));
   const wider =
     flow === 'replication'
       ? missingSuites(profile)
@@ -78,7 +84,7 @@ function abilityToImport(profile: TokenProfile): Ability {
       strategies.push({ id: other.strategy, job: algorithm, suite: '', description });
       missing.push(`${algorithm} in the token: ${plan.refusal}`);
     } else {
-      missing.push(`${algorithm}: ${other.refusal}`);
+      missing.push(`${algorithm} by ${explainMissingJob(profile, importJobs[algorithm])}`);
     }
   }
   return { isAble: algorithms.some((algorithm) => 'rung' in inToken[algorithm]), strategies, missing };

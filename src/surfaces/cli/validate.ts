@@ -21,6 +21,7 @@ interface ValidateOptions extends CommonOptions {
   readonly scratch?: boolean;
   readonly token?: string;
   readonly slot?: number;
+  readonly libraryParameters?: string;
   readonly pinFile?: string;
   readonly pinEnvironment?: string;
   readonly soPinFile?: string;
@@ -54,6 +55,10 @@ export function validateCommand(): Command {
     .option('--scratch', 'make a token of softhsm2 or nss in a temporary folder, and remove it at the end')
     .option('--token <label>', 'label of the token')
     .option('--slot <number>', 'slot of the token', wholeNumberOption)
+    .option(
+      '--library-parameters <text>',
+      'what C_Initialize is given in pReserved: where NSS softoken has its database',
+    )
     .option('--pin-file <file>', 'file that holds the user PIN')
     .option(
       '--pin-environment <name>',
@@ -154,8 +159,8 @@ function pinOf(options: ValidateOptions): PinSource {
 
 /** @param scratch - directory for a token of the run's own; null for the user's token */
 function referenceOf(options: ValidateOptions, scratch: string | null): TokenReference {
-  const { module, token, slot, initToken, soPinFile } = options;
-  const settings = {};
+  const { module, token, slot, initToken, soPinFile, libraryParameters } = options;
+  const settings = libraryParameters === undefined ? {} : { libraryParameters };
   if (scratch !== null) {
     if ((module !== 'softhsm2' && module !== 'nss') || !knownModuleNames.includes(module)) {
       throw refuse('--scratch makes tokens of softhsm2 and nss only', 'give --token or --slot, and --pin-file');

@@ -28,6 +28,7 @@ import {
 } from '../cryptoki.js';
 import type { Job, ObjectRef } from '../job.js';
 import type { Mechanism } from '../mechanism.js';
+import { notTried } from '../not_tried.js';
 import type { ObjectHandle } from '../object.js';
 import type { FactName } from '../profile.js';
 import { template, type Template } from '../template.js';
@@ -184,7 +185,7 @@ async function probeDerivationsOfZ(
   await context.fact('ecdh1NullAes256Trailing', CKM_ECDH1_DERIVE, async () => {
     const kept = context.rules.ecdh1Truncation;
     if (kept === 'trailing') return true;
-    return kept === null ? 'not tried, since ecdh1NullAes256 does not work' : `a shorter key keeps the ${kept} octets`;
+    return kept === null ? notTried('ecdh1NullAes256') : `a shorter key keeps the ${kept} octets`;
   });
 
   // Each derivation of a suite must give the wrapping key (AES-256) and the key confirmation key (48 octets).

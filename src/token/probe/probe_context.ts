@@ -23,6 +23,7 @@ import {
 import { TokenError } from '../errors.js';
 import { Job, type JobResult, type ObjectRef } from '../job.js';
 import type { Mechanism } from '../mechanism.js';
+import { notTried } from '../not_tried.js';
 import type { ObjectHandle } from '../object.js';
 import type { Enforcement, Fact, FactName, TokenRules, EnforcementName } from '../profile.js';
 import { returnValueName } from '../return_value.js';
@@ -192,7 +193,7 @@ export class ProbeContext {
 
   /** Records a fact that needs something which the token cannot do. */
   lacks(name: FactName, mechanism: number | null, needed: FactName): void {
-    this.facts.set(name, { works: false, mechanism, answer: `not tried, since ${needed} does not work` });
+    this.facts.set(name, { works: false, mechanism, answer: notTried(needed) });
   }
 
   /** Whether a fact was found to work. */
