@@ -3,7 +3,7 @@ import { Job, type AttributeValue, type JobResult, type Output } from '../token/
 import { TokenError } from '../token/errors.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
-import { HsmError } from './errors.js';
+import { HsmError, saysRoomIsMissing } from './errors.js';
 import { importModulusOctets, type ImportKeyParts, type ImportKeys, type StoredImportKey } from './import_key.js';
 import { importPayloadOf, refusalOfPayload } from './import_payload.js';
 import { importedPublicHalf } from './import_public_half.js';
@@ -150,7 +150,7 @@ export class MaterialImport {
           );
     let steps: UnwrapSteps | undefined;
     const lengths: Output<'attributes'>[] = [];
-    const material = await this.#parts.storage.adopt(binding, 'import material', {
+    return this.#parts.storage.adopt(binding, 'import material', {
       publicKey,
       make: (job, template) => {
         steps ??= stepsIn(job);
@@ -162,9 +162,10 @@ export class MaterialImport {
         if (steps !== undefined) assertNoDecoy(steps, result);
         for (const length of lengths) assertLength(result.attributes(length), binding.keySpec);
       },
+      ...(spec?.kind === 'rsa' && {
+        checkWrapped: (octets: number) => assertTwoPrimes(spec.modulusBits / 8, octets),
+      }),
     });
-    assertTwoPrimes(material);
-    return material;
   }
 
   /** HAZARD: SoftHSM2 keeps the object of an unwrapping that it refused because the octets are another type of key. */
@@ -195,11 +196,8 @@ function assertNoDecoy(steps: UnwrapSteps, result: JobResult): void {
  * A token that reads a key of three primes keeps two of them, and they are shorter: two whose product is the modulus have half its
  * length each, and so have the three numbers that go with them.
  */
-function assertTwoPrimes({ binding, exportedKeyToken }: StoredMaterial): void {
-  const spec = privateKeySpec(binding.keySpec);
-  if (spec?.kind !== 'rsa') return;
-  const modulusOctets = spec.modulusBits / 8;
-  if (exportedKeyToken.length >= wrappedOctets(modulusOctets * 4.5 + RSA_OVERHEAD_OCTETS)) return;
+function assertTwoPrimes(modulusOctets: number, octets: number): void {
+  if (octets >= wrappedOctets(modulusOctets * 4.5 + RSA_OVERHEAD_OCTETS)) return;
   throw new HsmError('ERR_HSM_TYPE', 'the unwrapped RSA key has not exactly two primes; it was destroyed');
 }
 
@@ -223,6 +221,7 @@ function toldApart(error: unknown): unknown {
   if (error.code === 'ERR_HSM_SESSION_LOST') return error;
   const { cause } = error;
   if (!(cause instanceof TokenError) || cause.code !== 'ERR_TOKEN_CALL') return error;
+  if (saysRoomIsMissing(cause.rv)) return error;
   if (cause.call === 'C_DeriveKey') return new HsmError('ERR_HSM_TYPE', NO_KEY, { cause: error });
   return callsOnMaterial.has(cause.call) ? refused(error) : error;
 }
