@@ -1,7 +1,9 @@
 import { moduleCapability } from './cases/capability/module.js';
 import { wrappingCapability } from './cases/capability/wrapping.js';
 import { keyAgreementCapability } from './cases/capability/key_agreement.js';
+import { derivationCapability } from './cases/capability/derivation.js';
 import { agreementCorrectness } from './cases/correctness/key_agreement.js';
+import { derivationCorrectness } from './cases/correctness/derivation.js';
 import { keyWrapCorrectness } from './cases/correctness/key_wrap.js';
 import { attributeCorrectness } from './cases/correctness/attribute.js';
 import { cipherCorrectness } from './cases/correctness/cipher.js';
@@ -18,8 +20,10 @@ import type { Check } from './check.js';
 export const checks: readonly Check[] = [
   ...moduleCapability,
   ...keyAgreementCapability,
+  ...derivationCapability,
   ...wrappingCapability,
   ...agreementCorrectness,
+  ...derivationCorrectness,
   ...keyWrapCorrectness,
   ...signatureCorrectness,
   ...cipherCorrectness,

@@ -1,10 +1,4 @@
-import {
-  CKA_EC_POINT,
-  CKM_ECDH_AES_KEY_WRAP,
-  CKM_EC_KEY_PAIR_GEN,
-  CKM_HKDF_DERIVE,
-  CKM_SP800_108_COUNTER_KDF,
-} from '../../../token/cryptoki.js';
+import { CKA_EC_POINT, CKM_ECDH_AES_KEY_WRAP, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js';
 import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
 import { ecPairTemplates } from '../../key_template.js';
@@ -51,51 +45,6 @@ export const keyAgreementCapability: readonly Check[] = [
     run: async (context) => {
       needProfile(context);
       expectOneOf(context, 'ECDSA on P-384', ['ecdsa', 'ecdsaSha384']);
-    },
-  },
-  {
-    ...quick,
-    id: 'CAP-04',
-    title: 'CKM_ECDH1_DERIVE with a key derivation function that a replication suite uses',
-    severity: 'strategy',
-    flows: ['replication'],
-    source: 'PKCS#11 v2.40 current mechanisms section 2.3.9; ANSI X9.63; NIST SP 800-56A',
-    remedy: 'enable one of CKD_SHA384_KDF_SP800, CKD_SHA384_KDF, or CKD_NULL with a second derivation',
-    run: async (context) => {
-      needProfile(context);
-      expectOneOf(context, 'ECDH on P-384 in the token', [
-        'ecdh1Null48',
-        'ecdh1NullAes256',
-        'ecdh1NullAes256Trailing',
-        'ecdh1X963Sha384',
-        'ecdh1Sp800Sha384',
-      ]);
-    },
-  },
-  {
-    ...quick,
-    id: 'CAP-05',
-    title: 'Derivations from a secret that is in the token',
-    severity: 'strategy',
-    flows: ['replication', 'operations'],
-    source: 'PKCS#11 v3.0 current mechanisms sections 2.41 (SP 800-108), 2.62 (HKDF); v2.40 section 2.15',
-    remedy: 'enable CKM_HKDF_DERIVE, CKM_SP800_108_COUNTER_KDF or CKM_AES_CBC_ENCRYPT_DATA',
-    run: async (context) => {
-      needProfile(context);
-      for (const type of [CKM_HKDF_DERIVE, CKM_SP800_108_COUNTER_KDF]) {
-        const isListed = context.slot.mechanisms().some((mechanism) => mechanism.type === type);
-        context.record(`the mechanism 0x${type.toString(16)}`, isListed ? 'listed' : 'not listed', {
-          call: 'C_GetMechanismList',
-        });
-      }
-      expectOneOf(context, 'a derivation from a secret in the token', [
-        'hkdfSha384',
-        'sp800108HmacSha256OnAes',
-        'sp800108HmacSha256OnGeneric',
-        'aesCbcEncryptDataAes256',
-        'aesCbcEncryptDataGeneric48',
-        'cbcDerive',
-      ]);
     },
   },
   {
