@@ -10,10 +10,25 @@ export interface LoadedKey {
   release(): void;
 }
 
+/** What a backing key is bound to before it has an id. */
+export type UnidentifiedBinding = Omit<MaterialBinding, 'materialId'>;
+
+/** Where adopted material comes from. */
+export interface AdoptedSource {
+  /** DER SubjectPublicKeyInfo for a private key; null for a secret. */
+  readonly publicKey: Uint8Array | null;
+  /** Adds steps that make the key with a template; is asked once or twice, for a key that signs or encrypts and for one that can be wrapped. */
+  make(job: Job, template: Template): ObjectRef;
+  /** Throws where the job's result shows that what it made is not to be taken in. */
+  check?(result: JobResult): void;
+  /** Throws where the length of the material under RFC 5649 shows that it is not to be taken in. */
+  checkWrapped?(octets: number): void;
+}
+
 /** Where backing keys rest: in the database, wrapped under the domain key, or in the token. */
 export interface KeyStorage {
   /** Makes a new backing key in the token; the binding gets its key material id from it. */
-  create(binding: Omit<MaterialBinding, 'materialId'>): Promise<StoredMaterial>;
+  create(binding: UnidentifiedBinding): Promise<StoredMaterial>;
   /**
    * Loads a backing key for the use that its data suite has, after its record was found to be as stored.
    *
@@ -38,29 +53,21 @@ export interface KeyStorage {
     binding: MaterialBinding,
   ): Promise<StoredMaterial>;
   /**
-   * Takes in material from anywhere: identifies it in the token, wraps it under the domain key, and identifies what was wrapped.
+   * Takes in material from anywhere: identifies it in the token and puts it where it rests.
    *
    * @param binding - with the key material id that it must have, where that is known
-   * @param source.publicKey - DER SubjectPublicKeyInfo for a private key; null for a secret
-   * @param source.make - adds steps that make the key with a template; is asked twice, once for a key that signs or encrypts and once
-   * for one that can be wrapped
-   * @param source.check - throws where the job's result shows that what it made is not to be taken in
    * @throws {@link HsmError} `ERR_HSM_UNWRAP`, `ERR_HSM_TYPE`, `ERR_HSM_MATERIAL_ID`; nothing is left in the token then
    */
   adopt(
-    binding: Omit<MaterialBinding, 'materialId'> & { readonly materialId?: string },
+    binding: UnidentifiedBinding & { readonly materialId?: string },
     name: string,
-    source: {
-      readonly publicKey: Uint8Array | null;
-      make(job: Job, template: Template): ObjectRef;
-      check?(result: JobResult): void;
-    },
+    source: AdoptedSource,
   ): Promise<StoredMaterial>;
   /** Backing keys that are loaded now. */
   readonly loadedCount: number;
-  /** Takes one backing key out of the token, once nobody uses it; does nothing where it is not loaded. */
-  unload(material: StoredMaterial): Promise<void>;
-  /** Takes every backing key that nobody is using out of the token. */
+  /** Destroys what the token has of material whose record is gone, once nobody uses it. */
+  destroy(material: StoredMaterial): Promise<void>;
+  /** Takes every backing key that nobody is using out of the token; what rests in the token stays. */
   unloadAll(): Promise<void>;
 }
 

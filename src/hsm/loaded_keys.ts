@@ -48,16 +48,23 @@ export class LoadedKeys {
   readonly #jobs: HsmJobs;
   readonly #countMax: number;
   readonly #load: (material: StoredMaterial) => Promise<ObjectHandle>;
+  readonly #unload: (handle: ObjectHandle) => Promise<void>;
   readonly #entries = new Map<string, Entry>();
   #destroying: Promise<unknown> = Promise.resolve();
 
+  /** @param options.unload - what is done to a key that is thrown out; it is destroyed if left out */
   constructor(
     jobs: HsmJobs,
-    options: { readonly countMax: number; readonly load: (material: StoredMaterial) => Promise<ObjectHandle> },
+    options: {
+      readonly countMax: number;
+      readonly load: (material: StoredMaterial) => Promise<ObjectHandle>;
+      readonly unload?: (handle: ObjectHandle) => Promise<void>;
+    },
   ) {
     this.#jobs = jobs;
     this.#countMax = options.countMax;
     this.#load = options.load;
+    this.#unload = options.unload ?? ((handle) => jobs.destroy(handle, 'unload backing key'));
     jobs.onLost(() => this.#evictAll());
   }
 
@@ -145,7 +152,7 @@ export class LoadedKeys {
 
   #destroy(entry: Entry): void {
     const destroyed = entry.handle.then(
-      (handle) => this.#jobs.destroy(handle, 'unload backing key'),
+      (handle) => this.#unload(handle),
       () => undefined,
     );
     // A key that the token does not let go of is counted in the HSM's health and shown in its status; nobody waits for it here.

@@ -38,12 +38,16 @@ export interface MaterialBinding {
   readonly materialId: string;
 }
 
-/** A backing key as it rests in the database; storage "wrapped". */
+/** Where a key can rest: in the database, wrapped under the domain key, or in the token, as a token object. */
+export const KEY_STORAGES = ['wrapped', 'token'] as const;
+export type KeyStorageKind = (typeof KEY_STORAGES)[number];
+
+/** A backing key as its record has it. */
 export interface StoredMaterial {
   readonly binding: MaterialBinding;
-  /** Exported key token: the backing key wrapped under the domain key. */
+  /** Exported key token: the backing key wrapped under the domain key; no octets where it rests in the token. */
   readonly exportedKeyToken: Uint8Array;
-  /** `CKA_ID` of that domain key, hex. */
+  /** `CKA_ID` of that domain key, hex; or `object:` and the `CKA_ID` of the token object that the backing key is, hex. */
   readonly domainKeyId: string;
   /** Public half of an asymmetric key, DER SubjectPublicKeyInfo; null for symmetric and HMAC keys. */
   readonly publicKey: Uint8Array | null;
@@ -63,4 +67,16 @@ export interface WrappedMaterial {
   /** Public half of a private key, DER SubjectPublicKeyInfo; null for secrets. */
   readonly publicKey: Uint8Array | null;
   readonly blob: Uint8Array;
+}
+
+const OBJECT_PREFIX = 'object:';
+
+/** What stands in `domainKeyId` of a key that rests in the token. */
+export function domainKeyIdOfObject(objectId: string): string {
+  return `${OBJECT_PREFIX}${objectId}`;
+}
+
+/** `CKA_ID` of the token object that a key is, hex; null for one that rests wrapped in the database. */
+export function tokenObjectIdOf({ domainKeyId }: { readonly domainKeyId: string }): string | null {
+  return domainKeyId.startsWith(OBJECT_PREFIX) ? domainKeyId.slice(OBJECT_PREFIX.length) : null;
 }

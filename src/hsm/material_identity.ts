@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { toHex, utf8 } from '../bytes.js';
-import { CKM_ECDSA, CKM_EDDSA, CKM_RSA_PKCS } from '../token/cryptoki.js';
+import { CKM_AES_CBC, CKM_ECDSA, CKM_EDDSA, CKM_RSA_PKCS } from '../token/cryptoki.js';
 import type { Job, JobResult, ObjectOperand } from '../token/job.js';
 import type { Mechanism } from '../token/mechanism.js';
 import { digestInfo } from '../wire/digest_info.js';
@@ -36,6 +36,15 @@ export interface Identification {
  */
 export function publicHalfId(publicKey: Uint8Array): string {
   return toHex(createHash('sha256').update(publicKey).digest());
+}
+
+/** What a key must be allowed to do to be identified. */
+export function identifyingUse(
+  keySpec: MaterialBinding['keySpec'],
+): Required<Pick<KeyShape, 'uses' | 'allowedMechanisms'>> {
+  const spec = specInToken(keySpec);
+  if (spec.kind === 'aes') return { uses: ['encrypt'], allowedMechanisms: [CKM_AES_CBC] };
+  return { uses: ['sign'], allowedMechanisms: [spec.kind === 'hmac' ? spec.mac : testSignature(spec).mechanism.type] };
 }
 
 /**

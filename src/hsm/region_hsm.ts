@@ -12,18 +12,30 @@ import { RegionImports } from './import_region.js';
 import type { ImportCapabilities } from './import_strategy.js';
 import { HsmJobs, type JobRunner } from './job_runner.js';
 import { KeyOperations, refusalOfSpec } from './key_operations.js';
-import type { KeyStorage } from './key_storage.js';
-import type { KeySpec, KeyUsage, MaterialBinding, StoredMaterial, WrappedMaterial } from './material.js';
+import type {
+  KeySpec,
+  KeyStorageKind,
+  KeyUsage,
+  MaterialBinding,
+  StoredMaterial,
+  WrappedMaterial,
+} from './material.js';
 import { MessageCipher, type ReEncryptionSide } from './message_cipher.js';
+import type { RegionHsmDescription } from './region_description.js';
 import { randomOctets } from './random_pool.js';
 import { RecordKey } from './record_key.js';
+import { RegionStorage } from './region_storage.js';
 import { SelfTest } from './self_test.js';
 import { singleRegionTrust, type SingleRegionTrust } from './single_region_trust.js';
 import { Signing, type SignedInput } from './signing.js';
 import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
 import { KEY_LABELS } from './token_keys.js';
+import { TokenObjects, type TokenObjectLedger } from './token_object.js';
+import { TokenStorage } from './token_storage.js';
 import { assertDeclared, declarationOf, isAsLongAsDeclared } from './wrapped_material.js';
 import { WrappedStorage } from './wrapped_storage.js';
+
+export type { RegionHsmDescription } from './region_description.js';
 
 type EncryptionContext = Readonly<Record<string, string>>;
 
@@ -34,39 +46,8 @@ export interface RegionHsmOptions {
   readonly capabilities: HsmCapabilities;
   /** Backing keys kept loaded at most; {@link LIMITS.hsmLoadedKeysMax} if left out. */
   readonly loadedKeysMax?: number;
-}
-
-/** What `status` shows of a region's HSM. */
-export interface RegionHsmDescription {
-  /** `working`, or why the HSM stopped. */
-  readonly state: string;
-  readonly fingerprint: string;
-  readonly epoch: number;
-  /** `CKA_ID`s of the domain keys of multi-Region material, the active one first. */
-  readonly domainKeys: readonly string[];
-  /** The same for single-Region material. */
-  readonly singleRegionDomainKeys: readonly string[];
-  /** Whether the active single-Region domain key is `CKA_TRUSTED`. */
-  readonly domainKeyIsTrusted: boolean;
-  readonly recordKeys: readonly string[];
-  readonly signingKeys: readonly string[];
-  readonly suites: readonly ReplicationSuite[];
-  readonly dataSuites: readonly DataSuite[];
-  readonly missing: HsmCapabilities['missing'];
-  /** What the token itself enforces; the rest is enforced by Keyferry alone. */
-  readonly enforcedByToken: {
-    readonly extractable: boolean;
-    readonly wrapWithTrusted: boolean;
-    readonly allowedMechanisms: boolean;
-    /** Whether stored material of a single-Region key can only be loaded as a key that no agreed key can wrap. */
-    readonly singleRegion: boolean;
-    /** Whether the token refuses to load stored single-Region material as a key that can be read. */
-    readonly singleRegionUnreadable: boolean;
-  };
-  readonly loadedKeys: number;
-  readonly ephemeralKeys: number;
-  /** How often the token kept an object that it said it had destroyed. */
-  readonly undestroyed: number;
+  /** Where new keys rest, and who writes down which token objects were made for keys; wrapped keys alone if left out. */
+  readonly storage?: { readonly kind: KeyStorageKind; readonly ledger: TokenObjectLedger };
 }
 
 /**
@@ -79,7 +60,8 @@ export class RegionHsm {
   readonly #capabilities: HsmCapabilities;
   readonly #domainKeys: DomainKeys;
   readonly #recordKey: RecordKey;
-  readonly #storage: KeyStorage;
+  readonly #storage: RegionStorage;
+  readonly #objects: TokenObjects | null;
   readonly #cipher: MessageCipher;
   readonly #signing: Signing;
   readonly #operations: KeyOperations;
@@ -103,13 +85,19 @@ export class RegionHsm {
       enforcesWrapWithTrusted: options.capabilities.enforcesWrapWithTrusted && trust.isTrusted,
     };
     this.#recordKey = new RecordKey(jobs, options.capabilities);
-    this.#storage = new WrappedStorage({
+    const parts = {
       jobs,
       capabilities: this.#capabilities,
       domainKeys,
       recordKey: this.#recordKey,
       loadedKeysMax: options.loadedKeysMax ?? LIMITS.hsmLoadedKeysMax,
-    });
+    };
+    this.#objects = options.storage === undefined ? null : new TokenObjects(jobs, options.storage.ledger);
+    this.#storage = new RegionStorage(
+      options.storage?.kind ?? 'wrapped',
+      new WrappedStorage(parts),
+      this.#objects === null ? null : new TokenStorage({ ...parts, objects: this.#objects }),
+    );
     this.#cipher = new MessageCipher(jobs, this.#storage, this.#capabilities);
     this.#signing = new Signing(jobs, this.#storage, this.#capabilities);
     this.#operations = new KeyOperations(jobs, this.#storage, this.#capabilities);
@@ -169,7 +157,7 @@ export class RegionHsm {
     return this.#jobs.healing(() => randomOctets(this.#jobs, octets));
   }
 
-  /** Makes a backing key in the token and returns it wrapped under the domain key. */
+  /** Makes a backing key in the token; it comes back wrapped under the domain key, or as the token object that it is. */
   createMaterial(binding: Omit<MaterialBinding, 'materialId'>): Promise<StoredMaterial> {
     return this.#storage.create(binding);
   }
@@ -266,9 +254,14 @@ export class RegionHsm {
     return this.#signing.verify(material, algorithm, input, signature);
   }
 
-  /** Destroys what of this material is loaded in the token, once nobody uses it; does nothing where it is not loaded. */
+  /** Destroys what the token has of material whose record is gone, once nobody uses it; does nothing where it has nothing. */
   unload(material: StoredMaterial): Promise<void> {
-    return this.#storage.unload(material);
+    return this.#storage.destroy(material);
+  }
+
+  /** Destroys token objects that were made for a key and that no record uses; how many. */
+  async destroyUnusedObjects(): Promise<number> {
+    return (await this.#objects?.destroyUnused()) ?? 0;
   }
 
   /** Why this token cannot hold and use such a key, naming the mechanisms; undefined where it can. */
@@ -384,6 +377,8 @@ export class RegionHsm {
         singleRegion: this.#trust.bindsSingleRegion,
         singleRegionUnreadable: this.#trust.hidesSingleRegion,
       },
+      keyStorage: this.#storage.kind,
+      tokenObjects: this.#objects?.count ?? 0,
       loadedKeys: this.#storage.loadedCount,
       ephemeralKeys,
       undestroyed,

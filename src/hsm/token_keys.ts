@@ -99,10 +99,10 @@ export async function findForUse(
 }
 
 /** The session copy of a token key, or the key itself where the token makes none that is restricted in the same way. */
-async function sessionCopyOf(
+export async function sessionCopyOf(
   jobs: HsmJobs,
   capabilities: HsmCapabilities,
-  key: TokenKey,
+  key: Pick<TokenKey, 'handle'>,
   tokenShape: KeyShape,
 ): Promise<ObjectHandle> {
   const shape = { ...tokenShape, onToken: false };

@@ -1,27 +1,22 @@
 import { LIMITS } from '../limits.js';
-import { CKK_AES } from '../token/cryptoki.js';
-import { Job, type JobResult, type ObjectOperand, type ObjectRef, type Output } from '../token/job.js';
+import { Job, type JobResult, type ObjectOperand, type ObjectRef } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
 import type { Mechanism } from '../token/mechanism.js';
 import type { Template } from '../token/template.js';
 import { pointOf } from '../wire/public_key.js';
+import { baseShape, checkedExportedKeyToken, narrowAndRead, usesOf } from './backing_key.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf, type DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import { generateMaterial } from './key_generation.js';
-import { BACKING_KEY_LABEL } from './key_material_id.js';
-import { assertShape, isPrivateKeyShape, readBack, templateOf, type KeyShape } from './key_shape.js';
+import { assertShape, templateOf, type KeyShape } from './key_shape.js';
 import { canBeWrapped, parsePublicHalf, specInToken } from './key_spec.js';
-import type { KeyStorage, LoadedKey } from './key_storage.js';
+import type { AdoptedSource, KeyStorage, LoadedKey, UnidentifiedBinding } from './key_storage.js';
 import { LoadedKeys } from './loaded_keys.js';
 import type { KeySpec, MaterialBinding, StoredMaterial } from './material.js';
 import { identificationOf } from './material_identity.js';
-import { messageKeySteps } from './message_key.js';
-import { narrowUses } from './narrow_uses.js';
 import type { RecordKey } from './record_key.js';
-
-const NO_ID = new Uint8Array(16);
 
 /** What a region's wrapped storage is made of. */
 export interface WrappedStorageParts {
@@ -32,8 +27,6 @@ export interface WrappedStorageParts {
   /** Backing keys kept loaded at most; {@link LIMITS.hsmLoadedKeysMax} if left out. */
   readonly loadedKeysMax?: number;
 }
-
-type UnidentifiedBinding = Omit<MaterialBinding, 'materialId'>;
 
 /** Where material comes from: steps of a job that make it, and what is known of its public half afterwards. */
 interface MaterialSource {
@@ -70,12 +63,13 @@ export class WrappedStorage implements KeyStorage {
     return this.#loaded.count;
   }
 
-  unload(material: StoredMaterial): Promise<void> {
-    return this.#loaded.unload(material);
-  }
-
   unloadAll(): Promise<void> {
     return this.#loaded.clear();
+  }
+
+  /** With its record goes all there is of it but what is loaded. */
+  destroy(material: StoredMaterial): Promise<void> {
+    return this.#loaded.unload(material);
   }
 
   load(material: StoredMaterial): Promise<LoadedKey> {
@@ -145,11 +139,7 @@ export class WrappedStorage implements KeyStorage {
   async adopt(
     binding: UnidentifiedBinding & { readonly materialId?: string },
     name: string,
-    source: {
-      readonly publicKey: Uint8Array | null;
-      make(job: Job, template: Template): ObjectRef;
-      check?(result: JobResult): void;
-    },
+    source: AdoptedSource,
   ): Promise<StoredMaterial> {
     const { jobs, capabilities } = this.#parts;
     const { publicKey } = source;
@@ -170,6 +160,7 @@ export class WrappedStorage implements KeyStorage {
       throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED, { cause: error });
     });
     source.check?.(result);
+    source.checkWrapped?.(unidentified.exportedKeyToken.length);
     if (result.rv(use) !== 0) {
       throw new HsmError('ERR_HSM_TYPE', `the unwrapped material is no ${binding.keySpec} key; it was destroyed`);
     }
@@ -290,46 +281,7 @@ interface Unidentified extends Omit<StoredMaterial, 'binding' | 'recordMac'> {
   readonly binding: UnidentifiedBinding;
 }
 
-/** Reads a key back, after the uses that some tokens give every unwrapped private key were taken away. */
-function narrowAndRead(job: Job, key: ObjectRef, shape: KeyShape, capabilities: HsmCapabilities): Output<'attributes'> {
-  if (isPrivateKeyShape(shape)) narrowUses(job, key, shape);
-  return readBack(job, key, shape, capabilities);
-}
-
 const FILLED_UP =
   'the token fills HMAC keys up to a multiple of 8 octets when it wraps them, which would change the MACs of this one: ' +
   'it needs CKM_AES_KEY_WRAP_KWP with the exact length';
 const UNWRAP_REFUSED = 'the wrapped material does not unwrap';
-
-/** What every object of material is, before its uses. The length of an HMAC secret is not always the same. */
-function baseShape(keySpec: KeySpec): Pick<KeyShape, 'keyType' | 'lengthOctets' | 'label' | 'id'> {
-  const spec = specInToken(keySpec);
-  return {
-    keyType: spec.keyType,
-    label: BACKING_KEY_LABEL,
-    id: NO_ID,
-    ...(spec.keyType === CKK_AES ? { lengthOctets: 32 } : {}),
-  };
-}
-
-/** What material is loaded for: message keys by its data suite, or the one use of its usage. */
-function usesOf({ keySpec, keyUsage, dataSuite }: MaterialBinding): Pick<KeyShape, 'uses' | 'allowedMechanisms'> {
-  const spec = specInToken(keySpec);
-  if (spec.kind === 'aes' && dataSuite !== null) {
-    const { uses, allowedMechanisms } = messageKeySteps[dataSuite];
-    return { uses, allowedMechanisms };
-  }
-  const usage = spec.usages[keyUsage];
-  if (usage === undefined || usage.uses.length === 0) {
-    throw new HsmError('ERR_HSM_TYPE', `a ${keySpec} key is not for ${keyUsage}, or lacks its data suite`);
-  }
-  return { uses: usage.uses, allowedMechanisms: usage.allowedMechanisms };
-}
-
-/** A token that wraps another number of octets has wrapped another kind of key. */
-function checkedExportedKeyToken(keySpec: KeySpec, wrapped: Uint8Array): Uint8Array {
-  if (canBeWrapped(keySpec, wrapped)) return wrapped;
-  throw new HsmError('ERR_HSM_TYPE', `the token wrapped ${wrapped.length} octets, which is no ${keySpec} key`, {
-    details: { octets: wrapped.length, keySpec },
-  });
-}

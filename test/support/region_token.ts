@@ -1,12 +1,14 @@
 import { accessTo } from '../../src/hsm/token_access.js';
 import { capabilitiesOf, type HsmCapabilities } from '../../src/hsm/capability.js';
 import type { ProvisionAccess } from '../../src/hsm/provision.js';
+import { KEY_STORAGES, type KeyStorageKind } from '../../src/hsm/material.js';
 import { provisionRegion } from '../../src/hsm/provision.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import { Executor } from '../../src/token/executor.js';
 import { openLoggedInSession } from '../../src/token/login.js';
 import { probeToken } from '../../src/token/probe/probe.js';
 import type { TokenProfile } from '../../src/token/profile.js';
+import { MemoryLedger } from './memory_ledger.js';
 import { makeScratchToken, type ScratchToken, type SoftwareTokenKind } from './token_directory.js';
 
 /** A scratch token with a region's keys in it, and the HSM on it. */
@@ -17,6 +19,8 @@ export interface RegionToken {
   readonly capabilities: HsmCapabilities;
   readonly executor: Executor;
   readonly hsm: RegionHsm;
+  /** Which token objects the HSM has made for keys. */
+  readonly ledger: MemoryLedger;
   close(): Promise<void>;
 }
 
@@ -70,10 +74,19 @@ export async function profileOf(token: ScratchToken): Promise<TokenProfile> {
   }
 }
 
+/** Where keys of tests rest that do not say it: `KEYFERRY_KEY_STORAGE`, or wrapped in the database. */
+function defaultKeyStorage(): KeyStorageKind {
+  const wanted = process.env['KEYFERRY_KEY_STORAGE'] ?? 'wrapped';
+  const kind = KEY_STORAGES.find((candidate) => candidate === wanted);
+  if (kind === undefined)
+    throw new Error(`KEYFERRY_KEY_STORAGE is ${wanted}, which is none of ${KEY_STORAGES.join(', ')}`);
+  return kind;
+}
+
 /** Makes a scratch token, probes and provisions it, and opens a region's HSM on it. */
 export async function makeRegionToken(
   kind: SoftwareTokenKind,
-  options: { readonly loadedKeysMax?: number } = {},
+  options: { readonly loadedKeysMax?: number; readonly keyStorage?: KeyStorageKind } = {},
 ): Promise<RegionToken> {
   const token = await makeScratchToken(kind);
   const profile = await profileOf(token);
@@ -81,7 +94,10 @@ export async function makeRegionToken(
   const access = accessToScratch(token);
   await provisionRegion(access, capabilities);
   const { executor, close } = await openScratch(token);
-  const hsm = await RegionHsm.open({ runner: executor, capabilities, ...options });
+  const ledger = new MemoryLedger();
+  const storage = { kind: options.keyStorage ?? defaultKeyStorage(), ledger };
+  const loadedKeysMax = options.loadedKeysMax === undefined ? {} : { loadedKeysMax: options.loadedKeysMax };
+  const hsm = await RegionHsm.open({ runner: executor, capabilities, storage, ...loadedKeysMax });
   return {
     token,
     access,
@@ -89,6 +105,7 @@ export async function makeRegionToken(
     capabilities,
     executor,
     hsm,
+    ledger,
     close: async () => {
       await hsm.close();
       await close();

@@ -1,0 +1,279 @@
+import { toHex } from '../bytes.js';
+import { LIMITS } from '../limits.js';
+import { CKO_PRIVATE_KEY, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { Job, type JobResult, type ObjectOperand } from '../token/job.js';
+import type { ObjectHandle } from '../token/object.js';
+import { template } from '../token/template.js';
+import { pointOf } from '../wire/public_key.js';
+import { baseShape, checkedExportedKeyToken, usesOf } from './backing_key.js';
+import { domainKeyLabelOf } from './domain_key.js';
+import { HsmError } from './errors.js';
+import { generateMaterial, type GeneratedKey } from './key_generation.js';
+import {
+  assertShape,
+  attributeOfUse,
+  isPrivateKeyShape,
+  readBack,
+  templateOf,
+  type KeyShape,
+  type KeyUse,
+} from './key_shape.js';
+import { canBeWrapped, parsePublicHalf } from './key_spec.js';
+import {
+  withLoaded,
+  type AdoptedSource,
+  type KeyStorage,
+  type LoadedKey,
+  type UnidentifiedBinding,
+} from './key_storage.js';
+import { LoadedKeys } from './loaded_keys.js';
+import { domainKeyIdOfObject, tokenObjectIdOf, type MaterialBinding, type StoredMaterial } from './material.js';
+import { identificationOf, identifyingUse } from './material_identity.js';
+import { narrowUses } from './narrow_uses.js';
+import { sessionCopyOf } from './token_keys.js';
+import type { TokenObjects } from './token_object.js';
+import type { WrappedStorageParts } from './wrapped_storage.js';
+
+const NOTHING = new Uint8Array();
+const UNWRAP_REFUSED = 'the wrapped material does not unwrap';
+
+/** What a region's storage "token" is made of. */
+export interface TokenStorageParts extends WrappedStorageParts {
+  readonly objects: TokenObjects;
+}
+
+/** Where the material of a new token object comes from. */
+interface ObjectSource {
+  /** Adds the steps that make the key in this shape. */
+  make(job: Job, shape: KeyShape): GeneratedKey;
+  /** Looks at the result of these steps. */
+  check(result: JobResult): void;
+  /** The id that the material must have, where it is known. */
+  readonly materialId: string | undefined;
+}
+
+/**
+ * Key storage "token": every backing key is a token object, and the database has its id. A single-Region key is not extractable from its
+ * first moment on; a multi-Region key is, because otherwise no token would wrap it for another region.
+ *
+ * @source docs/KEY-STORAGE.md
+ */
+export class TokenStorage implements KeyStorage {
+  readonly #parts: TokenStorageParts;
+  readonly #loaded: LoadedKeys;
+  /** Loaded keys that are copies: they go when they are unloaded. */
+  readonly #copies = new WeakSet<ObjectHandle>();
+
+  constructor(parts: TokenStorageParts) {
+    this.#parts = parts;
+    this.#loaded = new LoadedKeys(parts.jobs, {
+      countMax: parts.loadedKeysMax ?? LIMITS.hsmLoadedKeysMax,
+      load: (material) => this.#loadForUse(material),
+      unload: async (handle) => {
+        if (this.#copies.has(handle)) await parts.jobs.destroy(handle, 'unload backing key');
+      },
+    });
+  }
+
+  get loadedCount(): number {
+    return this.#loaded.count;
+  }
+
+  unloadAll(): Promise<void> {
+    return this.#loaded.clear();
+  }
+
+  load(material: StoredMaterial): Promise<LoadedKey> {
+    return this.#loaded.acquire(material);
+  }
+
+  create(binding: UnidentifiedBinding): Promise<StoredMaterial> {
+    return this.#parts.jobs.healing(() =>
+      this.#makeObject(binding, 'create token key', {
+        make: (job, shape) => generateMaterial(job, binding.keySpec, shape, this.#parts.capabilities),
+        check: () => undefined,
+        materialId: undefined,
+      }),
+    );
+  }
+
+  async exportUnder(wrappingKey: ObjectOperand, material: StoredMaterial): Promise<Uint8Array> {
+    const { keyId, multiRegion, keySpec } = material.binding;
+    if (!multiRegion) {
+      throw new HsmError('ERR_HSM_POLICY_REFUSED', `key ${keyId} is a single-Region key and stays here`, {
+        details: { keyId },
+      });
+    }
+    const { jobs, capabilities } = this.#parts;
+    return withLoaded(this, material, async ({ handle }) => {
+      const job = new Job('wrap for another region', 'AES-256-KWP');
+      const wrapped = job.wrapKey({ type: capabilities.keyWrapPad, parameter: { kind: 'none' } }, wrappingKey, handle);
+      return checkedExportedKeyToken(keySpec, (await jobs.run(job)).bytes(wrapped));
+    });
+  }
+
+  async importUnder(
+    unwrappingKey: ObjectOperand,
+    wrapped: { readonly blob: Uint8Array; readonly publicKey: Uint8Array | null },
+    binding: MaterialBinding,
+  ): Promise<StoredMaterial> {
+    const { blob, publicKey } = wrapped;
+    // HAZARD: some tokens corrupt their memory on a blob that is too short, and take keys of other lengths from a longer one.
+    if (!canBeWrapped(binding.keySpec, blob)) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
+    const mechanism = { type: this.#parts.capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
+    return this.adopt(binding, 'unwrap from another region', {
+      publicKey,
+      make: (job, shape) => job.unwrapKey(mechanism, unwrappingKey, blob, shape),
+    });
+  }
+
+  async adopt(
+    binding: UnidentifiedBinding & { readonly materialId?: string },
+    name: string,
+    source: AdoptedSource,
+  ): Promise<StoredMaterial> {
+    const { capabilities, domainKeys } = this.#parts;
+    const { checkWrapped, publicKey } = source;
+    const domainKey = checkWrapped && (await domainKeys.active(domainKeyLabelOf(binding)));
+    let wrappedOctets = (_result: JobResult): number => 0;
+    try {
+      return await this.#makeObject(binding, name, {
+        make: (job, shape) => {
+          const publicHalf = parsePublicHalf(binding.keySpec, publicKey);
+          const point = publicHalf?.asymmetricKeyType === 'ec' ? { publicPoint: pointOf(publicHalf) } : {};
+          const key = source.make(job, templateOf({ ...shape, ...point }, 'unwrap', capabilities));
+          if (domainKey !== undefined) {
+            // Only wrapped does a key show how long it is: a second one is made for that, and goes with the job.
+            const measured = this.#measuredShape(binding);
+            const second = source.make(job, templateOf(measured, 'unwrap', capabilities));
+            const mechanism = { type: capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
+            const wrapped = job.wrapKey(mechanism, domainKey.handle, second);
+            job.destroyObject(second);
+            wrappedOctets = (result) => result.bytes(wrapped).length;
+          }
+          return { key, publicKey: () => publicKey };
+        },
+        check: (result) => {
+          source.check?.(result);
+          if (domainKey !== undefined) checkWrapped?.(wrappedOctets(result));
+        },
+        materialId: binding.materialId,
+      });
+    } catch (error) {
+      if (!(error instanceof HsmError) || error.code !== 'ERR_HSM_UNWRAP') throw error;
+      throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED, { cause: error });
+    }
+  }
+
+  async destroy(material: StoredMaterial): Promise<void> {
+    await this.#loaded.unload(material);
+    const objectId = tokenObjectIdOf(material);
+    if (objectId !== null) await this.#parts.objects.destroy(objectId);
+  }
+
+  /** Makes a token object, identifies it, leaves it the one use that its key is for, and reads it back. Nothing of it stays where that fails. */
+  async #makeObject(binding: UnidentifiedBinding, name: string, source: ObjectSource): Promise<StoredMaterial> {
+    const { objects, recordKey } = this.#parts;
+    const id = objects.begin();
+    try {
+      const { materialId, publicKey } = await this.#fillObject(binding, name, id, source);
+      return await recordKey.bind({
+        binding: { ...binding, materialId },
+        exportedKeyToken: NOTHING,
+        domainKeyId: domainKeyIdOfObject(toHex(id)),
+        publicKey,
+      });
+    } catch (error) {
+      await objects.discard(id);
+      throw error;
+    }
+  }
+
+  async #fillObject(
+    binding: UnidentifiedBinding,
+    name: string,
+    id: Uint8Array,
+    source: ObjectSource,
+  ): Promise<{ readonly materialId: string; readonly publicKey: Uint8Array | null }> {
+    const { jobs, capabilities } = this.#parts;
+    const shape = this.#shape(binding, id);
+    const job = new Job(name, 'token object');
+    const made = source.make(job, { ...shape, uses: identifyingUse(binding.keySpec).uses });
+    const kept = job.keep(made.key);
+    const result = await jobs.run(job);
+    source.check(result);
+    const publicKey = made.publicKey(result);
+    const key = result.object(kept);
+
+    const identification = identificationOf(binding, publicKey);
+    const proving = new Job('key material id', binding.keySpec);
+    const use = proving.attempt();
+    const proof = identification.prove(proving, key);
+    leaveUses(proving, key, shape, identification.shape.uses);
+    const attributes = readBack(proving, key, shape, capabilities);
+    const proved = await jobs.run(proving);
+    if (proved.rv(use) !== 0) {
+      throw new HsmError('ERR_HSM_TYPE', `the material is no ${binding.keySpec} key; it was destroyed`);
+    }
+    assertShape(proved.attributes(attributes), shape, capabilities);
+    const materialId = await proof(proved);
+    if (materialId !== null && (source.materialId === undefined || materialId === source.materialId)) {
+      return { materialId, publicKey };
+    }
+    throw new HsmError('ERR_HSM_MATERIAL_ID', 'the material is not the one that was named; it was destroyed', {
+      details: { keyId: binding.keyId, ...(source.materialId !== undefined && { materialId: source.materialId }) },
+    });
+  }
+
+  async #loadForUse(material: StoredMaterial): Promise<ObjectHandle> {
+    const { jobs, capabilities, recordKey, objects } = this.#parts;
+    await recordKey.assertBound(material);
+    const objectId = tokenObjectIdOf(material);
+    if (objectId === null) throw new HsmError('ERR_HSM_RECORD', 'the record names no object of the token');
+    const shape = this.#shape(material.binding, Buffer.from(objectId, 'hex'));
+    const handle = await objects.find(objectId, isPrivateKeyShape(shape) ? CKO_PRIVATE_KEY : CKO_SECRET_KEY);
+    const copy = await sessionCopyOf(jobs, capabilities, { handle }, shape);
+    if (copy !== handle) {
+      this.#copies.add(copy);
+      return copy;
+    }
+    const job = new Job('load backing key', 'token object');
+    const attributes = readBack(job, handle, shape, capabilities);
+    assertShape((await jobs.run(job)).attributes(attributes), shape, capabilities);
+    return handle;
+  }
+
+  /** A key at rest: what it is for, and whether it may ever leave the token. */
+  #shape(binding: UnidentifiedBinding, id: Uint8Array): KeyShape {
+    const { uses, allowedMechanisms } = usesOf(binding);
+    const identifying = identifyingUse(binding.keySpec).allowedMechanisms;
+    return {
+      ...baseShape(binding.keySpec),
+      uses,
+      // No token lets this list be changed: the mechanism by which the key was identified stays on it, and its use does not.
+      allowedMechanisms: [...new Set([...allowedMechanisms, ...identifying])],
+      label: `keyferry:key:${binding.keyId}`,
+      id,
+      onToken: true,
+      extractable: binding.multiRegion,
+    };
+  }
+
+  #measuredShape(binding: UnidentifiedBinding): KeyShape {
+    const wrapWithTrusted = !binding.multiRegion && this.#parts.capabilities.enforcesWrapWithTrusted;
+    return { ...baseShape(binding.keySpec), uses: [], extractable: true, wrapWithTrusted };
+  }
+}
+
+/** Takes away the use by which a key was identified, and gives it the one that it is for. */
+function leaveUses(job: Job, key: ObjectHandle, shape: KeyShape, identifying: readonly KeyUse[]): void {
+  if (isPrivateKeyShape(shape)) {
+    narrowUses(job, key, shape);
+    return;
+  }
+  const changed = [...new Set([...shape.uses, ...identifying])].filter(
+    (use) => shape.uses.includes(use) !== identifying.includes(use),
+  );
+  if (changed.length === 0) return;
+  job.setAttributes(key, template(...changed.map((use) => [attributeOfUse[use], shape.uses.includes(use)] as const)));
+}
