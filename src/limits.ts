@@ -14,6 +14,10 @@ export const LIMITS = {
   hsmEphemeralObjectsMax: 4096,
   /** How long a status waits for the token before it tells what was last known, milliseconds. */
   hsmDescriptionWaitMs: 1_000,
+  /** Longest time from the making of a token object to the record that uses it, milliseconds: after it an unused object is destroyed. */
+  hsmTokenObjectSettleMs: 900_000,
+  /** How often unused token objects are looked for, milliseconds. */
+  hsmTokenObjectSweepMs: 3_600_000,
   /** Objects of an earlier, broken probe that one probe removes; a probe makes fewer than this. */
   tokenProbeLeftoversMax: 256,
   /** Objects of a token that the validation counts before and after each check; on a token with more, the count says less. */
@@ -170,4 +174,24 @@ export const LIMITS = {
   keyEventPauseMsMax: 8 * 60 * 1000,
   /** Time that the receiver of a key event may take, milliseconds. */
   keyEventPostTimeoutMs: 5000,
+  /** Sessions of the console at the same time: a few windows of a few people. */
+  consoleSessionsMax: 64,
+  /** How long one lasts after its login, milliseconds: a working day. */
+  consoleSessionMs: 12 * 60 * 60 * 1000,
+  /** How long a login link works, milliseconds: from the terminal into the browser. */
+  consoleLoginMs: 10 * 60 * 1000,
+  /** Login links that nobody has used yet; the oldest make room. */
+  consoleLoginsMax: 64,
+  /** Streams of events to pages at the same time. */
+  consoleStreamsMax: 64,
+  /** How often a silent stream shows that it lives, milliseconds. */
+  consoleHeartbeatMs: 15_000,
+  /** How often the console looks at the state of programs and clocks while a page is open, milliseconds. */
+  consoleWatchMs: 500,
+  /** Entries of the trace in one event for pages: more come in the next one. */
+  consoleTraceBatchMax: 200,
+  /** Octets of one answer that the console hands on: 50 events of the trail with two policies each. */
+  consoleAnswerBytesMax: 32 * 1024 * 1024,
+  /** Time for one answer, milliseconds: a busy token takes that long to make an RSA pair. */
+  consoleAnswerMs: 120_000,
 } as const;
