@@ -1,7 +1,7 @@
 import { KeyferryError } from '../errors.js';
 import { TokenError } from '../token/errors.js';
 import { factWords } from '../token/fact_words.js';
-import { Job, type JobResult } from '../token/job.js';
+import type { Job, JobResult } from '../token/job.js';
 import { mechanismName } from '../token/names.js';
 import type { TokenModule } from '../token/module.js';
 import type { OpenToken } from '../token/open_token.js';
@@ -10,6 +10,7 @@ import { RawLibrary } from '../token/raw_library.js';
 import { CKR } from '../token/return_value.js';
 import type { Slot } from '../token/slot.js';
 import type { CheckOutcome, CheckStatus, Measurement, Observation } from './check.js';
+import { CheckJob, type KeyImport } from './key_import.js';
 import { SeededRandom } from './seeded_random.js';
 
 /** What a token answered to a job that may fail. */
@@ -33,6 +34,7 @@ export class CheckContext {
   readonly #observations: Observation[] = [];
   readonly #measurements: Measurement[] = [];
   readonly #onObservation: (observation: Observation) => void;
+  readonly #keyImport: KeyImport | null;
   #raw: RawLibrary | undefined;
   #reason: string | null = null;
 
@@ -42,6 +44,8 @@ export class CheckContext {
     readonly seed: string;
     readonly checkId: string;
     readonly isQuick: boolean;
+    /** How known secrets come in where `C_CreateObject` takes none. */
+    readonly keyImport?: KeyImport | null;
     readonly onObservation: (observation: Observation) => void;
   }) {
     this.token = parts.token;
@@ -50,6 +54,7 @@ export class CheckContext {
     this.profile = parts.profile;
     this.random = new SeededRandom(`${parts.seed} ${parts.checkId}`);
     this.isQuick = parts.isQuick;
+    this.#keyImport = parts.keyImport ?? null;
     this.#onObservation = parts.onObservation;
   }
 
@@ -68,7 +73,7 @@ export class CheckContext {
     name: string,
     build: (job: Job) => Outputs,
   ): Promise<{ readonly result: JobResult; readonly outputs: Outputs }> {
-    const job = new Job('validation', name);
+    const job = new CheckJob(name, this.#keyImport);
     const outputs = build(job);
     return { result: await this.token.executor.run(job), outputs };
   }
@@ -104,8 +109,9 @@ export class CheckContext {
     this.#measurements.push(measurement);
   }
 
-  /** Whether the probe found that something works. */
+  /** Whether the probe found that something works. Known secrets may come in by another way than by `C_CreateObject`. */
   works(fact: FactName): boolean {
+    if (fact === 'createSecretKey' && this.#keyImport !== null) return true;
     return this.profile?.facts[fact].works === true;
   }
 

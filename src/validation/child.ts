@@ -7,6 +7,7 @@ import type { TokenProfile } from '../token/profile.js';
 import type { Check, Observation } from './check.js';
 import { CheckContext, failureText } from './check_context.js';
 import type { FromChild, ToChild } from './child_message.js';
+import { prepareKeyImport, type KeyImport } from './key_import.js';
 import { countObjects, destroyLeftovers, type ObjectCount } from './object_watch.js';
 import { openReferredToken } from './token_opening.js';
 
@@ -18,6 +19,7 @@ interface Opened {
   readonly seed: string;
   readonly isQuick: boolean;
   profile: TokenProfile | null;
+  keyImport: KeyImport | null;
 }
 
 let opened: Opened | undefined;
@@ -44,6 +46,7 @@ async function open(message: Extract<ToChild, { kind: 'open' }>): Promise<void> 
     seed: message.seed,
     isQuick: message.isQuick,
     profile: message.profile,
+    keyImport: null,
   };
   const { flags, sessionCountMax } = token.slot.token();
   await say({
@@ -71,6 +74,15 @@ function leftoverObservation(before: ObjectCount, after: ObjectCount): Observati
   };
 }
 
+/** The way in for known secrets, made anew where sessions were lost since. */
+async function currentKeyImport(state: Opened): Promise<KeyImport | null> {
+  const { executor } = state.token;
+  if (state.profile !== null && state.keyImport?.epoch !== executor.epoch) {
+    state.keyImport = await prepareKeyImport(executor, state.profile);
+  }
+  return state.keyImport;
+}
+
 async function run(checkId: string): Promise<void> {
   const { token, checks, seed, isQuick, profile } = whatIsOpen();
   const check = checks.get(checkId);
@@ -79,7 +91,8 @@ async function run(checkId: string): Promise<void> {
   const onObservation = (observation: Observation): void => {
     pending.push(say({ kind: 'observed', checkId, observation }));
   };
-  const context = new CheckContext({ token, profile, seed, checkId, isQuick, onObservation });
+  const keyImport = await currentKeyImport(whatIsOpen());
+  const context = new CheckContext({ token, profile, seed, checkId, isQuick, keyImport, onObservation });
   const before = await countObjects(token.executor);
   const startedMs = performance.now();
   await context.conduct((itself) => check.run(itself));
