@@ -1,4 +1,5 @@
 import { moduleCapability } from './cases/capability/module.js';
+import { objectCapability } from './cases/capability/object.js';
 import { wrappingCapability } from './cases/capability/wrapping.js';
 import { keyAgreementCapability } from './cases/capability/key_agreement.js';
 import { derivationCapability } from './cases/capability/derivation.js';
@@ -22,6 +23,7 @@ export const checks: readonly Check[] = [
   ...keyAgreementCapability,
   ...derivationCapability,
   ...wrappingCapability,
+  ...objectCapability,
   ...agreementCorrectness,
   ...derivationCorrectness,
   ...keyWrapCorrectness,

@@ -30,3 +30,14 @@ export function wrapPadded(kek: Uint8Array, key: Uint8Array): Uint8Array {
   padded.set(key);
   return wrapWith(kek, paddedInitial(key.length), padded);
 }
+
+/** RFC 3394; `key` is a multiple of 8 octets, 16 at least. */
+export function wrapPlain(kek: Uint8Array, key: Uint8Array): Uint8Array {
+  return wrapWith(kek, new Uint8Array(8).fill(0xa6), key);
+}
+
+/** Padding of as many octets as each of its octets says. @source RFC 5652 section 6.3 */
+export function padPkcs7(octets: Uint8Array, blockOctets: number): Uint8Array {
+  const count = blockOctets - (octets.length % blockOctets);
+  return concat(octets, new Uint8Array(count).fill(count));
+}

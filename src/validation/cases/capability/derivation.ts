@@ -9,6 +9,7 @@ import { answerOf, type CheckContext } from '../../check_context.js';
 import { ecdhFunctions, secretDerivations, tryDerivation } from '../../derivation.js';
 import { knownSecretTemplate, secretTemplate } from '../../key_template.js';
 import { destroyPair, ecdh, generateTokenPair, makePeer, type SoftwarePeer, type TokenPair } from '../../peer.js';
+import { expectNothingLeft } from '../../refusal_leftover.js';
 import { wrapPadded } from '../../software_wrap.js';
 
 const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
@@ -143,7 +144,8 @@ export const derivationCapability: readonly Check[] = [
         secretTemplate({ keyType: 'aes', usage: ['encrypt'], ...(valueBytes === undefined ? {} : { valueBytes }) });
       const wrapped = wrapPadded(knownKey, context.random.octets(32));
       const pad = context.profile?.rules.aesKeyWrapPadMechanism ?? null;
-      if (pad !== null) {
+      await expectNothingLeft(context, async () => {
+        if (pad === null) return;
         const unwrap = (valueBytes: number | undefined): ReturnType<typeof attempt> =>
           attempt('unwrap', (job) => {
             const kek = job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['unwrap'] }, knownKey));
@@ -158,7 +160,7 @@ export const derivationCapability: readonly Check[] = [
           expected: 'refused: half of the key would be lost',
           seen: shorter.ok ? 'CKR_OK' : shorter.seen,
         });
-      }
+      });
       if (context.works('aesCbcEncryptDataAes256')) {
         const mechanism: Mechanism = {
           type: CKM_AES_CBC_ENCRYPT_DATA,

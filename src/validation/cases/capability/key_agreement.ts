@@ -1,8 +1,8 @@
-import { CKA_EC_POINT, CKM_ECDH_AES_KEY_WRAP, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js';
+import { CKA_EC_POINT, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js';
 import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
 import { ecPairTemplates } from '../../key_template.js';
-import { expectFacts, expectOneOf, needProfile, recordFacts } from './fact.js';
+import { expectFacts, expectOneOf, needProfile } from './fact.js';
 
 const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
 
@@ -45,21 +45,6 @@ export const keyAgreementCapability: readonly Check[] = [
     run: async (context) => {
       needProfile(context);
       expectOneOf(context, 'ECDSA on P-384', ['ecdsa', 'ecdsaSha384']);
-    },
-  },
-  {
-    ...quick,
-    id: 'CAP-07',
-    title: 'Wrapping under a public key in one call',
-    severity: 'information',
-    flows: ['replication', 'import'],
-    source: 'PKCS#11 v2.40 current mechanisms section 2.1.21; v3.0 section 2.3.13',
-    remedy: 'none is needed: Keyferry unwraps in two steps where CKM_RSA_AES_KEY_WRAP is missing',
-    run: async (context) => {
-      needProfile(context);
-      recordFacts(context, ['rsaAesKeyWrapSha1', 'rsaAesKeyWrapSha256']);
-      const isListed = context.slot.mechanisms().some(({ type }) => type === CKM_ECDH_AES_KEY_WRAP);
-      context.record('CKM_ECDH_AES_KEY_WRAP', isListed ? 'listed' : 'not listed', { call: 'C_GetMechanismList' });
     },
   },
   {

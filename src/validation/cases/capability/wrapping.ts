@@ -1,35 +1,105 @@
-import { randomBytes } from 'node:crypto';
-import { utf8 } from '../../../bytes.js';
+import { createDecipheriv } from 'node:crypto';
+import { concat, equalOctets } from '../../../bytes.js';
 import {
-  CKA_ALLOWED_MECHANISMS,
-  CKA_DERIVE_TEMPLATE,
-  CKA_EXTRACTABLE,
-  CKA_ID,
-  CKA_LABEL,
-  CKA_SENSITIVE,
   CKA_TOKEN,
-  CKA_UNWRAP_TEMPLATE,
-  CKA_WRAP_WITH_TRUSTED,
-  CKM_AES_CBC,
   CKM_AES_GCM,
   CKM_AES_KEY_GEN,
+  CKM_AES_KEY_WRAP,
+  CKM_AES_KEY_WRAP_KWP,
+  CKM_AES_KEY_WRAP_PAD,
+  CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD,
+  CKM_ECDH_AES_KEY_WRAP,
+  CKM_RSA_AES_KEY_WRAP,
 } from '../../../token/cryptoki.js';
-import { attributeName, mechanismName } from '../../../token/names.js';
+import { mechanismName } from '../../../token/names.js';
+import { knownKey } from '../../../token/probe/known_key.js';
 import { plain } from '../../../token/probe/probe_context.js';
-import { template, type TemplateValue } from '../../../token/template.js';
 import type { Check } from '../../check.js';
-import { answerOf } from '../../check_context.js';
-import { secretTemplate, type SecretShape } from '../../key_template.js';
-import { VALIDATION_LABEL } from '../../object_watch.js';
-import { expectFacts, expectOneOf, needProfile } from './fact.js';
+import { answerOf, type CheckContext } from '../../check_context.js';
+import { knownSecretTemplate, secretTemplate, type SecretShape } from '../../key_template.js';
+import { oaep, oaepHashes } from '../../oaep_mechanism.js';
+import { withRsaPair } from '../../rsa_pair.js';
+import { encryptOaep } from '../../software_oaep.js';
+import { padPkcs7, wrapPadded, wrapPlain } from '../../software_wrap.js';
+import { expectFacts, expectOneOf, needProfile, recordFacts } from './fact.js';
 
 const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
+/** Numbers under which a key wrap has been seen; what each is here, the known answer tells. */
+const keyWrapNumbers = [
+  CKM_AES_KEY_WRAP_KWP,
+  CKM_AES_KEY_WRAP_PAD,
+  CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD,
+  CKM_AES_KEY_WRAP,
+  0x210c,
+  0x8000_2109,
+  0x8000_210a,
+];
+/** What pkcs11js calls `CK_GCM_PARAMS` with `ulIvBits`. */
+const CK_PARAMS_AES_GCM_V240 = 7;
+const GCM_IV_OCTETS = 12;
+const GCM_TAG_OCTETS = 16;
 
 function aesKey(shape: Partial<SecretShape>): ReturnType<typeof secretTemplate> {
   return secretTemplate({ keyType: 'aes', usage: [], valueBytes: 32, ...shape });
 }
 
-/** What wrapping, templates and copies the token has. */
+/** Everything that a token may make of a secret of 20 octets and call a key wrap. */
+function keyWrapForms(secret: Uint8Array): readonly (readonly [string, Uint8Array])[] {
+  const filledUp = concat(secret, new Uint8Array(4));
+  return [
+    ['RFC 5649', wrapPadded(knownKey, secret)],
+    ['RFC 5649 over the secret filled up with zeros', wrapPadded(knownKey, filledUp)],
+    ['RFC 3394 over the secret filled up with zeros', wrapPlain(knownKey, filledUp)],
+    ['RFC 3394 over PKCS#7 padding to 8 octets', wrapPlain(knownKey, padPkcs7(secret, 8))],
+    ['RFC 3394 over PKCS#7 padding to 16 octets', wrapPlain(knownKey, padPkcs7(secret, 16))],
+  ];
+}
+
+function opensWith(key: Uint8Array, iv: Uint8Array, sealed: Uint8Array, plaintext: Uint8Array): boolean {
+  try {
+    const end = sealed.length - GCM_TAG_OCTETS;
+    const decipher = createDecipheriv('aes-256-gcm', key, iv).setAuthTag(sealed.subarray(end));
+    return equalOctets(concat(decipher.update(sealed.subarray(0, end)), decipher.final()), plaintext);
+  } catch {
+    return false;
+  }
+}
+
+/** Which IV a token encrypts with: its caller's, or one that it makes and tells in one of two ways. */
+async function findIvRule(context: CheckContext): Promise<string> {
+  const { result, outputs } = await context.run('GCM key', (job) =>
+    job.keep(job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['encrypt'] }, knownKey))),
+  );
+  const key = result.object(outputs);
+  const handle = Buffer.alloc(8);
+  handle.writeBigUInt64LE(key.value);
+  const iv = Buffer.from(context.random.octets(GCM_IV_OCTETS));
+  const given = Uint8Array.from(iv);
+  const plaintext = context.random.octets(32);
+  try {
+    return await context.raw.withSession(context.slot.handle, (session) => {
+      const parameter = { type: CK_PARAMS_AES_GCM_V240, iv, ivBits: iv.length * 8, aad: Buffer.alloc(0), tagBits: 8 * GCM_TAG_OCTETS };
+      const begun = context.raw.call('C_EncryptInit', (library) =>
+        library.C_EncryptInit(session, { mechanism: CKM_AES_GCM, parameter }, handle),
+      );
+      if (begun.value === undefined && begun.rvName !== 'CKR_OK') return `C_EncryptInit returned ${begun.rvName}`;
+      const made = context.raw.call('C_Encrypt', (library) =>
+        library.C_Encrypt(session, Buffer.from(plaintext), Buffer.alloc(128)),
+      );
+      if (made.value === undefined) return `C_Encrypt returned ${made.rvName}`;
+      const sealed = Uint8Array.from(made.value);
+      const [front, rest] = [sealed.subarray(0, GCM_IV_OCTETS), sealed.subarray(GCM_IV_OCTETS)];
+      if (opensWith(knownKey, given, sealed, plaintext)) return 'the caller’s IV';
+      if (opensWith(knownKey, iv, sealed, plaintext)) return 'an IV of the token, written to pIv';
+      if (opensWith(knownKey, front, rest, plaintext)) return 'an IV of the token, before the ciphertext';
+      return 'an IV that nobody tells';
+    });
+  } finally {
+    await context.run('destroy', (job) => job.destroyObject(key));
+  }
+}
+
+/** What wrapping the token has. */
 export const wrappingCapability: readonly Check[] = [
   {
     ...quick,
@@ -41,36 +111,104 @@ export const wrappingCapability: readonly Check[] = [
     remedy:
       'enable CKM_AES_KEY_WRAP_KWP; a mechanism that pads by PKCS#7 first is another one and cannot take its place',
     run: async (context) => {
-      needProfile(context);
-      const number = context.profile?.rules.aesKeyWrapPadMechanism ?? null;
-      context.record('the number that is RFC 5649 by known answer', number === null ? 'none' : mechanismName(number));
+      context.need('createSecretKey');
+      const secret = context.random.octets(20);
+      const right: string[] = [];
+      for (const number of keyWrapNumbers) {
+        const tried = await context.attempt(
+          'wrap',
+          (job) => {
+            const kek = job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['wrap'] }, knownKey));
+            const shape = { keyType: 'generic', usage: ['sign'], extractable: true } as const;
+            return job.wrapKey(plain(number), kek, job.createObject(knownSecretTemplate(shape, secret)));
+          },
+          (result, wrapped) => result.bytes(wrapped),
+        );
+        const form = tried.ok
+          ? keyWrapForms(secret).find(([, wrapped]) => equalOctets(tried.value, wrapped))
+          : undefined;
+        const seen = tried.ok ? (form?.[0] ?? `${tried.value.length} octets of another form`) : answerOf(tried);
+        const name = mechanismName(number);
+        context.record(`${name} of a secret of 20 octets`, seen, { call: 'C_WrapKey', mechanism: name });
+        if (form?.[0].startsWith('RFC 5649') === true) right.push(name);
+      }
+      context.expect(right.length > 0, {
+        ...{ what: 'the number that is RFC 5649 by known answer', call: 'C_WrapKey', expected: 'one' },
+        seen: right.length === 0 ? 'none' : right.join(', '),
+      });
       expectFacts(context, ['aesKeyWrapPad', 'aesKeyUnwrapPad']);
     },
   },
   {
     ...quick,
-    id: 'CAP-08',
-    title: 'Unwrapping with RSA-OAEP',
-    severity: 'strategy',
-    flows: ['import'],
-    source: 'RFC 8017 section 7.1; PKCS#11 v2.40 current mechanisms section 2.1.8',
-    remedy: 'enable CKM_RSA_PKCS_OAEP with CKM_SHA256 and CKG_MGF1_SHA256 in C_UnwrapKey',
+    id: 'CAP-07',
+    title: 'Wrapping under a public key in one call, where the token lists it',
+    severity: 'information',
+    flows: ['replication', 'import'],
+    source: 'PKCS#11 v2.40 current mechanisms section 2.1.21; v3.0 section 2.3.13',
+    remedy: 'do not list what does not work: Keyferry unwraps in two steps where CKM_RSA_AES_KEY_WRAP is missing',
     run: async (context) => {
-      context.need('rsaKeyPair2048');
-      expectFacts(context, ['rsaOaepSha1Unwrap', 'rsaOaepSha256Unwrap']);
+      needProfile(context);
+      const isListed = (number: number): boolean => context.slot.mechanisms().some(({ type }) => type === number);
+      for (const number of [CKM_RSA_AES_KEY_WRAP, CKM_ECDH_AES_KEY_WRAP]) {
+        context.record(mechanismName(number), isListed(number) ? 'listed' : 'not listed', {
+          call: 'C_GetMechanismList',
+        });
+      }
+      if (isListed(CKM_RSA_AES_KEY_WRAP))
+        expectOneOf(context, 'CKM_RSA_AES_KEY_WRAP', ['rsaAesKeyWrapSha1', 'rsaAesKeyWrapSha256']);
+      else recordFacts(context, ['rsaAesKeyWrapSha1', 'rsaAesKeyWrapSha256']);
     },
   },
   {
     ...quick,
+    id: 'CAP-08',
+    title: 'Unwrapping with RSA-OAEP, with SHA-1 and with SHA-256',
+    severity: 'strategy',
+    flows: ['import'],
+    source: 'RFC 8017 section 7.1; PKCS#11 v2.40 current mechanisms section 2.1.8',
+    remedy: 'enable CKM_RSA_PKCS_OAEP with CKM_SHA256 and CKG_MGF1_SHA256 in C_UnwrapKey',
+    run: (context) =>
+      withRsaPair(context, ['unwrap'], async ({ privateKey, publicKey }) => {
+        const secret = context.random.octets(32);
+        const readable = secretTemplate({ keyType: 'generic', usage: ['sign'], sensitive: false, extractable: true });
+        for (const hash of oaepHashes) {
+          for (const mgf of oaepHashes) {
+            const wrapped = encryptOaep(publicKey, secret, { hash, mgf }, context.random.octets(64));
+            const tried = await context.attempt(
+              'OAEP unwrap',
+              (job) => job.reveal(job.readSecret(job.unwrapKey(oaep(hash, mgf), privateKey, wrapped, readable))),
+              (result, value) => equalOctets(result.bytes(value), secret),
+            );
+            const isRight = tried.ok && tried.value;
+            const isNeeded = hash === mgf && (hash === 'sha1' || hash === 'sha256');
+            const what = `${hash.toUpperCase()} with MGF1 by ${mgf.toUpperCase()}`;
+            const more = { call: 'C_UnwrapKey', mechanism: 'CKM_RSA_PKCS_OAEP' };
+            const seen = isRight ? 'the secret' : tried.ok ? 'other octets' : answerOf(tried);
+            if (isNeeded || tried.ok) context.expect(isRight, { what, ...more, expected: 'the secret', seen });
+            else context.record(what, seen, more);
+          }
+        }
+      }),
+  },
+  {
+    ...quick,
     id: 'CAP-09',
-    title: 'C_WrapKey under AES-GCM',
+    title: 'Whose IV AES-GCM encrypts with, and C_WrapKey under AES-GCM',
     severity: 'information',
-    flows: ['replication'],
-    source: 'PKCS#11 v2.40 current mechanisms section 2.11.1',
-    remedy: 'none is needed: no suite of Keyferry wraps under AES-GCM',
+    flows: ['replication', 'operations'],
+    source: 'PKCS#11 v2.40 current mechanisms section 2.11.1; v3.0 section 5.8; NIST SP 800-38D section 8.2',
+    remedy: 'tell the IV that a ciphertext was made with: in pIv, or before the ciphertext',
     run: async (context) => {
       context.needMechanism(CKM_AES_GCM, CKM_AES_KEY_GEN);
-      const parameter = { kind: 'gcm', iv: randomBytes(12), aad: new Uint8Array(), tagBits: 128 } as const;
+      context.need('createSecretKey');
+      const rule = await findIvRule(context);
+      context.expect(rule !== 'an IV that nobody tells', {
+        ...{ what: 'the IV of a ciphertext', call: 'C_Encrypt', mechanism: 'CKM_AES_GCM' },
+        expected: 'the caller’s, or one that the token tells',
+        seen: rule,
+      });
+      const parameter = { kind: 'gcm', iv: context.random.octets(12), aad: new Uint8Array(), tagBits: 128 } as const;
       const tried = await context.attempt(
         'GCM wrap',
         (job) => {
@@ -130,66 +268,6 @@ export const wrappingCapability: readonly Check[] = [
     run: async (context) => {
       context.need('aesKeyWrapPad');
       expectFacts(context, ['ecPrivateWrap', 'ecPrivateUnwrap', 'rsaPrivateWrap', 'rsaPrivateUnwrap']);
-    },
-  },
-  {
-    ...quick,
-    id: 'CAP-14',
-    title: 'Objects can be copied and renamed',
-    severity: 'information',
-    flows: ['replication'],
-    source: 'PKCS#11 v2.40 section 5.7 (C_CopyObject, C_SetAttributeValue)',
-    remedy: 'none is needed: Keyferry makes keys with the label that they keep',
-    run: async (context) => {
-      context.needMechanism(CKM_AES_KEY_GEN);
-      const id = context.random.octets(8);
-      const changes = {
-        C_CopyObject: template([CKA_LABEL, utf8(VALIDATION_LABEL)]),
-        'C_SetAttributeValue of CKA_ID': template([CKA_ID, id]),
-        'C_SetAttributeValue of CKA_LABEL': template([CKA_LABEL, utf8(VALIDATION_LABEL)]),
-      };
-      for (const [what, change] of Object.entries(changes)) {
-        const tried = await context.attempt(
-          what,
-          (job) => {
-            const key = job.generateKey(plain(CKM_AES_KEY_GEN), aesKey({ usage: ['encrypt'] }));
-            if (what === 'C_CopyObject') job.copyObject(key, change);
-            else job.setAttributes(key, change);
-          },
-          () => true,
-        );
-        context.record(what, answerOf(tried));
-      }
-    },
-  },
-  {
-    ...quick,
-    id: 'CAP-15',
-    title: 'Attributes that bind what a key may be used for are taken',
-    severity: 'information',
-    flows: ['replication', 'operations'],
-    source: 'PKCS#11 v2.40 sections 4.8 to 4.10; section 5.1: a call that fails changes nothing',
-    remedy: 'none is needed: where an attribute is not taken, Keyferry alone keeps to what it would say',
-    run: async (context) => {
-      context.needMechanism(CKM_AES_KEY_GEN);
-      const inner = { template: template([CKA_SENSITIVE, true], [CKA_EXTRACTABLE, false]) };
-      const attributes: readonly (readonly [number, TemplateValue])[] = [
-        [CKA_UNWRAP_TEMPLATE, inner],
-        [CKA_DERIVE_TEMPLATE, inner],
-        [CKA_ALLOWED_MECHANISMS, [CKM_AES_CBC]],
-        [CKA_WRAP_WITH_TRUSTED, true],
-      ];
-      for (const attribute of attributes) {
-        const usage = ['encrypt', 'unwrap', 'derive'] as const;
-        const tried = await context.attempt(
-          attributeName(attribute[0]),
-          (job) => {
-            job.generateKey(plain(CKM_AES_KEY_GEN), aesKey({ usage, extractable: true, more: [attribute] }));
-          },
-          () => true,
-        );
-        context.record(attributeName(attribute[0]), answerOf(tried), { call: 'C_GenerateKey' });
-      }
     },
   },
   {

@@ -1,33 +1,132 @@
 import { constants, publicEncrypt } from 'node:crypto';
-import { equalOctets, utf8 } from '../../../bytes.js';
-import {
-  CKG_MGF1_SHA1,
-  CKG_MGF1_SHA224,
-  CKG_MGF1_SHA256,
-  CKG_MGF1_SHA384,
-  CKG_MGF1_SHA512,
-  CKM_RSA_PKCS_OAEP,
-  CKM_SHA224,
-  CKM_SHA256,
-  CKM_SHA384,
-  CKM_SHA512,
-  CKM_SHA_1,
-} from '../../../token/cryptoki.js';
+import { concat, equalOctets, utf8 } from '../../../bytes.js';
+import { CKM_RSA_AES_KEY_WRAP } from '../../../token/cryptoki.js';
 import type { Mechanism } from '../../../token/mechanism.js';
+import { mechanismName } from '../../../token/names.js';
+import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
-import { answerOf, type Attempt } from '../../check_context.js';
-import { withRsaPair } from '../../rsa_pair.js';
+import { answerOf, type Attempt, type CheckContext } from '../../check_context.js';
+import { secretTemplate } from '../../key_template.js';
+import { oaep, oaepHashes, oaepNumbers } from '../../oaep_mechanism.js';
+import { withRsaPair, type RsaPair } from '../../rsa_pair.js';
+import type { HashName } from '../../software_kdf.js';
+import { encryptOaep, oaepMessageMax, type OaepForm } from '../../software_oaep.js';
+import { wrapPadded } from '../../software_wrap.js';
 
-const hashes = {
-  sha1: { hash: CKM_SHA_1, mgf: CKG_MGF1_SHA1 },
-  sha224: { hash: CKM_SHA224, mgf: CKG_MGF1_SHA224 },
-  sha256: { hash: CKM_SHA256, mgf: CKG_MGF1_SHA256 },
-  sha384: { hash: CKM_SHA384, mgf: CKG_MGF1_SHA384 },
-  sha512: { hash: CKM_SHA512, mgf: CKG_MGF1_SHA512 },
-} as const;
+const MODULUS_OCTETS = 256;
+const OAEP = 'CKM_RSA_PKCS_OAEP';
+const LABEL = utf8('keyferry');
 
-function oaep(name: keyof typeof hashes, label: Uint8Array | null): Mechanism {
-  return { type: CKM_RSA_PKCS_OAEP, parameter: { kind: 'oaep', ...hashes[name], label } };
+function decryptWith(
+  context: CheckContext,
+  { privateKey }: RsaPair,
+  mechanism: Mechanism,
+  ciphertext: Uint8Array,
+  message: Uint8Array,
+): Promise<Attempt<boolean>> {
+  return context.attempt(
+    'decrypt',
+    (job) => job.decrypt(mechanism, privateKey, ciphertext),
+    (result, clear) => equalOctets(result.bytes(clear), message),
+  );
+}
+
+/** Decrypts good encodings; the first hash that the token decrypts with, if there is one. */
+async function decryptGood(context: CheckContext, pair: RsaPair): Promise<HashName | undefined> {
+  const { publicKey } = pair;
+  let working: HashName | undefined;
+  for (const hash of oaepHashes) {
+    const longest = oaepMessageMax(MODULUS_OCTETS, hash);
+    const messages = [context.random.octets(32), new Uint8Array(), context.random.octets(longest)];
+    for (const [at, message] of messages.entries()) {
+      for (const label of at === 0 ? [null, LABEL] : [null]) {
+        const form: OaepForm = { hash, mgf: hash, ...(label === null ? {} : { label }) };
+        const ciphertext = encryptOaep(publicKey, message, form, context.random.octets(64));
+        const tried = await decryptWith(context, pair, oaep(hash, hash, label), ciphertext, message);
+        const what = `${hash.toUpperCase()}, ${label === null ? 'no label' : 'a label of 8 octets'}, a message of ${message.length} octets`;
+        // What a token does not have is no error of it; CAP-08 says it. An empty message is refused by some.
+        if (!tried.ok) {
+          context.record(what, answerOf(tried), { call: 'C_Decrypt', mechanism: OAEP });
+          continue;
+        }
+        working ??= hash;
+        context.expect(tried.value, {
+          ...{ what, call: 'C_Decrypt', mechanism: OAEP, expected: 'the message' },
+          seen: tried.value ? 'the message' : 'other octets',
+        });
+      }
+    }
+  }
+  return working;
+}
+
+/** Ciphertexts that no correct encryption makes. */
+function forgedCiphertexts(
+  context: CheckContext,
+  { publicKey }: RsaPair,
+  hash: HashName,
+): readonly (readonly [string, Uint8Array])[] {
+  const message = context.random.octets(32);
+  const encrypted = (form: Partial<OaepForm>): Uint8Array =>
+    encryptOaep(publicKey, message, { hash, mgf: hash, ...form }, context.random.octets(64));
+  const good = encrypted({});
+  const otherMask: HashName = hash === 'sha1' ? 'sha256' : 'sha1';
+  return [
+    ['a bit changed', good.map((octet, at) => (at === 128 ? octet ^ 1 : octet))],
+    ['an octet taken off the end', good.subarray(0, MODULUS_OCTETS - 1)],
+    ['an octet more', concat(good, Uint8Array.of(0))],
+    ['a label that is not the mechanism’s', encrypted({ label: LABEL })],
+    ['a mask by another hash', encrypted({ mgf: otherMask })],
+    ['a first octet that is not zero', encrypted({ firstOctet: 1 })],
+    ['no octet 01 before the message', encrypted({ separator: 0 })],
+    ['an octet 02 before the message', encrypted({ separator: 2 })],
+    ['padding that is not zero', encrypted({ paddingOctet: 0x80 })],
+    ['the padding of PKCS#1 v1.5', publicEncrypt({ key: publicKey, padding: constants.RSA_PKCS1_PADDING }, message)],
+    ['zero', new Uint8Array(MODULUS_OCTETS)],
+    ['one', new Uint8Array(MODULUS_OCTETS).fill(1, MODULUS_OCTETS - 1)],
+    ['a number above the modulus', new Uint8Array(MODULUS_OCTETS).fill(0xff)],
+  ];
+}
+
+/** A secret under an ephemeral AES key under the public key, as software makes it for an import, unwrapped in the token. */
+async function unwrapInterop(context: CheckContext, pair: RsaPair, hash: HashName): Promise<void> {
+  const pad = context.profile?.rules.aesKeyWrapPadMechanism ?? null;
+  if (pad === null) return context.record('RSA-AES key wrap', 'the token has no AES key wrap with padding');
+  const ephemeral = context.random.octets(32);
+  const secret = context.random.octets(48);
+  const first = encryptOaep(pair.publicKey, ephemeral, { hash, mgf: hash }, context.random.octets(64));
+  const second = wrapPadded(ephemeral, secret);
+  const readable = secretTemplate({ keyType: 'generic', usage: ['sign'], sensitive: false, extractable: true });
+  const twoSteps = await context.attempt(
+    'unwrap in two steps',
+    (job) => {
+      const kek = job.unwrapKey(
+        oaep(hash),
+        pair.privateKey,
+        first,
+        secretTemplate({ keyType: 'aes', usage: ['unwrap'] }),
+      );
+      return job.reveal(job.readSecret(job.unwrapKey(plain(pad), kek, second, readable)));
+    },
+    (result, value) => equalOctets(result.bytes(value), secret),
+  );
+  const say = (what: string, mechanism: string, tried: Attempt<boolean>): void =>
+    context.expect(tried.ok && tried.value, {
+      ...{ what, call: 'C_UnwrapKey', mechanism, expected: 'the secret' },
+      seen: !tried.ok ? answerOf(tried) : tried.value ? 'the secret' : 'other octets',
+    });
+  say(`RSA-AES key wrap of software, ${hash.toUpperCase()}, unwrapped in two steps`, OAEP, twoSteps);
+  if (!context.slot.mechanisms().some(({ type }) => type === CKM_RSA_AES_KEY_WRAP)) return;
+  const parameter = { kind: 'rsa-aes-key-wrap', aesKeyBits: 256, ...oaepNumbers[hash] } as const;
+  const oneCall = await context.attempt(
+    'unwrap in one call',
+    (job) => {
+      const mechanism = { type: CKM_RSA_AES_KEY_WRAP, parameter };
+      return job.reveal(job.readSecret(job.unwrapKey(mechanism, pair.privateKey, concat(first, second), readable)));
+    },
+    (result, value) => equalOctets(result.bytes(value), secret),
+  );
+  say('the same, in one call', mechanismName(CKM_RSA_AES_KEY_WRAP), oneCall);
 }
 
 /** RSA-OAEP against software. */
@@ -40,73 +139,20 @@ export const rsaCorrectness: readonly Check[] = [
     title: 'RSA-OAEP decrypts what software encrypted, and nothing that was changed',
     severity: 'blocks',
     flows: ['import'],
-    source: 'RFC 8017 section 7.1; the classes of inputs of Wycheproof’s OAEP tests',
+    source: 'RFC 8017 section 7.1; PKCS#11 v3.0 section 2.1.23; the classes of inputs of Wycheproof’s OAEP tests',
     remedy: 'correct the decoding of OAEP; check hash, padding and label before anything leaves the token',
     run: (context) =>
-      withRsaPair(context, ['decrypt', 'unwrap'], async ({ privateKey, publicKey }) => {
-        const padding = constants.RSA_PKCS1_OAEP_PADDING;
-        const label = utf8('keyferry');
-        const message = context.random.octets(32);
-        const decrypt = (mechanism: Mechanism, ciphertext: Uint8Array): Promise<Attempt<boolean>> =>
-          context.attempt(
-            'decrypt',
-            (job) => job.decrypt(mechanism, privateKey, ciphertext),
-            (result, clear) => equalOctets(result.bytes(clear), message),
-          );
-        let working: keyof typeof hashes | undefined;
-        for (const name of Object.keys(hashes) as (keyof typeof hashes)[]) {
-          for (const oaepLabel of [undefined, label]) {
-            const options = {
-              key: publicKey,
-              padding,
-              oaepHash: name,
-              ...(oaepLabel === undefined ? {} : { oaepLabel }),
-            };
-            const tried = await decrypt(oaep(name, oaepLabel ?? null), publicEncrypt(options, message));
-            const what = `${name.toUpperCase()}, MGF1 with the same hash, ${oaepLabel === undefined ? 'no label' : 'a label of 8 octets'}`;
-            // What a token does not have is no error of it; CAP-08 says it.
-            if (!tried.ok) {
-              context.record(what, answerOf(tried), { call: 'C_Decrypt', mechanism: 'CKM_RSA_PKCS_OAEP' });
-              continue;
-            }
-            if (oaepLabel === undefined) working ??= name;
-            context.expect(tried.value, {
-              what,
-              call: 'C_Decrypt',
-              mechanism: 'CKM_RSA_PKCS_OAEP',
-              expected: 'the message',
-              seen: tried.value ? 'the message' : 'other octets',
-            });
-          }
-        }
+      withRsaPair(context, ['decrypt', 'unwrap'], async (pair) => {
+        const working = await decryptGood(context, pair);
         if (working === undefined) return context.skip('the token decrypts RSA-OAEP with no hash');
-        const good = publicEncrypt({ key: publicKey, padding, oaepHash: working }, message);
-        const changed = Uint8Array.from(good);
-        changed[128] = (changed[128] ?? 0) ^ 1;
-        const forged: readonly (readonly [string, Uint8Array])[] = [
-          ['a bit changed', changed],
-          ['an octet taken off the end', good.subarray(0, 255)],
-          ['an octet more', Uint8Array.of(...good, 0)],
-          [
-            'a label that is not the mechanism’s',
-            publicEncrypt({ key: publicKey, padding, oaepHash: working, oaepLabel: label }, message),
-          ],
-          [
-            'the padding of PKCS#1 v1.5',
-            publicEncrypt({ key: publicKey, padding: constants.RSA_PKCS1_PADDING }, message),
-          ],
-          ['zero', new Uint8Array(256)],
-        ];
-        for (const [what, ciphertext] of forged) {
-          const tried = await decrypt(oaep(working, null), ciphertext);
+        for (const [what, ciphertext] of forgedCiphertexts(context, pair, working)) {
+          const tried = await decryptWith(context, pair, oaep(working), ciphertext, new Uint8Array());
           context.expect(!tried.ok, {
-            what,
-            call: 'C_Decrypt',
-            mechanism: 'CKM_RSA_PKCS_OAEP',
-            expected: 'refused',
+            ...{ what, call: 'C_Decrypt', mechanism: OAEP, expected: 'refused' },
             seen: tried.ok ? 'CKR_OK: decrypted' : answerOf(tried),
           });
         }
+        await unwrapInterop(context, pair, working);
       }),
   },
 ];
