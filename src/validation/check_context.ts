@@ -109,6 +109,11 @@ export class CheckContext {
     this.#measurements.push(measurement);
   }
 
+  /** Whether the token takes no secret in clear, so that none comes out in clear either. */
+  get hidesSecrets(): boolean {
+    return this.#keyImport !== null;
+  }
+
   /** Whether the probe found that something works. Known secrets may come in by another way than by `C_CreateObject`. */
   works(fact: FactName): boolean {
     if (fact === 'createSecretKey' && this.#keyImport !== null) return true;

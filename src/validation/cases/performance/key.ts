@@ -1,14 +1,13 @@
 import { CKM_AES_KEY_GEN, CKM_ECDSA, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js';
 import { Executor } from '../../../token/executor.js';
-import { Job, type JobResult } from '../../../token/job.js';
+import { Job, type JobResult, type ObjectRef } from '../../../token/job.js';
 import type { FactName } from '../../../token/profile.js';
-import { knownKey, knownOctets48 } from '../../../token/probe/known_key.js';
+import { knownOctets48 } from '../../../token/probe/known_key.js';
 import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
-import { ecPairTemplates, knownSecretTemplate, secretTemplate } from '../../key_template.js';
+import { ecPairTemplates, secretTemplate, type KeyShape } from '../../key_template.js';
 import { ecdh, makePeer } from '../../peer.js';
-import { wrapPadded } from '../../software_wrap.js';
 
 const SESSIONS = [1, 2, 4, 8, 16] as const;
 const SESSIONS_QUICK = [1, 4] as const;
@@ -79,6 +78,10 @@ async function keep(
   return (await executor.run(job)).object(kept);
 }
 
+function generateAes(job: Job, shape: KeyShape): ObjectRef {
+  return job.generateKey(plain(CKM_AES_KEY_GEN), secretTemplate({ keyType: 'aes', valueBytes: 32, ...shape }));
+}
+
 function jobOf(build: (job: Job) => void): () => Job {
   return () => {
     const job = new Job('validation', 'performance');
@@ -136,20 +139,13 @@ export const keyPerformance: readonly Check[] = [
       id: 'PRF-03',
       title: 'RFC 5649 wrap of an AES-256 key',
       flows: ['replication'],
-      needs: ['createSecretKey', 'aesKeyWrapPad'],
+      needs: ['aesKeyWrapPad'],
     },
     async (context, executor) => {
       const mechanism = plain(context.profile?.rules.aesKeyWrapPadMechanism ?? 0);
-      const kek = await keep(executor, (job) =>
-        job.keep(job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['wrap'] }, knownKey))),
-      );
+      const kek = await keep(executor, (job) => job.keep(generateAes(job, { usage: ['wrap'] })));
       const target = await keep(executor, (job) =>
-        job.keep(
-          job.generateKey(
-            plain(CKM_AES_KEY_GEN),
-            secretTemplate({ keyType: 'aes', usage: ['encrypt'], extractable: true, valueBytes: 32 }),
-          ),
-        ),
+        job.keep(generateAes(job, { usage: ['encrypt'], extractable: true })),
       );
       return jobOf((job) => void job.wrapKey(mechanism, kek, target));
     },
@@ -159,14 +155,16 @@ export const keyPerformance: readonly Check[] = [
       id: 'PRF-04',
       title: 'RFC 5649 unwrap of an AES-256 key',
       flows: ['replication', 'operations'],
-      needs: ['createSecretKey', 'aesKeyUnwrapPad'],
+      needs: ['aesKeyWrapPad', 'aesKeyUnwrapPad'],
     },
     async (context, executor) => {
       const mechanism = plain(context.profile?.rules.aesKeyWrapPadMechanism ?? 0);
-      const wrapped = wrapPadded(knownKey, knownOctets48.subarray(0, 32));
-      const kek = await keep(executor, (job) =>
-        job.keep(job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['unwrap'] }, knownKey))),
-      );
+      const prepare = new Job('validation', 'performance');
+      const both = generateAes(prepare, { usage: ['wrap', 'unwrap'] });
+      const blob = prepare.wrapKey(mechanism, both, generateAes(prepare, { usage: ['encrypt'], extractable: true }));
+      const kept = prepare.keep(both);
+      const result = await executor.run(prepare);
+      const [kek, wrapped] = [result.object(kept), result.bytes(blob)];
       const shape = secretTemplate({ keyType: 'aes', usage: ['encrypt'] });
       return jobOf((job) => void job.unwrapKey(mechanism, kek, wrapped, shape));
     },

@@ -1,0 +1,50 @@
+import { createDecipheriv } from 'node:crypto';
+import { concat } from '../bytes.js';
+import type { Job, ObjectRef } from '../token/job.js';
+import { knownKey } from '../token/probe/known_key.js';
+import { plain } from '../token/probe/probe_context.js';
+import type { Template } from '../token/template.js';
+import type { Attempt, CheckContext } from './check_context.js';
+import { knownSecretTemplate, secretTemplate } from './key_template.js';
+
+const shape = { keyType: 'generic', usage: ['sign'], extractable: true } as const;
+const readable = secretTemplate({ ...shape, sensitive: false });
+const wrappable = secretTemplate(shape);
+
+/**
+ * Makes a secret in the token that holds a test vector, and reads it.
+ *
+ * Tokens that take no secret in clear give none out either: there the secret is made sensitive, and comes out wrapped under a known key.
+ *
+ * @param make - makes the secret by the template it is given
+ * @returns the value; a refusal tells the call that refused
+ */
+export async function readMadeSecret(
+  context: CheckContext,
+  name: string,
+  make: (job: Job, shape: Template) => ObjectRef,
+): Promise<Attempt<Uint8Array>> {
+  const pad = context.profile?.rules.aesKeyWrapPadMechanism ?? null;
+  if (!context.hidesSecrets || pad === null) {
+    return context.attempt(
+      name,
+      (job) => job.reveal(job.readSecret(make(job, readable))),
+      (result, value) => result.bytes(value),
+    );
+  }
+  return context.attempt(
+    name,
+    (job) => {
+      const secret = make(job, wrappable);
+      const kek = job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['wrap'] }, knownKey));
+      return job.wrapKey(plain(pad), kek, secret);
+    },
+    (result, wrapped) => unwrapPadded(knownKey, result.bytes(wrapped)),
+  );
+}
+
+/** RFC 5649 in software. */
+function unwrapPadded(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv('id-aes256-wrap-pad', kek, Buffer.from('a65959a6', 'hex'));
+  return concat(decipher.update(wrapped), decipher.final());
+}
