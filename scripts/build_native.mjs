@@ -47,6 +47,8 @@ const linkFlags = [...(asan ? ['-fsanitize=address,undefined'] : []), '-pthread'
 const nodeOnly = new Set(['addon.cc', 'addon_material.cc', 'addon_session.cc', 'executor_host.cc']);
 const sources = readdirSync(join(root, 'native/src')).filter((name) => name.endsWith('.cc'));
 const engine = sources.filter((name) => !nodeOnly.has(name)).map((name) => join('native/src', name));
+/** What the driver of the validation has in common with the addon. */
+const driverEngine = ['module_table.cc', 'pin_source.cc', 'secret_bytes.cc'].map((name) => join('native/src', name));
 const addon = sources.map((name) => join('native/src', name));
 
 /** What is built: shared libraries and programs, each from its sources. */
@@ -54,6 +56,15 @@ const targets = [
   { file: 'keyferry.node', sources: addon, shared: true },
   ...(asan ? [] : [{ file: 'libkeyferry_shim.so', sources: directorySources('native/test/shim'), shared: true }]),
   ...(asan ? [] : [{ file: 'c_loop', sources: directorySources('native/bench'), shared: false }]),
+  ...(asan
+    ? []
+    : [
+        {
+          file: 'validation_driver',
+          sources: [...driverEngine, ...directorySources('native/validate')],
+          shared: false,
+        },
+      ]),
   { file: 'job_driver', sources: [...engine, ...directorySources('native/test')], shared: false },
 ].filter(
   (target) => target.sources.length > 0 && (target.shared || target.sources.some((file) => !engine.includes(file))),
@@ -71,14 +82,13 @@ function modified(file) {
   return existsSync(file) ? statSync(file).mtimeMs : 0;
 }
 
-function newestHeader() {
-  const headers = ['native/src', 'native/test', 'native/test/shim', 'native/bench']
-    .filter((directory) => existsSync(join(root, directory)))
-    .flatMap((directory) =>
-      readdirSync(join(root, directory))
-        .filter((name) => name.endsWith('.h'))
-        .map((name) => join(root, directory, name)),
-    );
+/** When a header that a source may include was last changed: those of the addon, and those beside it. */
+function newestHeader(source) {
+  const headers = ['native/src', dirname(source)].flatMap((directory) =>
+    readdirSync(join(root, directory))
+      .filter((name) => name.endsWith('.h'))
+      .map((name) => join(root, directory, name)),
+  );
   return Math.max(0, ...headers.map(modified));
 }
 
@@ -104,11 +114,10 @@ mkdirSync(objectDirectory, { recursive: true });
 const flagsFile = join(outDirectory, 'flags.txt');
 const flagsText = [compiler, ...flags, ...linkFlags].join('\n');
 const flagsChanged = !existsSync(flagsFile) || readFileSync(flagsFile, 'utf8') !== flagsText;
-const headersModified = newestHeader();
 const objectOf = (source) => join(objectDirectory, `${basename(dirname(source))}_${basename(source, '.cc')}.o`);
 
 const stale = [...new Set(targets.flatMap((target) => target.sources))].filter(
-  (source) => flagsChanged || modified(objectOf(source)) < Math.max(modified(join(root, source)), headersModified),
+  (source) => flagsChanged || modified(objectOf(source)) < Math.max(modified(join(root, source)), newestHeader(source)),
 );
 const waiting = [...stale];
 await Promise.all(
