@@ -16,6 +16,7 @@ import { TrailFile } from './adapters/trail_file.js';
 import { HttpTransport } from './adapters/transport_http.js';
 import type { KeyEventSource } from './audit/key_event.js';
 import { AuditTrail } from './audit/audit_trail.js';
+import { keepTokenObjectsTidy, keyStorageOf } from './compose_key_storage.js';
 import { composeMonitoring } from './compose_monitoring.js';
 import { composeCloudTrail, composeKeyEvents, composeMetrics } from './compose_observation.js';
 import { openConfiguredToken, provisionToken, type ConfiguredToken } from './compose_token.js';
@@ -149,14 +150,19 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   const { region, partition, account } = config;
   const opened = await openConfiguredToken(config.token, profileFileOf(config), 'region');
   closers.add(() => opened.close());
-  const hsm = await RegionHsm.open({ runner: opened.token.executor, capabilities: opened.capabilities });
-  closers.add(() => hsm.close());
-
   const database = Database.open(join(config.directory, 'region.db'));
   closers.add(() => database.close());
+  const hsm = await RegionHsm.open({
+    runner: opened.token.executor,
+    capabilities: opened.capabilities,
+    storage: keyStorageOf(config, database),
+  });
+  closers.add(() => hsm.close());
+
   const home = { partition, region, account };
   const store = new SqliteKeyStore(database, home);
   const materials = new SqliteMaterialStore(database, store);
+  closers.add(await keepTokenObjectsTidy(hsm, logDeadline));
   const rotations = new SqliteRotationStore(database);
   const synchronizations = new SqliteSynchronizationStore(database);
   const journal = new SqliteJournal(database);

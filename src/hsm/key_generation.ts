@@ -56,7 +56,7 @@ export function generateMaterial(
   }
   const pair = job.generateKeyPair(
     mechanism,
-    publicTemplate(spec, capabilities),
+    publicTemplate(spec, capabilities, shape),
     templateOf(shape, 'generate', capabilities),
   );
   const publicKey = tellPublicKey(job, keySpec, spec, pair.publicKey);
@@ -79,8 +79,16 @@ export function tellPublicKey(
   return (result) => publicKeyFrom(keySpec, spec, result, told);
 }
 
-/** The public half of a pair while it is made: nobody uses it in the token. */
-export function publicTemplate(spec: PrivateKeySpec, capabilities: HsmCapabilities): Template {
+/**
+ * The public half of a pair while it is made: nobody uses it in the token.
+ *
+ * @param privateHalf - its shape; where it signs, the public half verifies: softoken tries a pair that signs when it makes it
+ */
+export function publicTemplate(
+  spec: PrivateKeySpec,
+  capabilities: HsmCapabilities,
+  privateHalf?: Pick<KeyShape, 'uses'>,
+): Template {
   const size =
     spec.kind === 'rsa'
       ? ([
@@ -99,7 +107,7 @@ export function publicTemplate(spec: PrivateKeySpec, capabilities: HsmCapabiliti
     [CKA_TOKEN, false],
     [CKA_PRIVATE, false],
     [CKA_LABEL, utf8(BACKING_KEY_LABEL)],
-    [CKA_VERIFY, false],
+    [CKA_VERIFY, privateHalf?.uses.includes('sign') ?? false],
     ...size,
   );
 }

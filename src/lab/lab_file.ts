@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { KEY_STORAGES, type KeyStorageKind } from '../hsm/material.js';
 import { parseListenAddress, type ListenAddress } from '../listen.js';
 import { readIdentityPolicy } from './identity_policy.js';
 import type { TlsFiles } from '../tls_identity.js';
@@ -42,8 +43,14 @@ export interface Lab {
   readonly regions: Readonly<Record<string, LabRegion>>;
   readonly proxy: { readonly listen: ListenAddress };
   /** `seed` runs the five steps alone, so that people can see what the additions are for. */
+  /** The lab in a browser, on the loopback interface; undefined where it is off. */
+  readonly console?: { readonly listen: ListenAddress } | undefined;
   readonly profile: 'full' | 'seed';
-  readonly hsm: { readonly outsideToken: 'refuse' | 'allow' };
+  readonly hsm: {
+    readonly outsideToken: 'refuse' | 'allow';
+    /** Where new keys rest; wrapped in the database if left out. */
+    readonly keyStorage?: KeyStorageKind;
+  };
   /** URL to which the notifications for an SNS topic are posted, by the topic's ARN. */
   readonly alarmActions: Readonly<Record<string, string>>;
   /** Hosts that alarms may post to besides the loopback addresses. */
@@ -60,6 +67,7 @@ export const MANAGED_MODULES = ['softhsm2', 'nss'] as const;
 /** Regions of one lab: more would not fit one machine. */
 const REGIONS_MAX = 16;
 const FIRST_REGION_PORT = 4610;
+const CONSOLE_PORT = 4598;
 
 const listen = z.string().transform((text, context): ListenAddress => {
   const address = parseListenAddress(text);
@@ -67,6 +75,11 @@ const listen = z.string().transform((text, context): ListenAddress => {
   context.addIssue({ code: 'custom', message: 'an address is written HOST:PORT, for example 127.0.0.1:4610' });
   return z.NEVER;
 });
+
+const loopback = listen.refine(
+  ({ host }) => /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/u.test(host),
+  'the console is served to this machine only: choose 127.0.0.1',
+);
 
 const local = (port: number): ListenAddress => ({ host: '127.0.0.1', port });
 
@@ -166,8 +179,18 @@ const schema = z.strictObject({
     .refine((regions) => Object.keys(regions).length <= REGIONS_MAX, `a lab has at most ${REGIONS_MAX} regions`)
     .prefault({ 'us-east-1': null, 'eu-west-1': null }),
   proxy: z.strictObject({ listen: listen.default(local(4600)) }).prefault({}),
+  console: z
+    .union([z.literal('off'), z.literal(false), z.strictObject({ listen: loopback.optional() })], {
+      error: 'the console is off, or { listen: HOST:PORT }',
+    })
+    .prefault({}),
   profile: z.enum(['full', 'seed']).default('full'),
-  hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']).default('refuse') }).prefault({}),
+  hsm: z
+    .strictObject({
+      outsideToken: z.enum(['refuse', 'allow']).default('refuse'),
+      keyStorage: z.enum(KEY_STORAGES).exactOptional(),
+    })
+    .prefault({}),
   alarmActions: z
     .record(z.string().regex(/^arn:[a-z0-9-]+:sns:\S+$/u, 'an SNS topic is named by its ARN'), httpUrl)
     .default({}),
@@ -190,7 +213,7 @@ export function parseLabFile(text: string, file: string): Lab {
   const source = parseYaml(text, file);
   const result = schema.safeParse(source.value ?? {});
   if (!result.success) throw source.refuse(result.error.issues);
-  const { regions: written, ...rest } = result.data;
+  const { regions: written, console, ...rest } = result.data;
 
   const taken = new Set(Object.values(written).flatMap((region) => [region?.listen?.port, region?.metrics?.port]));
   let nextPort = FIRST_REGION_PORT;
@@ -224,7 +247,16 @@ export function parseLabFile(text: string, file: string): Lab {
   });
   const names = Object.keys(regions);
   const tls = rest.tls && tlsFilesFrom(rest.tls, file);
-  const lab: Lab = { ...rest, tls, credentials, regions, seed: seedKeys(rest.seed, { regions: names, file }) };
+  // Where the system chooses the port of the endpoint, it chooses this one too.
+  const consoleListen = local(rest.endpoint.port === 0 ? 0 : CONSOLE_PORT);
+  const lab: Lab = {
+    ...rest,
+    console: typeof console === 'object' ? { listen: console.listen ?? consoleListen } : undefined,
+    tls,
+    credentials,
+    regions,
+    seed: seedKeys(rest.seed, { regions: names, file }),
+  };
   const clash = firstClash(lab) ?? seedClash(lab.seed, names);
   if (clash !== undefined) throw source.refuse([{ code: 'custom', path: clash.path, message: clash.message }]);
   return lab;
@@ -259,6 +291,7 @@ function firstClash(lab: Lab): { readonly path: (string | number)[]; readonly me
   const addresses: Claim[] = [
     ['the endpoint', lab.endpoint, ['endpoint']],
     ['the proxy', lab.proxy.listen, ['proxy', 'listen']],
+    ...(lab.console === undefined ? [] : [['the console', lab.console.listen, ['console', 'listen']] satisfies Claim]),
     ...Object.entries(lab.regions).map(([name, region]): Claim => [name, region.listen, ['regions', name, 'listen']]),
     ...Object.entries(lab.regions).flatMap(([name, { metrics }]): Claim[] =>
       metrics === undefined ? [] : [[`the metrics of ${name}`, metrics, ['regions', name, 'metrics']]],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { LabTime } from '../clock.js';
 import { ConfigError } from '../errors.js';
+import { KEY_STORAGES } from '../hsm/material.js';
 
 /** An access key of the lab, and whose it is. */
 export interface AccessKey {
@@ -67,7 +68,11 @@ const regionConfig = z.strictObject({
   ),
   /** What the endpoint proves itself with, PEM files; HTTP without it. */
   tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
-  hsm: z.strictObject({ outsideToken: z.enum(['refuse', 'allow']) }),
+  hsm: z.strictObject({
+    outsideToken: z.enum(['refuse', 'allow']),
+    /** Where new keys rest; wrapped if left out. */
+    keyStorage: z.enum(KEY_STORAGES).exactOptional(),
+  }),
   profile: z.enum(['full', 'seed']),
   /** Where alarms may send notifications besides the loopback addresses: URLs of SNS topics by their ARNs, and hosts. */
   alarms: z.strictObject({ topics: z.record(z.string(), z.url()), hosts: z.array(z.string().min(1)) }).optional(),

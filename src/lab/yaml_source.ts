@@ -101,6 +101,7 @@ const KNOWN_MEMBERS = [
   'profile',
   'hsm',
   'outsideToken',
+  'keyStorage',
   ...['seed', 'keys', 'keyId', 'aliases', 'region', 'multiRegion', 'replicas', 'description', 'keySpec', 'keyUsage'],
   ...['origin', 'tags', 'bypassPolicyLockoutSafetyCheck', 'grants', 'name', 'granteePrincipal', 'retiringPrincipal'],
   ...['operations', 'constraints', 'encryptionContextEquals', 'encryptionContextSubset', 'rotation', 'periodDays'],
