@@ -19,6 +19,7 @@ import { answerOf, type CheckContext } from '../../check_context.js';
 import { knownSecretTemplate, secretTemplate, type SecretShape } from '../../key_template.js';
 import { oaep, oaepHashes } from '../../oaep_mechanism.js';
 import { withRsaPair } from '../../rsa_pair.js';
+import { readMadeSecret } from '../../secret_reading.js';
 import { encryptOaep } from '../../software_oaep.js';
 import { padPkcs7, wrapPadded, wrapPlain } from '../../software_wrap.js';
 import { expectFacts, expectOneOf, needProfile, recordFacts } from './fact.js';
@@ -78,7 +79,13 @@ async function findIvRule(context: CheckContext): Promise<string> {
   const plaintext = context.random.octets(32);
   try {
     return await context.raw.withSession(context.slot.handle, (session) => {
-      const parameter = { type: CK_PARAMS_AES_GCM_V240, iv, ivBits: iv.length * 8, aad: Buffer.alloc(0), tagBits: 8 * GCM_TAG_OCTETS };
+      const parameter = {
+        type: CK_PARAMS_AES_GCM_V240,
+        iv,
+        ivBits: iv.length * 8,
+        aad: Buffer.alloc(0),
+        tagBits: 8 * GCM_TAG_OCTETS,
+      };
       const begun = context.raw.call('C_EncryptInit', (library) =>
         library.C_EncryptInit(session, { mechanism: CKM_AES_GCM, parameter }, handle),
       );
@@ -171,16 +178,13 @@ export const wrappingCapability: readonly Check[] = [
     run: (context) =>
       withRsaPair(context, ['unwrap'], async ({ privateKey, publicKey }) => {
         const secret = context.random.octets(32);
-        const readable = secretTemplate({ keyType: 'generic', usage: ['sign'], sensitive: false, extractable: true });
         for (const hash of oaepHashes) {
           for (const mgf of oaepHashes) {
             const wrapped = encryptOaep(publicKey, secret, { hash, mgf }, context.random.octets(64));
-            const tried = await context.attempt(
-              'OAEP unwrap',
-              (job) => job.reveal(job.readSecret(job.unwrapKey(oaep(hash, mgf), privateKey, wrapped, readable))),
-              (result, value) => equalOctets(result.bytes(value), secret),
+            const tried = await readMadeSecret(context, 'OAEP unwrap', (job, shape) =>
+              job.unwrapKey(oaep(hash, mgf), privateKey, wrapped, shape),
             );
-            const isRight = tried.ok && tried.value;
+            const isRight = tried.ok && equalOctets(tried.value, secret);
             const isNeeded = hash === mgf && (hash === 'sha1' || hash === 'sha256');
             const what = `${hash.toUpperCase()} with MGF1 by ${mgf.toUpperCase()}`;
             const more = { call: 'C_UnwrapKey', mechanism: 'CKM_RSA_PKCS_OAEP' };

@@ -8,6 +8,7 @@ import type { Check } from '../../check.js';
 import { answerOf, type Attempt, type CheckContext } from '../../check_context.js';
 import { secretTemplate } from '../../key_template.js';
 import { oaep, oaepHashes, oaepNumbers } from '../../oaep_mechanism.js';
+import { readMadeSecret } from '../../secret_reading.js';
 import { withRsaPair, type RsaPair } from '../../rsa_pair.js';
 import type { HashName } from '../../software_kdf.js';
 import { encryptOaep, oaepMessageMax, type OaepForm } from '../../software_oaep.js';
@@ -96,35 +97,22 @@ async function unwrapInterop(context: CheckContext, pair: RsaPair, hash: HashNam
   const secret = context.random.octets(48);
   const first = encryptOaep(pair.publicKey, ephemeral, { hash, mgf: hash }, context.random.octets(64));
   const second = wrapPadded(ephemeral, secret);
-  const readable = secretTemplate({ keyType: 'generic', usage: ['sign'], sensitive: false, extractable: true });
-  const twoSteps = await context.attempt(
-    'unwrap in two steps',
-    (job) => {
-      const kek = job.unwrapKey(
-        oaep(hash),
-        pair.privateKey,
-        first,
-        secretTemplate({ keyType: 'aes', usage: ['unwrap'] }),
-      );
-      return job.reveal(job.readSecret(job.unwrapKey(plain(pad), kek, second, readable)));
-    },
-    (result, value) => equalOctets(result.bytes(value), secret),
-  );
-  const say = (what: string, mechanism: string, tried: Attempt<boolean>): void =>
-    context.expect(tried.ok && tried.value, {
+  const twoSteps = await readMadeSecret(context, 'unwrap in two steps', (job, shape) => {
+    const forKek = secretTemplate({ keyType: 'aes', usage: ['unwrap'] });
+    return job.unwrapKey(plain(pad), job.unwrapKey(oaep(hash), pair.privateKey, first, forKek), second, shape);
+  });
+  const say = (what: string, mechanism: string, tried: Attempt<Uint8Array>): void => {
+    const isRight = tried.ok && equalOctets(tried.value, secret);
+    context.expect(isRight, {
       ...{ what, call: 'C_UnwrapKey', mechanism, expected: 'the secret' },
-      seen: !tried.ok ? answerOf(tried) : tried.value ? 'the secret' : 'other octets',
+      seen: !tried.ok ? answerOf(tried) : isRight ? 'the secret' : 'other octets',
     });
+  };
   say(`RSA-AES key wrap of software, ${hash.toUpperCase()}, unwrapped in two steps`, OAEP, twoSteps);
   if (!context.slot.mechanisms().some(({ type }) => type === CKM_RSA_AES_KEY_WRAP)) return;
   const parameter = { kind: 'rsa-aes-key-wrap', aesKeyBits: 256, ...oaepNumbers[hash] } as const;
-  const oneCall = await context.attempt(
-    'unwrap in one call',
-    (job) => {
-      const mechanism = { type: CKM_RSA_AES_KEY_WRAP, parameter };
-      return job.reveal(job.readSecret(job.unwrapKey(mechanism, pair.privateKey, concat(first, second), readable)));
-    },
-    (result, value) => equalOctets(result.bytes(value), secret),
+  const oneCall = await readMadeSecret(context, 'unwrap in one call', (job, shape) =>
+    job.unwrapKey({ type: CKM_RSA_AES_KEY_WRAP, parameter }, pair.privateKey, concat(first, second), shape),
   );
   say('the same, in one call', mechanismName(CKM_RSA_AES_KEY_WRAP), oneCall);
 }

@@ -80,19 +80,21 @@ export const callRobustness: readonly Check[] = [
             library.C_GetAttributeValue(session, NO_HANDLE, [{ type: CKA_CLASS }]),
           ),
         );
-        expectRefusal(
-          'a key handle that names nothing',
-          key,
-          raw.call('C_SignInit', (library) => library.C_SignInit(session, mechanism, NO_HANDLE)),
-        );
-        expectRefusal(
-          'a key handle that names nothing',
-          key,
-          raw.call('C_EncryptInit', (library) => library.C_EncryptInit(session, { mechanism: CKM_AES_ECB }, NO_HANDLE)),
-        );
+        const keyed = {
+          [CKM_ECDSA]: () => raw.call('C_SignInit', (library) => library.C_SignInit(session, mechanism, NO_HANDLE)),
+          [CKM_AES_ECB]: () =>
+            raw.call('C_EncryptInit', (library) =>
+              library.C_EncryptInit(session, { mechanism: CKM_AES_ECB }, NO_HANDLE),
+            ),
+        };
+        const listed = new Set(context.slot.mechanisms().map(({ type }) => type));
+        // Which of a wrong mechanism and a wrong handle is told first is up to the module.
+        for (const [type, make] of Object.entries(keyed)) {
+          if (listed.has(Number(type))) expectRefusal('a key handle that names nothing', key, make());
+        }
         expectRefusal(
           'a mechanism that does not exist',
-          [CKR.CKR_MECHANISM_INVALID],
+          [CKR.CKR_MECHANISM_INVALID, CKR.CKR_FUNCTION_NOT_SUPPORTED],
           raw.call('C_GenerateKey', (library) =>
             library.C_GenerateKey(
               session,
