@@ -10,9 +10,18 @@ import { attributeCorrectness } from './cases/correctness/attribute.js';
 import { cipherCorrectness } from './cases/correctness/cipher.js';
 import { rsaCorrectness } from './cases/correctness/rsa.js';
 import { signatureCorrectness } from './cases/correctness/signature.js';
+import { verificationCorrectness } from './cases/correctness/verification.js';
+import { agreementPolicy } from './cases/policy/agreement.js';
 import { derivationPolicy } from './cases/policy/derivation.js';
-import { wrappingPolicy } from './cases/policy/wrapping.js';
+import { importedKeyPolicy } from './cases/policy/imported_key.js';
+import { loginPolicy } from './cases/policy/login.js';
 import { readingPolicy } from './cases/policy/reading.js';
+import { signingKeyPolicy } from './cases/policy/signing_key.js';
+import { unwrapOraclePolicy } from './cases/policy/unwrap_oracle.js';
+import { unwrapTemplatePolicy } from './cases/policy/unwrap_template.js';
+import { usagePolicy } from './cases/policy/usage.js';
+import { wrapAndDecryptPolicy } from './cases/policy/wrap_and_decrypt.js';
+import { wrapProtectionPolicy } from './cases/policy/wrap_protection.js';
 import { callRobustness } from './cases/robustness/calls.js';
 import { keyPerformance } from './cases/performance/key.js';
 import type { Check } from './check.js';
@@ -28,12 +37,21 @@ export const checks: readonly Check[] = [
   ...derivationCorrectness,
   ...keyWrapCorrectness,
   ...signatureCorrectness,
+  ...verificationCorrectness,
   ...cipherCorrectness,
   ...rsaCorrectness,
   ...attributeCorrectness,
+  ...wrapAndDecryptPolicy,
   ...readingPolicy,
-  ...wrappingPolicy,
+  ...wrapProtectionPolicy,
+  ...unwrapTemplatePolicy,
+  ...agreementPolicy,
+  ...unwrapOraclePolicy,
   ...derivationPolicy,
+  ...usagePolicy,
+  ...importedKeyPolicy,
+  ...signingKeyPolicy,
+  ...loginPolicy,
   ...callRobustness,
   ...keyPerformance,
 ];

@@ -1,6 +1,7 @@
 import { CKA_EC_POINT, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js';
 import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
+import { answerOf } from '../../check_context.js';
 import { ecPairTemplates } from '../../key_template.js';
 import { expectFacts, expectOneOf, needProfile } from './fact.js';
 
@@ -32,6 +33,20 @@ export const keyAgreementCapability: readonly Check[] = [
       });
       needProfile(context);
       expectFacts(context, ['ecKeyPairP384']);
+      if (listed === undefined || context.works('ecKeyPairP384')) return;
+      // Told apart, because agreement needs pairs that end with their session.
+      const lasting = await context.attempt(
+        'lasting pair',
+        (job) => {
+          const shape = { usage: ['sign'], token: true } as const;
+          const pair = job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates(shape));
+          job.destroyObject(pair.publicKey);
+          job.destroyObject(pair.privateKey);
+        },
+        () => 'made',
+      );
+      const seen = lasting.ok ? 'CKR_OK: only pairs that end with their session are refused' : answerOf(lasting);
+      context.record('the same with CKA_TOKEN true', seen, { call: 'C_GenerateKeyPair' });
     },
   },
   {

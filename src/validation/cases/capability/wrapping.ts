@@ -118,6 +118,16 @@ export const wrappingCapability: readonly Check[] = [
     remedy:
       'enable CKM_AES_KEY_WRAP_KWP; a mechanism that pads by PKCS#7 first is another one and cannot take its place',
     run: async (context) => {
+      const listed = new Set(context.slot.mechanisms().map(({ type }) => type));
+      if (!context.works('createSecretKey') && !keyWrapNumbers.some((number) => listed.has(number))) {
+        const names = keyWrapNumbers.map(mechanismName).join(', ');
+        context.expect(false, {
+          what: 'a number for AES key wrap',
+          expected: `one of ${names}`,
+          seen: 'none is listed',
+        });
+        return;
+      }
       context.need('createSecretKey');
       const secret = context.random.octets(20);
       const right: string[] = [];

@@ -183,7 +183,9 @@ export const keyWrapCorrectness: readonly Check[] = [
     run: async (context) => {
       const pad = padMechanism(context);
       await knownAnswers(context, pad, keyWrapPadVectors.slice(0, 1), ['wrap']);
-      const lengths = context.isQuick ? [16, 32, 33, 64] : [1, 7, 8, 9, 14, 16, 20, 24, 28, 31, 32, 33, 48, 63, 64, 65, 127, 128];
+      const lengths = context.isQuick
+        ? [16, 32, 33, 64]
+        : [1, 7, 8, 9, 14, 16, 20, 24, 28, 31, 32, 33, 48, 63, 64, 65, 127, 128];
       for (const length of lengths) {
         const secret = context.random.octets(length);
         const expected = wrapPadded(knownKey, secret);

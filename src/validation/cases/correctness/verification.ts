@@ -1,0 +1,135 @@
+import { createECDH, createHash, type KeyObject } from 'node:crypto';
+import { concat, utf8 } from '../../../bytes.js';
+import { CKA_LABEL, CKM_ECDSA } from '../../../token/cryptoki.js';
+import { plain } from '../../../token/probe/probe_context.js';
+import { publicKeyTemplate } from '../../../token/public_key.js';
+import { CURVES } from '../../../wire/curve.js';
+import { curvePublicKey } from '../../../wire/public_key.js';
+import type { Check } from '../../check.js';
+import { answerOf, type Attempt, type CheckContext } from '../../check_context.js';
+import { VALIDATION_LABEL } from '../../object_watch.js';
+import { P384_ORDER, scalarOctets, signDigest } from '../../software_ecdsa.js';
+import { ecdsaKey, ecdsaVectors } from '../../vectors/signature.js';
+
+const CURVE = CURVES['P-384'];
+const SCALAR_OCTETS = 48;
+const SIGNATURE_OCTETS = 96;
+const ECDSA = { call: 'C_Verify', mechanism: 'CKM_ECDSA' } as const;
+
+function octets(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex, 'hex'));
+}
+
+function verifyInToken(
+  context: CheckContext,
+  publicKey: KeyObject,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): Promise<Attempt<boolean>> {
+  return context.attempt(
+    'verify',
+    (job) => {
+      const label = { type: CKA_LABEL, value: utf8(VALIDATION_LABEL) };
+      const key = job.createObject([...publicKeyTemplate(publicKey, 'verify'), label]);
+      job.verify(plain(CKM_ECDSA), key, digest, signature);
+    },
+    () => true,
+  );
+}
+
+/** Signatures that are none, from a good one. */
+function invalidSignatures(good: Uint8Array): readonly (readonly [string, Uint8Array])[] {
+  const [r, s] = [good.subarray(0, SCALAR_OCTETS), good.subarray(SCALAR_OCTETS)];
+  const zero = new Uint8Array(SCALAR_OCTETS);
+  const one = scalarOctets(1n);
+  const order = BigInt(`0x${Buffer.from(P384_ORDER).toString('hex')}`);
+  return [
+    ['r = 0', concat(zero, s)],
+    ['s = 0', concat(r, zero)],
+    ['r = s = 0', concat(zero, zero)],
+    ['r = n', concat(P384_ORDER, s)],
+    ['s = n', concat(r, P384_ORDER)],
+    ['r = n, s = 1', concat(P384_ORDER, one)],
+    ['r = n + 1, s = 1', concat(scalarOctets(order + 1n), one)],
+    ['r and s of all ones', new Uint8Array(SIGNATURE_OCTETS).fill(0xff)],
+    ['r = s = 1', concat(one, one)],
+    ['r and s exchanged', concat(s, r)],
+    ['95 octets', good.subarray(0, SIGNATURE_OCTETS - 1)],
+    ['97 octets', concat(good, Uint8Array.of(0))],
+    ['97 octets, a zero before them', concat(Uint8Array.of(0), good)],
+    ['r and s of 49 octets', concat(Uint8Array.of(0), r, Uint8Array.of(0), s)],
+    ['no octets', new Uint8Array()],
+    ['a bit changed', good.map((octet, at) => (at === SIGNATURE_OCTETS - 1 ? octet ^ 1 : octet))],
+  ];
+}
+
+/** Good signatures of a key over digests that are rare, or with a rare r or s. */
+function rareSignatures(
+  context: CheckContext,
+  privateValue: Uint8Array,
+): readonly (readonly [string, Uint8Array, Uint8Array])[] {
+  const random = BigInt(`0x${Buffer.from(context.random.octets(40)).toString('hex')}`) + 1n;
+  const digests: readonly (readonly [string, Uint8Array])[] = [
+    ['a digest of zeros', new Uint8Array(SCALAR_OCTETS)],
+    ['the digest n', P384_ORDER],
+    ['a digest above n', new Uint8Array(SCALAR_OCTETS).fill(0xff)],
+    ['a digest that starts with zeros', context.random.octets(SCALAR_OCTETS).fill(0, 0, 8)],
+  ];
+  const digest = context.random.octets(SCALAR_OCTETS);
+  return [
+    ...digests.map(([what, value]) => [what, value, signDigest(privateValue, value, random)] as const),
+    ['the base point’s x for r', digest, signDigest(privateValue, digest, 1n)],
+    ['a signature with k = 2', digest, signDigest(privateValue, digest, 2n)],
+  ];
+}
+
+/** Verification of ECDSA on P-384 in the token. */
+export const verificationCorrectness: readonly Check[] = [
+  {
+    ...{ group: 'COR', isQuick: true, timeLimitMs: 60_000, flows: ['signing'] },
+    id: 'COR-10',
+    title: 'C_Verify takes good signatures, and none that is not',
+    severity: 'security',
+    source: 'FIPS 186-5 section 6.4.2; RFC 6979 appendix A.2.6; the classes of inputs of Wycheproof’s ECDSA tests',
+    remedy: 'verify outside the token, as Keyferry does',
+    run: async (context) => {
+      context.need('ecdsa');
+      const control = async (
+        what: string,
+        key: KeyObject,
+        digest: Uint8Array,
+        signature: Uint8Array,
+      ): Promise<boolean> => {
+        const tried = await verifyInToken(context, key, digest, signature);
+        context.expect(tried.ok, { what, ...ECDSA, expected: 'CKR_OK', seen: answerOf(tried) });
+        return tried.ok;
+      };
+      const published = curvePublicKey(CURVE, octets(ecdsaKey.point));
+      for (const { name, message, r, s } of ecdsaVectors) {
+        const digest = createHash('sha384').update(message).digest();
+        if (!(await control(name, published, digest, octets(r + s)))) return;
+      }
+      const ecdh = createECDH('secp384r1');
+      const privateValue = context.random.octets(SCALAR_OCTETS);
+      ecdh.setPrivateKey(privateValue);
+      const publicKey = curvePublicKey(CURVE, Uint8Array.from(ecdh.getPublicKey()));
+      for (const [what, digest, signature] of rareSignatures(context, privateValue)) {
+        await control(what, publicKey, digest, signature);
+      }
+      const digest = context.random.octets(SCALAR_OCTETS);
+      const k = BigInt(`0x${Buffer.from(context.random.octets(40)).toString('hex')}`) + 1n;
+      const good = signDigest(privateValue, digest, k);
+      const forged: readonly (readonly [string, Uint8Array, Uint8Array])[] = [
+        ...invalidSignatures(good).map(([what, signature]) => [what, digest, signature] as const),
+        ['another digest', digest.map((octet) => octet ^ 1), good],
+      ];
+      for (const [what, over, signature] of forged) {
+        const tried = await verifyInToken(context, publicKey, over, signature);
+        context.expect(!tried.ok, {
+          ...{ what, ...ECDSA, expected: 'CKR_SIGNATURE_INVALID or CKR_SIGNATURE_LEN_RANGE' },
+          seen: tried.ok ? 'CKR_OK: taken' : answerOf(tried),
+        });
+      }
+    },
+  },
+];
