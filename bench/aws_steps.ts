@@ -1,5 +1,4 @@
 import { AuditTrail } from '../src/audit/audit_trail.js';
-import type { TrailEvent } from '../src/audit/trail_event.js';
 import { createKey } from '../src/kms/operations/create_key.js';
 import type { Call, CallNote } from '../src/kms/region.js';
 import { encodeAnswer } from '../src/surfaces/aws/encode.js';
@@ -20,6 +19,7 @@ export interface AwsStep {
 
 const ROUNDS = 7;
 const WARM_UP = 3000;
+const recordedAtOnce = Promise.resolve();
 
 /** Measures what the event loop does for one Encrypt, step by step, in this process and without HTTP. */
 export async function measureAwsSteps(times = 20_000): Promise<readonly AwsStep[]> {
@@ -50,15 +50,12 @@ export async function measureAwsSteps(times = 20_000): Promise<readonly AwsStep[
   const decoded = decode(body);
   const result = await decoded.run(call);
   const callNotes = notes.slice(-2);
-  let event: TrailEvent | undefined;
   const trail = new AuditTrail({
     home: region.home,
     clock: region.clock,
     clockOffsetMs: () => 0,
     sink: {
-      append: async (appended) => {
-        event = appended;
-      },
+      append: () => recordedAtOnce,
     },
   });
   const recorded = {
@@ -87,8 +84,7 @@ export async function measureAwsSteps(times = 20_000): Promise<readonly AwsStep[
       },
     ],
     ['encode the answer', () => encodeAnswer('Encrypt', result)],
-    ['make the event of the audit trail', () => trail.recordCall(recorded)],
-    ['write it as JSON', () => JSON.stringify(event)],
+    ['write the event of the audit trail', () => trail.recordCall(recorded)],
   ];
   const measured: AwsStep[] = [];
   for (const [step, work] of steps) measured.push({ step, microseconds: await leastCpu(work, times) });

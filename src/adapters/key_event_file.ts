@@ -21,7 +21,7 @@ export class KeyEventFile implements KeyEventSink, KeyEventSource {
 
   /** {@inheritDoc KeyEventSink.append} */
   async append(event: KeyEvent): Promise<void> {
-    await this.#file.append(event);
+    await this.#file.append(JSON.stringify(event));
     this.#appended += 1;
     for (const resume of [...this.#waiting]) resume();
   }

@@ -8,11 +8,14 @@ const PRIVATE_FILE = 0o600;
 /** A write has reached the disk when it returns: one visit to a thread of the pool, where writing and syncing would be two. */
 const DURABLE_APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_DSYNC;
 const LINE_FEED = 0x0a;
+const END_OF_LINE = Uint8Array.of(LINE_FEED);
 /** Where a file is full, octets. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
-interface Waiting {
-  readonly line: string;
+/** Lines that wait for the disk together. */
+interface Batch {
+  lines: string;
+  readonly written: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (cause: unknown) => void;
 }
@@ -29,7 +32,7 @@ export class TrailFile implements TrailSink {
   #file: FileHandle;
   #bytes: number;
   #isTorn: boolean;
-  #waiting: Waiting[] = [];
+  #waiting: Batch | null = null;
   #writing: Promise<void> | null = null;
 
   private constructor(path: string, opened: OpenedFile, fileBytesMax: number) {
@@ -45,12 +48,13 @@ export class TrailFile implements TrailSink {
     return new TrailFile(path, await openForAppending(path), options.fileBytesMax ?? FILE_BYTES_MAX);
   }
 
-  append(event: object): Promise<void> {
-    const line = `${JSON.stringify(event)}\n`;
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ line, resolve, reject });
-      this.#writing ??= this.#writeAll();
-    });
+  /** @param line - without its line feed */
+  append(line: string): Promise<void> {
+    const batch = (this.#waiting ??= newBatch());
+    batch.lines += line;
+    batch.lines += '\n';
+    this.#writing ??= this.#writeAll();
+    return batch.written;
   }
 
   /** Waits for the lines that were taken, then closes. */
@@ -62,24 +66,27 @@ export class TrailFile implements TrailSink {
   async #writeAll(): Promise<void> {
     // Whatever else this turn of the event loop appends goes along: requests that came together are answered together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
+    for (let batch = this.#take(); batch !== null; batch = this.#take()) {
       try {
-        let lines = '';
-        for (const { line } of batch) lines += line;
-        await this.#write(lines);
-        for (const { resolve } of batch) resolve();
+        await this.#write(batch.lines);
+        batch.resolve();
       } catch (error) {
-        for (const { reject } of batch) reject(error);
+        batch.reject(error);
       }
     }
     this.#writing = null;
   }
 
+  #take(): Batch | null {
+    const batch = this.#waiting;
+    this.#waiting = null;
+    return batch;
+  }
+
   async #write(lines: string): Promise<void> {
-    if (this.#bytes > 0 && this.#bytes + Buffer.byteLength(lines) > this.#fileBytesMax) await this.#setAside();
-    const octets = Buffer.from(this.#isTorn ? `\n${lines}` : lines, 'utf8');
+    const ofLines = Buffer.from(lines, 'utf8');
+    if (this.#bytes > 0 && this.#bytes + ofLines.length > this.#fileBytesMax) await this.#setAside();
+    const octets = this.#isTorn ? Buffer.concat([END_OF_LINE, ofLines]) : ofLines;
     this.#isTorn = true;
     await appendAll(this.#file, octets);
     this.#isTorn = false;
@@ -97,6 +104,16 @@ export class TrailFile implements TrailSink {
     this.#bytes = opened.bytes;
     this.#isTorn = opened.isTorn;
   }
+}
+
+function newBatch(): Batch {
+  let resolve: Batch['resolve'] = () => undefined;
+  let reject: Batch['reject'] = () => undefined;
+  const written = new Promise<void>((settle, fail) => {
+    resolve = settle;
+    reject = fail;
+  });
+  return { lines: '', written, resolve, reject };
 }
 
 function appendAll({ fd }: FileHandle, octets: Buffer): Promise<void> {

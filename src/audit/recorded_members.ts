@@ -1,7 +1,5 @@
-import type { TrailMembers, TrailValue } from './trail_event.js';
-
-/** Names that are remembered in both spellings. */
-const CAMEL_CASES_MAX = 1000;
+import { quote } from '../wire/json_text.js';
+import type { TrailValue } from './trail_event.js';
 
 /** What the trail keeps of one operation: members by the API's names. What is not named is never kept. */
 interface RecordedOperation {
@@ -161,71 +159,68 @@ const RECORDED: Readonly<Record<string, RecordedOperation>> = {
   VerifyMac: reading('KeyId', 'MacAlgorithm', 'DryRun'),
 };
 
-/** What is kept of an operation that is in no list: nothing but that it was called. */
-const UNLISTED: RecordedOperation = { readOnly: false, request: [], response: [] };
+/** Members by the API's names, and as they are written. */
+type KeptMembers = readonly { readonly name: string; readonly written: string; readonly hasOwnersNames: boolean }[];
+
+/** What is kept of an operation, ready for use. */
+interface PreparedOperation {
+  readonly readOnly: boolean;
+  readonly request: KeptMembers;
+  readonly response: KeptMembers;
+  readonly showsKey: boolean;
+}
 
 /** Operations that the trail knows. */
 export const RECORDED_OPERATIONS: readonly string[] = Object.keys(RECORDED);
-
-function recordedOf(operation: string): RecordedOperation {
-  return Object.hasOwn(RECORDED, operation) ? (RECORDED[operation] ?? UNLISTED) : UNLISTED;
-}
 
 /** Whether an operation changes nothing. */
 export function isReadOnly(operation: string): boolean {
   return recordedOf(operation).readOnly;
 }
 
-/** `requestParameters` of a call; null where nothing is kept. */
-export function requestParameters(operation: string, request: object | null): TrailMembers | null {
-  return request === null ? null : keep(request, recordedOf(operation).request);
+/** `requestParameters` of a call as JSON; `null` where nothing is kept. */
+export function requestParameters(operation: string, request: object | null): string {
+  return request === null ? 'null' : close(keep(request, recordedOf(operation).request));
 }
 
 /**
- * `responseElements` of a call; null where nothing is kept.
+ * `responseElements` of a call as JSON; `null` where nothing is kept.
  *
  * @param response - null where the call was refused
  * @param keyArn - ARN of the key that was changed, for the operations that do not answer it
  */
-export function responseElements(
-  operation: string,
-  response: object | null,
-  keyArn?: () => string | undefined,
-): TrailMembers | null {
-  if (response === null) return null;
-  const { response: names, showsKey } = recordedOf(operation);
-  const kept = keep(response, names);
-  const keyId = showsKey === true ? keyArn?.() : undefined;
-  return keyId === undefined ? kept : { ...kept, keyId };
+export function responseElements(operation: string, response: object | null, keyArn: () => string | undefined): string {
+  if (response === null) return 'null';
+  const { response: members, showsKey } = recordedOf(operation);
+  const kept = keep(response, members);
+  const keyId = showsKey ? keyArn() : undefined;
+  return close(keyId === undefined ? kept : `${kept}${kept === '' ? '' : ','}"keyId":${quote(keyId)}`);
 }
 
-function keep(members: object, names: readonly string[]): TrailMembers | null {
-  const values = members as Readonly<Record<string, unknown>>;
-  let kept: Record<string, TrailValue> | null = null;
-  for (const name of names) {
-    if (!Object.hasOwn(values, name)) continue;
-    const value = render(values[name], isMapOfNames(name));
+function close(members: string): string {
+  return members === '' ? 'null' : `{${members}}`;
+}
+
+/** Members with commas between them. */
+function keep(from: object, members: KeptMembers): string {
+  const values = from as Readonly<Record<string, unknown>>;
+  let kept = '';
+  for (const { name, written, hasOwnersNames } of members) {
+    const value = values[name];
     if (value === undefined) continue;
-    kept ??= {};
-    kept[camelCase(name)] = value;
+    const text = typeof value === 'string' ? quote(value) : renderText(value, hasOwnersNames);
+    if (text !== undefined) kept += kept === '' ? `${written}${text}` : `,${written}${text}`;
   }
   return kept;
 }
 
-/** The names in an encryption context are its owner's: they are kept as they are. */
-function isMapOfNames(member: string): boolean {
-  return member.endsWith('EncryptionContext');
+function renderText(value: unknown, hasOwnersNames: boolean): string | undefined {
+  const rendered = render(value, hasOwnersNames);
+  return rendered === undefined ? undefined : JSON.stringify(rendered);
 }
 
-/** Names of members, of which there are few; every event has some. */
-const CAMEL_CASES = new Map<string, string>();
-
 function camelCase(name: string): string {
-  const known = CAMEL_CASES.get(name);
-  if (known !== undefined) return known;
-  const text = name.charAt(0).toLowerCase() + name.slice(1);
-  if (CAMEL_CASES.size < CAMEL_CASES_MAX) CAMEL_CASES.set(name, text);
-  return text;
+  return name.charAt(0).toLowerCase() + name.slice(1);
 }
 
 /** Octets are never shown, wherever they are. */
@@ -253,4 +248,27 @@ const DATE_FORMAT = new Intl.DateTimeFormat('en-US', { dateStyle: 'medium', time
 export function formatDate(date: Date): string {
   // Some versions of the locale data put a narrow no-break space before AM and PM.
   return DATE_FORMAT.format(date).replaceAll('\u202f', ' ');
+}
+
+/** The names in an encryption context are its owner's: they are kept as they are. */
+function prepare(names: readonly string[]): KeptMembers {
+  return names.map((name) => ({
+    name,
+    written: `"${camelCase(name)}":`,
+    hasOwnersNames: name.endsWith('EncryptionContext'),
+  }));
+}
+
+/** What is kept of an operation that is in no list: nothing but that it was called. */
+const UNLISTED: PreparedOperation = { readOnly: false, request: [], response: [], showsKey: false };
+
+const PREPARED: ReadonlyMap<string, PreparedOperation> = new Map(
+  Object.entries(RECORDED).map(([operation, { readOnly, request, response, showsKey = false }]) => [
+    operation,
+    { readOnly, request: prepare(request), response: prepare(response), showsKey },
+  ]),
+);
+
+function recordedOf(operation: string): PreparedOperation {
+  return PREPARED.get(operation) ?? UNLISTED;
 }

@@ -21,7 +21,7 @@ export function makeMemoryTrail(home: KeyHome, clock: Clock, clockOffsetMs: () =
       const { failure } = memory;
       memory.failure = undefined;
       if (failure !== undefined) throw failure;
-      events.push(event);
+      events.push(JSON.parse(event) as TrailEvent);
     },
   };
   const memory: MemoryTrail = {

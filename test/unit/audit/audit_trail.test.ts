@@ -201,6 +201,15 @@ describe('The audit trail', () => {
     });
   }
 
+  it('says what a client says so that it can be read again', async () => {
+    const { trail, events } = makeMemoryTrail(HOME, clock);
+    const text = '","readOnly":false,"x":"\\ \n\u0000 ü \ud800 😀';
+    const failure = { name: 'NotFoundException', message: text };
+    await trail.recordCall(callOf({ userAgent: text, request: { KeyId: text }, failure, response: null }));
+    expect(events[0]).to.deep.include({ userAgent: text, errorMessage: text, readOnly: true });
+    expect(events[0]?.requestParameters).to.deep.equal({ keyId: text });
+  });
+
   it('repeats no more of a client’s text than it needs', async () => {
     const { trail, events } = makeMemoryTrail(HOME, clock);
     const failure = { name: 'ValidationException', message: 'm'.repeat(50_000) };
