@@ -15,6 +15,7 @@ setup-tests: ## what the tests use besides: clients of others, a browser, furthe
 build: setup
 	@node scripts/build_native.mjs
 	@node_modules/.bin/tsc -p .
+	@node scripts/build_console.mjs
 
 demo: build ## replicate a multi-Region key between two tokens and tell the story
 	@node bin/keyferry.js demo
@@ -29,7 +30,8 @@ check: build lint models ## lint, floors, formatting, the protocol's model and i
 
 lint: build
 	@node_modules/.bin/oxlint --quiet
-	@node_modules/.bin/prettier --check --log-level warn 'src/**/*.ts' 'test/**/*.ts' 'scripts/**/*.mjs'
+	@node_modules/.bin/tsc -p src/console/web
+	@node_modules/.bin/prettier --check --log-level warn 'src/**/*.{ts,tsx,css}' 'test/**/*.ts' 'scripts/**/*.mjs'
 
 models: setup-tests ## the crash model in spin, and every mutant of it refuted
 	@scripts/models.sh

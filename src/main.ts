@@ -7,6 +7,7 @@ const programs: Programs = {
   provisionRegion: async (config, challenge) => (await import('./compose.js')).provisionRegion(config, challenge),
   startProxy: async (config) => (await import('./compose_proxy.js')).startProxy(config),
   startFrontDoor: async (config) => (await import('./compose_front_door.js')).startFrontDoor(config),
+  startConsole: async (config) => (await import('./compose_console.js')).startConsole(config),
   openAuthority: async (token, profile) => (await import('./compose_authority.js')).openAuthority(token, profile),
   listTokens: async (module) => (await import('./compose_token.js')).listTokens(module),
   holdDatabases: async () => (await import('./adapters/held_databases.js')).holdDatabases,

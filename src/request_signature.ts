@@ -8,8 +8,10 @@ export interface RequestKey {
 }
 
 /**
- * The headers of a signed KMS request.
+ * The headers of a signed request in AWS JSON.
  *
+ * @param call.service - name of the service in the credential scope; AWS KMS where it is absent
+ * @param call.contentType - AWS JSON 1.1 where it is absent
  * @source AWS General Reference, "Create a signed AWS API request"
  */
 export function signedHeaders(call: {
@@ -19,11 +21,13 @@ export function signedHeaders(call: {
   readonly region: string;
   readonly key: RequestKey;
   readonly at: Date;
+  readonly service?: string;
+  readonly contentType?: string;
 }): Readonly<Record<string, string>> {
   const time = call.at.toISOString().replace(/[-:]|\.\d{3}/gu, '');
   const date = time.slice(0, 8);
   const signed: readonly (readonly [string, string])[] = [
-    ['content-type', 'application/x-amz-json-1.1'],
+    ['content-type', call.contentType ?? 'application/x-amz-json-1.1'],
     ['host', call.host],
     ['x-amz-date', time],
     ...(call.key.sessionToken === undefined ? [] : [['x-amz-security-token', call.key.sessionToken] as const]),
@@ -39,7 +43,7 @@ export function signedHeaders(call: {
     names,
     sha256(call.body),
   ].join('\n');
-  const scope = [date, call.region, 'kms', 'aws4_request'];
+  const scope = [date, call.region, call.service ?? 'kms', 'aws4_request'];
   const stringToSign = ['AWS4-HMAC-SHA256', time, scope.join('/'), sha256(Buffer.from(canonical, 'utf8'))].join('\n');
   const signingKey = scope.reduce<Buffer>(
     (key, part) => hmac(key, part),

@@ -6,6 +6,8 @@ import type { Lab } from './lab_file.js';
 export interface LabAddresses {
   readonly endpoint: ListenAddress;
   readonly proxy: ListenAddress;
+  /** Undefined where there is none. */
+  readonly console?: ListenAddress;
   readonly regions: Readonly<Record<string, ListenAddress>>;
 }
 
@@ -25,8 +27,9 @@ export async function claimAddresses(lab: Lab): Promise<LabAddresses> {
     const regions: Record<string, ListenAddress> = {};
     const endpoint = await claim(lab.endpoint);
     const proxy = await claim(lab.proxy.listen);
+    const console = lab.console === undefined ? undefined : await claim(lab.console.listen);
     for (const [name, region] of Object.entries(lab.regions)) regions[name] = await claim(region.listen);
-    return { endpoint, proxy, regions };
+    return { endpoint, proxy, ...(console !== undefined && { console }), regions };
   } finally {
     await Promise.all(held.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
   }

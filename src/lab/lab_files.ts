@@ -16,7 +16,7 @@ import { makePrivateDirectory, PRIVATE_FILE } from './private_files.js';
 /** What a lab's directory holds that lasts. */
 const LASTING = ['authority', 'aws', 'lab.json', 'proxy', 'regions', 'seed.json'] as const;
 /** What belongs to a lab while it runs, or tells how it ran. */
-const PASSING = /^(?:lock(?:\.\d+)?|logs|state\.json(?:\.new)?|seed\.json\.new|lab\.json\.new)$/u;
+const PASSING = /^(?:console|lock(?:\.\d+)?|logs|state\.json(?:\.new)?|seed\.json\.new|lab\.json\.new)$/u;
 /** Files that are never saved: sockets, the memory that programs share over a database, and what was about to become a file. */
 const UNSAVED = /(?:\.sock|-shm|\.new)$/u;
 

@@ -14,6 +14,8 @@ import { Supervisor, type SupervisorTimes } from './supervisor.js';
 export interface LabSummary {
   /** URL of the front door. */
   readonly endpoint: string;
+  /** URL of the console; null where it is off. */
+  readonly console: string | null;
   /** URL of each region's own endpoint. */
   readonly regions: Readonly<Record<string, string>>;
   readonly awsConfigFile: string;
@@ -91,6 +93,10 @@ export async function runLab(
         ]),
       );
       options.signal?.throwIfAborted();
+      if (addresses.console !== undefined) {
+        const listen = formatListenAddress(addresses.console);
+        await supervisor.start({ name: 'console', args: ['console', '--dir', directory.root, '--listen', listen] });
+      }
     } catch (error) {
       await stop();
       throw error;
@@ -119,6 +125,7 @@ export async function runLab(
 export function summaryOf(directory: StateDirectory, state: LabState): LabSummary {
   return {
     endpoint: state.endpoint,
+    console: state.programs['console']?.url ?? null,
     regions: Object.fromEntries(state.regions.map((name) => [name, state.programs[`region ${name}`]?.url ?? ''])),
     awsConfigFile: directory.awsConfigFile,
     awsCredentialsFile: directory.awsCredentialsFile,

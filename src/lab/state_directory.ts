@@ -45,7 +45,7 @@ const seededKey = z.strictObject({
 
 /** How one program of the lab is doing. */
 export type ProgramState = Readonly<z.infer<typeof program>>;
-/** What `up` writes for `status`, `down` and `env`. Programs are `proxy`, `front-door` and `region NAME`. */
+/** What `up` writes for `status`, `down` and `env`. Programs are `proxy`, `front-door`, `console` and `region NAME`. */
 export type LabState = Readonly<z.infer<typeof labState>>;
 
 /** A lab's directory: everything that lasts, and who runs it. Only its user can read it. */
@@ -101,6 +101,11 @@ export class StateDirectory {
     return join(name === undefined ? this.proxy : this.region(name), 'admin.sock');
   }
 
+  /** Socket at which the console gives out login links. */
+  get consoleSocket(): string {
+    return join(this.root, 'console', 'admin.sock');
+  }
+
   log(programName: string): string {
     return join(this.root, 'logs', `${programName.replaceAll(' ', '-')}.log`);
   }
@@ -127,6 +132,7 @@ export class StateDirectory {
       this.root,
       this.authority,
       this.proxy,
+      dirname(this.consoleSocket),
       dirname(this.awsConfigFile),
       dirname(this.log('x')),
       ...regions.map((name) => this.region(name)),

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, (context: CommandContext) => Promise<Com
   down: async (context) => (await import('./down.js')).downCommand(context),
   snapshot: async (context) => (await import('./snapshot.js')).snapshotCommand(context),
   restore: async (context) => (await import('./snapshot.js')).restoreCommand(context),
+  console: async (context) => (await import('./console.js')).consoleCommand(context),
   env: async (context) => (await import('./env.js')).envCommand(context),
   demo: async (context) => (await import('./demo.js')).demoCommand(context),
   trace: async (context) => (await import('./trace.js')).traceCommand(context),

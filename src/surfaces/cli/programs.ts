@@ -1,3 +1,4 @@
+import type { ConsoleConfig } from '../../compose_console.js';
 import type { FrontDoorConfig } from '../../compose_front_door.js';
 import type { ProxyConfig } from '../../compose_proxy.js';
 import type { OpenAuthoritySigner } from '../../lab/authority.js';
@@ -39,6 +40,7 @@ export interface Programs {
   readonly provisionRegion: (config: RegionConfig, challenge: string) => Promise<ProvisionedRegion>;
   readonly startProxy: (config: ProxyConfig) => Promise<RunningProgram>;
   readonly startFrontDoor: (config: FrontDoorConfig) => Promise<RunningProgram>;
+  readonly startConsole: (config: ConsoleConfig) => Promise<RunningProgram>;
   readonly openAuthority: OpenAuthoritySigner;
   readonly listTokens: (module: string) => Promise<readonly ListedSlot[]>;
   readonly probeToken: (token: TokenConfig) => Promise<TokenProfile>;

@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
-import { suiteGaps } from '../../lab/authority.js';
-import { problemsOf, type LabReport } from '../../lab/lab_problems.js';
-import { isRunning } from '../../lab/process_identity.js';
-import { proxyStatus, regionStatus } from '../../lab/region_status.js';
-import { StateDirectory, type ProgramState } from '../../lab/state_directory.js';
+import { readLabReport } from '../../lab/lab_report.js';
+import { StateDirectory } from '../../lab/state_directory.js';
 import { act, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import { describeLab } from './status_text.js';
 
@@ -29,32 +26,11 @@ export function statusCommand(_context: CommandContext): Command {
       );
       return;
     }
-    const [proxy, ...regions] = await Promise.all([
-      proxyStatus(directory),
-      ...state.regions.map((name) => regionStatus(directory, name)),
-    ]);
-    const report: LabReport = {
-      profile: state.profile,
-      programs: Object.fromEntries(
-        Object.entries(state.programs).map(([name, program]) => [name, presentState(program)]),
-      ),
-      proxy,
-      regions: Object.fromEntries(
-        state.regions.map((name, index) => [name, regions[index] ?? { unavailable: 'it was not asked' }]),
-      ),
-      cannotReplicate: suiteGaps(directory.authority),
-    };
-    const problems = problemsOf(report, (program) => directory.log(program));
+    const { report, problems } = await readLabReport(directory, state);
     const { endpoint, partition, account } = state;
     output.result(
       { running: true, directory: directory.root, endpoint, partition, account, ...report, problems },
       (colours) => describeLab({ state, report, problems, isVerbose: options.verbose === true }, colours),
     );
   });
-}
-
-/** A state that was written before its process died is not the state any more. */
-function presentState(program: ProgramState): ProgramState {
-  if (program.process === null || isRunning(program.process)) return program;
-  return { ...program, state: 'ended', process: null };
 }

@@ -5,6 +5,7 @@ import { ConfigError } from '../../errors.js';
 import { KEYFERRY_BIN } from '../../lab/child_program.js';
 import { LabError } from '../../lab/errors.js';
 import { suiteGaps } from '../../lab/authority.js';
+import { consoleLink } from '../../lab/console_link.js';
 import { claimAddresses } from '../../lab/addresses.js';
 import { defaultLab, parseLabFile, type Lab } from '../../lab/lab_file.js';
 import { asProgramMessage } from '../../lab/program_message.js';
@@ -45,7 +46,8 @@ export function upCommand(_context: CommandContext): Command {
       directory.lock()();
       await claimAddresses(lab);
       const summary = await output.step('starting the lab', () => detach(options, directory));
-      output.result(summary, (colours) => describe(summary, { directory, colours, lab }));
+      const link = await loginLink(directory, summary);
+      output.result(summary, (colours) => describe(summary, { directory, colours, lab, link }));
       return;
     }
     await runInForeground(directory, lab, output);
@@ -90,7 +92,8 @@ async function runInForeground(directory: StateDirectory, lab: Lab, output: Outp
       const { summary } = running;
       await tell({ kind: 'ready', url: summary.endpoint });
       if (!isDetached) {
-        output.result(summary, (colours) => describe(summary, { directory, colours, lab }));
+        const link = await loginLink(directory, summary);
+        output.result(summary, (colours) => describe(summary, { directory, colours, lab, link }));
         output.line(`\n${output.colours.dim('Ctrl-C stops the lab.')}`);
       }
       await stopped;
@@ -142,9 +145,19 @@ async function detach(options: UpOptions, directory: StateDirectory): Promise<La
   return summaryOf(directory, state);
 }
 
+/** A link to log in to the console; null where there is none. */
+async function loginLink(directory: StateDirectory, summary: LabSummary): Promise<string | null> {
+  return summary.console === null ? null : (await consoleLink(directory, null)).url;
+}
+
 function describe(
   summary: LabSummary,
-  lab: { readonly directory: StateDirectory; readonly colours: Output['colours']; readonly lab: Lab },
+  lab: {
+    readonly directory: StateDirectory;
+    readonly colours: Output['colours'];
+    readonly lab: Lab;
+    readonly link: string | null;
+  },
 ): string {
   const { colours, directory } = lab;
   const rows = Object.entries(summary.regions).map(([name, url]) => [
@@ -162,6 +175,7 @@ function describe(
     ...seedLines(summary.seed, colours),
     ...suiteGaps(directory.authority).map((reason) => colours.yellow(`No replication: ${reason}`)),
     '',
+    ...(lab.link === null ? [] : [`In a browser (the link works once, for ten minutes):  ${lab.link}`]),
     `To use it:  eval "$(npx keyferry env${inDirectory})" && aws --endpoint-url ${summary.endpoint} kms list-keys`,
   ].join('\n');
 }

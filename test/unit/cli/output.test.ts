@@ -12,6 +12,7 @@ const programs: Programs = {
   provisionRegion: unused,
   startProxy: unused,
   startFrontDoor: unused,
+  startConsole: unused,
   openAuthority: unused,
   listTokens: unused,
   probeToken: unused,

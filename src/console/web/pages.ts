@@ -1,0 +1,30 @@
+import type { JSX } from 'preact';
+import { KeyPage } from './pages/key.js';
+import { KeysPage } from './pages/keys.js';
+import { LabPage } from './pages/lab.js';
+
+/** What a page is rendered with. */
+export interface PageProps {
+  /** The parts of its path, by name. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** A page of the console. */
+export interface Page {
+  /** Pattern of its path; pages of a Region begin with `/:region`, so that choosing another one stays on the page. */
+  readonly path: string;
+  /** Its line in the navigation; pages that are reached from others have none. */
+  readonly nav?: string;
+  /** Heading over its line in the navigation. */
+  readonly group?: string;
+  /** Only operators have it in the navigation: others are refused by the console. */
+  readonly isOperator?: boolean;
+  readonly component: (props: PageProps) => JSX.Element;
+}
+
+/** All pages, in the order of the navigation; the first pattern that matches wins. A new one is a file in pages/ and a line here. */
+export const PAGES: readonly Page[] = [
+  { path: '/lab', nav: 'Regions and programs', group: 'Laboratory', isOperator: true, component: LabPage },
+  { path: '/:region/keys', nav: 'Customer managed keys', group: 'Key Management Service', component: KeysPage },
+  { path: '/:region/keys/:keyId/:tab?', component: KeyPage },
+];

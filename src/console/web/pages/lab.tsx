@@ -1,0 +1,145 @@
+import type { JSX } from 'preact';
+import { operate } from '../api.js';
+import { Facts, PageHead, Panel } from '../components/facts.js';
+import { Loaded } from '../components/states.js';
+import { Status, type Tone } from '../components/status.js';
+import { RegionClock } from '../components/time.js';
+import { lab } from '../lab.js';
+import { useLive } from '../live.js';
+import { Link, pathOf } from '../router.js';
+
+interface Program {
+  readonly url: string;
+  readonly state: string;
+  readonly restarts: number;
+  readonly process: { readonly pid: number } | null;
+}
+
+interface RegionReport {
+  /** Why it says nothing of itself; absent where it does. */
+  readonly unavailable?: string;
+  readonly hsm?: { readonly state: string; readonly suites: readonly string[]; readonly loadedKeys?: number };
+  readonly replication?: {
+    readonly state: string;
+    readonly epoch: string | null;
+    readonly outgoing: readonly unknown[];
+    readonly incoming: readonly unknown[];
+  };
+}
+
+/** What `GET status` answers, as far as it is shown. */
+interface LabStatus {
+  readonly programs: Readonly<Record<string, Program>>;
+  readonly regions: Readonly<Record<string, RegionReport>>;
+  readonly proxy: {
+    readonly unavailable?: string;
+    readonly mode?: string;
+    readonly waiting?: Readonly<Record<string, { readonly messages: number }>>;
+  };
+  readonly problems: readonly { readonly about: string; readonly problem: string; readonly remedy: string | null }[];
+}
+
+/** The programs of the lab, its regions and their tokens, and what is wrong. */
+export function LabPage(): JSX.Element {
+  const live = useLive((signal) => operate<LabStatus>('GET', 'status', { signal }), { inputs: [] });
+  return (
+    <>
+      <PageHead
+        title="Regions and programs"
+        subtitle={`Account ${lab.value?.account ?? ''}, ${lab.value?.endpoint ?? ''}`}
+      />
+      <Loaded live={live} what="the lab">
+        {({ programs, regions, proxy, problems }) => (
+          <>
+            {problems.length > 0 && (
+              <Panel title="What is not as it should be">
+                <ul class="problems">
+                  {problems.map(({ about, problem, remedy }) => (
+                    <li key={`${about} ${problem}`}>
+                      <Status tone="attention">{about}</Status> {problem}
+                      {remedy !== null && <p class="quiet">{remedy}</p>}
+                    </li>
+                  ))}
+                </ul>
+              </Panel>
+            )}
+            <div class="cards">
+              {Object.entries(regions).map(([name, report]) => (
+                <RegionCard key={name} name={name} report={report} program={programs[`region ${name}`]} />
+              ))}
+              <Panel title="Proxy">
+                <Facts
+                  facts={[
+                    ['Program', <ProgramStatus key="program" program={programs['proxy']} />],
+                    ['Conduct', proxy.mode],
+                    [
+                      'Waiting messages',
+                      String(Object.values(proxy.waiting ?? {}).reduce((sum, { messages }) => sum + messages, 0)),
+                    ],
+                    ['URL', programs['proxy']?.url],
+                  ]}
+                />
+              </Panel>
+              <Panel title="Front door">
+                <Facts
+                  facts={[
+                    ['Program', <ProgramStatus key="program" program={programs['front-door']} />],
+                    ['URL', programs['front-door']?.url],
+                  ]}
+                />
+              </Panel>
+            </div>
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function RegionCard(props: {
+  readonly name: string;
+  readonly report: RegionReport;
+  readonly program: Program | undefined;
+}): JSX.Element {
+  const { name, report, program } = props;
+  const { hsm, replication } = report;
+  return (
+    <Panel title={name} actions={<Link to={pathOf(name, 'keys')}>Keys</Link>}>
+      <Facts
+        facts={[
+          ['Program', <ProgramStatus key="program" program={program} />],
+          [
+            'Token',
+            hsm === undefined ? (
+              report.unavailable
+            ) : (
+              <Status key="token" tone={hsm.state === 'ready' ? 'good' : 'attention'}>
+                {hsm.state}
+              </Status>
+            ),
+          ],
+          [
+            'Replication',
+            replication === undefined ? undefined : `${replication.state}, roster epoch ${replication.epoch ?? '–'}`,
+          ],
+          [
+            'Sessions',
+            replication === undefined
+              ? undefined
+              : `${replication.outgoing.length} out, ${replication.incoming.length} in`,
+          ],
+          ['Suites', hsm?.suites.join(', ')],
+          ['Time', <RegionClock key="clock" region={name} />],
+          ['URL', program?.url],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function ProgramStatus({ program }: { readonly program: Program | undefined }): JSX.Element {
+  const state = program?.state ?? 'unknown';
+  const tones: Readonly<Record<string, Tone>> = { running: 'good', starting: 'busy' };
+  const restarts = program === undefined || program.restarts === 0 ? '' : `, restarted ${program.restarts} times`;
+  return <Status tone={tones[state] ?? 'bad'}>{state + restarts}</Status>;
+}
