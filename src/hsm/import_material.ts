@@ -148,19 +148,21 @@ export class MaterialImport {
             binding.keySpec,
             spec,
           );
-    let steps: UnwrapSteps | undefined;
-    const lengths: Output<'attributes'>[] = [];
+    const stepsOfJob = new WeakMap<Job, { readonly steps: UnwrapSteps; readonly lengths: Output<'attributes'>[] }>();
     return this.#parts.storage.adopt(binding, 'import material', {
       publicKey,
       make: (job, template) => {
-        steps ??= stepsIn(job);
-        const made = steps.make(template);
-        if (spec === null) lengths.push(job.getAttributes(made, [CKA_VALUE_LEN]));
+        const own = stepsOfJob.get(job) ?? { steps: stepsIn(job), lengths: [] };
+        stepsOfJob.set(job, own);
+        const made = own.steps.make(template);
+        if (spec === null) own.lengths.push(job.getAttributes(made, [CKA_VALUE_LEN]));
         return made;
       },
-      check: (result) => {
-        if (steps !== undefined) assertNoDecoy(steps, result);
-        for (const length of lengths) assertLength(result.attributes(length), binding.keySpec);
+      check: (result, job) => {
+        const own = stepsOfJob.get(job);
+        if (own === undefined) return;
+        assertNoDecoy(own.steps, result);
+        for (const length of own.lengths) assertLength(result.attributes(length), binding.keySpec);
       },
       ...(spec?.kind === 'rsa' && {
         checkWrapped: (octets: number) => assertTwoPrimes(spec.modulusBits / 8, octets),

@@ -17,10 +17,13 @@ export type UnidentifiedBinding = Omit<MaterialBinding, 'materialId'>;
 export interface AdoptedSource {
   /** DER SubjectPublicKeyInfo for a private key; null for a secret. */
   readonly publicKey: Uint8Array | null;
-  /** Adds steps that make the key with a template; is asked once or twice, for a key that signs or encrypts and for one that can be wrapped. */
+  /**
+   * Adds steps that make the key with a template; is asked several times, in one job or more: for a key that signs or encrypts, for one
+   * that can be wrapped, for one that stays.
+   */
   make(job: Job, template: Template): ObjectRef;
-  /** Throws where the job's result shows that what it made is not to be taken in. */
-  check?(result: JobResult): void;
+  /** Throws where a job's result shows that what it made is not to be taken in. */
+  check?(result: JobResult, job: Job): void;
   /** Throws where the length of the material under RFC 5649 shows that it is not to be taken in. */
   checkWrapped?(octets: number): void;
 }

@@ -1,11 +1,12 @@
 import { toHex } from '../bytes.js';
 import { LIMITS } from '../limits.js';
 import { CKO_PRIVATE_KEY, CKO_SECRET_KEY } from '../token/cryptoki.js';
-import { Job, type JobResult, type ObjectOperand } from '../token/job.js';
+import { Job, type JobResult, type ObjectOperand, type Output } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
 import { pointOf } from '../wire/public_key.js';
-import { baseShape, checkedExportedKeyToken, usesOf } from './backing_key.js';
+import { baseShape, checkedExportedKeyToken, narrowAndRead, usesOf } from './backing_key.js';
+import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf } from './domain_key.js';
 import { HsmError } from './errors.js';
 import { generateMaterial, type GeneratedKey } from './key_generation.js';
@@ -18,7 +19,7 @@ import {
   type KeyShape,
   type KeyUse,
 } from './key_shape.js';
-import { canBeWrapped, parsePublicHalf } from './key_spec.js';
+import { canBeWrapped, parsePublicHalf, specInToken } from './key_spec.js';
 import {
   withLoaded,
   type AdoptedSource,
@@ -27,7 +28,13 @@ import {
   type UnidentifiedBinding,
 } from './key_storage.js';
 import { LoadedKeys } from './loaded_keys.js';
-import { domainKeyIdOfObject, tokenObjectIdOf, type MaterialBinding, type StoredMaterial } from './material.js';
+import {
+  domainKeyIdOfObject,
+  tokenObjectIdOf,
+  type KeySpec,
+  type MaterialBinding,
+  type StoredMaterial,
+} from './material.js';
 import { identificationOf, identifyingUse } from './material_identity.js';
 import { narrowUses } from './narrow_uses.js';
 import { sessionCopyOf } from './token_keys.js';
@@ -47,7 +54,7 @@ interface ObjectSource {
   /** Adds the steps that make the key in this shape. */
   make(job: Job, shape: KeyShape): GeneratedKey;
   /** Looks at the result of these steps. */
-  check(result: JobResult): void;
+  check(result: JobResult, job: Job): void;
   /** The id that the material must have, where it is known. */
   readonly materialId: string | undefined;
 }
@@ -132,37 +139,61 @@ export class TokenStorage implements KeyStorage {
     name: string,
     source: AdoptedSource,
   ): Promise<StoredMaterial> {
-    const { capabilities, domainKeys } = this.#parts;
-    const { checkWrapped, publicKey } = source;
-    const domainKey = checkWrapped && (await domainKeys.active(domainKeyLabelOf(binding)));
-    let wrappedOctets = (_result: JobResult): number => 0;
     try {
+      const materialId = await this.#examine(binding, name, source);
+      const { capabilities } = this.#parts;
+      const point = publicPointOf(binding.keySpec, source.publicKey);
       return await this.#makeObject(binding, name, {
-        make: (job, shape) => {
-          const publicHalf = parsePublicHalf(binding.keySpec, publicKey);
-          const point = publicHalf?.asymmetricKeyType === 'ec' ? { publicPoint: pointOf(publicHalf) } : {};
-          const key = source.make(job, templateOf({ ...shape, ...point }, 'unwrap', capabilities));
-          if (domainKey !== undefined) {
-            // Only wrapped does a key show how long it is: a second one is made for that, and goes with the job.
-            const measured = this.#measuredShape(binding);
-            const second = source.make(job, templateOf(measured, 'unwrap', capabilities));
-            const mechanism = { type: capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
-            const wrapped = job.wrapKey(mechanism, domainKey.handle, second);
-            job.destroyObject(second);
-            wrappedOctets = (result) => result.bytes(wrapped).length;
-          }
-          return { key, publicKey: () => publicKey };
-        },
-        check: (result) => {
-          source.check?.(result);
-          if (domainKey !== undefined) checkWrapped?.(wrappedOctets(result));
-        },
-        materialId: binding.materialId,
+        make: (job, shape) => ({
+          key: source.make(job, templateOf({ ...shape, ...point }, 'unwrap', capabilities)),
+          publicKey: () => source.publicKey,
+        }),
+        check: (result, job) => source.check?.(result, job),
+        materialId,
       });
     } catch (error) {
       if (!(error instanceof HsmError) || error.code !== 'ERR_HSM_UNWRAP') throw error;
       throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED, { cause: error });
     }
+  }
+
+  /**
+   * Looks at material from outside in session objects, before a token object is made of it: what is refused costs the same as where keys
+   * rest wrapped, and is no object of the token at any time.
+   *
+   * @returns its key material id
+   */
+  async #examine(
+    binding: UnidentifiedBinding & { readonly materialId?: string },
+    name: string,
+    source: AdoptedSource,
+  ): Promise<string> {
+    const { jobs, capabilities, domainKeys } = this.#parts;
+    const identification = identificationOf(binding, source.publicKey);
+    const job = new Job(name, 'token object');
+    const key = source.make(job, templateOf(identification.shape, 'unwrap', capabilities));
+    const attributes = narrowAndRead(job, key, identification.shape, capabilities);
+    const use = job.attempt();
+    const proof = identification.prove(job, key);
+    job.destroyObject(key);
+    let wrapped: Output<'bytes'> | undefined;
+    if (canWrap(binding.keySpec, capabilities)) {
+      // Some tokens tell how long a key is only by wrapping it.
+      const shape = { ...this.#wrappedShape(binding), ...publicPointOf(binding.keySpec, source.publicKey) };
+      const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
+      const second = source.make(job, templateOf(shape, 'unwrap', capabilities));
+      wrapped = job.wrapKey({ type: capabilities.keyWrapPad, parameter: { kind: 'none' } }, domainKey.handle, second);
+      job.destroyObject(second);
+    }
+    const result = await jobs.run(job);
+    source.check?.(result, job);
+    if (wrapped !== undefined) {
+      const { length } = checkedExportedKeyToken(binding.keySpec, result.bytes(wrapped));
+      source.checkWrapped?.(length);
+    }
+    if (result.rv(use) !== 0) throw noKeyOf(binding.keySpec);
+    assertShape(result.attributes(attributes), identification.shape, capabilities);
+    return checkedMaterialId(binding, await proof(result), binding.materialId);
   }
 
   async destroy(material: StoredMaterial): Promise<void> {
@@ -201,7 +232,7 @@ export class TokenStorage implements KeyStorage {
     const made = source.make(job, { ...shape, uses: identifyingUse(binding.keySpec).uses });
     const kept = job.keep(made.key);
     const result = await jobs.run(job);
-    source.check(result);
+    source.check(result, job);
     const publicKey = made.publicKey(result);
     const key = result.object(kept);
 
@@ -212,17 +243,10 @@ export class TokenStorage implements KeyStorage {
     leaveUses(proving, key, shape, identification.shape.uses);
     const attributes = readBack(proving, key, shape, capabilities);
     const proved = await jobs.run(proving);
-    if (proved.rv(use) !== 0) {
-      throw new HsmError('ERR_HSM_TYPE', `the material is no ${binding.keySpec} key; it was destroyed`);
-    }
+    if (proved.rv(use) !== 0) throw noKeyOf(binding.keySpec);
     assertShape(proved.attributes(attributes), shape, capabilities);
-    const materialId = await proof(proved);
-    if (materialId !== null && (source.materialId === undefined || materialId === source.materialId)) {
-      return { materialId, publicKey };
-    }
-    throw new HsmError('ERR_HSM_MATERIAL_ID', 'the material is not the one that was named; it was destroyed', {
-      details: { keyId: binding.keyId, ...(source.materialId !== undefined && { materialId: source.materialId }) },
-    });
+    const materialId = checkedMaterialId(binding, await proof(proved), source.materialId);
+    return { materialId, publicKey };
   }
 
   async #loadForUse(material: StoredMaterial): Promise<ObjectHandle> {
@@ -259,7 +283,7 @@ export class TokenStorage implements KeyStorage {
     };
   }
 
-  #measuredShape(binding: UnidentifiedBinding): KeyShape {
+  #wrappedShape(binding: UnidentifiedBinding): KeyShape {
     const wrapWithTrusted = !binding.multiRegion && this.#parts.capabilities.enforcesWrapWithTrusted;
     return { ...baseShape(binding.keySpec), uses: [], extractable: true, wrapWithTrusted };
   }
@@ -276,4 +300,28 @@ function leaveUses(job: Job, key: ObjectHandle, shape: KeyShape, identifying: re
   );
   if (changed.length === 0) return;
   job.setAttributes(key, template(...changed.map((use) => [attributeOfUse[use], shape.uses.includes(use)] as const)));
+}
+
+/** Whether the token can wrap keys of a spec; some wrap no private keys. */
+function canWrap(keySpec: KeySpec, { refusedFacts }: HsmCapabilities): boolean {
+  const { kind } = specInToken(keySpec);
+  if (kind === 'rsa') return refusedFacts.rsaPrivateWrap === undefined;
+  return kind !== 'curve' || refusedFacts.ecPrivateWrap === undefined;
+}
+
+function publicPointOf(keySpec: KeySpec, publicKey: Uint8Array | null): Pick<KeyShape, 'publicPoint'> {
+  const publicHalf = parsePublicHalf(keySpec, publicKey);
+  return publicHalf?.asymmetricKeyType === 'ec' ? { publicPoint: pointOf(publicHalf) } : {};
+}
+
+function noKeyOf(keySpec: KeySpec): HsmError {
+  return new HsmError('ERR_HSM_TYPE', `the material is no ${keySpec} key; it was destroyed`);
+}
+
+/** The id of material, where it is the one that was named. */
+function checkedMaterialId({ keyId }: UnidentifiedBinding, found: string | null, named: string | undefined): string {
+  if (found !== null && (named === undefined || found === named)) return found;
+  throw new HsmError('ERR_HSM_MATERIAL_ID', 'the material is not the one that was named; it was destroyed', {
+    details: { keyId, ...(named !== undefined && { materialId: named }) },
+  });
 }

@@ -159,7 +159,7 @@ export class WrappedStorage implements KeyStorage {
       if (!(error instanceof HsmError) || error.code !== 'ERR_HSM_UNWRAP') throw error;
       throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED, { cause: error });
     });
-    source.check?.(result);
+    source.check?.(result, job);
     source.checkWrapped?.(unidentified.exportedKeyToken.length);
     if (result.rv(use) !== 0) {
       throw new HsmError('ERR_HSM_TYPE', `the unwrapped material is no ${binding.keySpec} key; it was destroyed`);

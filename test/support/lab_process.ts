@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { startProxy, type RunningProxy } from '../../src/compose_proxy.js';
+import type { KeyStorageKind } from '../../src/hsm/material.js';
 import { askAdmin } from '../../src/lab/admin_client.js';
 import { claimAddresses, type LabAddresses } from '../../src/lab/addresses.js';
 import { KEYFERRY_BIN } from '../../src/lab/child_program.js';
@@ -36,13 +37,19 @@ const READY_MS_MAX = 30_000;
 /** Regions of a test lab, by name, with the kind of their token. */
 export type LabTokens = Readonly<Record<string, SoftwareTokenKind>>;
 
+/** What a lab of a test has of its own. */
+export interface LabOptions {
+  /** Where new keys rest; wrapped if left out. */
+  readonly keyStorage?: KeyStorageKind;
+}
+
 /** The lab file of a test: every port is chosen by the system. */
-export function labOf(tokens: LabTokens): Lab {
+export function labOf(tokens: LabTokens, options: LabOptions = {}): Lab {
   const regions = Object.entries(tokens).map(
     ([name, kind]) => `  ${name}: { listen: "127.0.0.1:0", token: { module: ${kind} } }\n`,
   );
   return parseLabFile(
-    `endpoint: 127.0.0.1:0\nproxy: { listen: "127.0.0.1:0" }\nregions:\n${regions.join('')}`,
+    `endpoint: 127.0.0.1:0\nproxy: { listen: "127.0.0.1:0" }\nregions:\n${regions.join('')}hsm: { keyStorage: ${options.keyStorage ?? 'wrapped'} }\n`,
     'lab.yaml',
   );
 }
@@ -186,8 +193,8 @@ export class RegionLab {
   }
 
   /** Provisions the regions and starts them; their tokens lie behind a library that makes faults where a test wants them. */
-  static async start(tokens: LabTokens): Promise<RegionLab> {
-    const provisioned = await provisionTestLab(labOf(tokens));
+  static async start(tokens: LabTokens, options: LabOptions = {}): Promise<RegionLab> {
+    const provisioned = await provisionTestLab(labOf(tokens, options));
     let lab: RegionLab | undefined;
     try {
       const proxy = await startProxy({
