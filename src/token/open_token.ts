@@ -61,6 +61,15 @@ export class OpenToken {
     }
   }
 
+  /**
+   * Logs the user in again after somebody in this process has logged out: checks of modules do that. Private session objects are gone.
+   *
+   * @throws {@link TokenError} as {@link logIn}
+   */
+  logInAgain(): Promise<void> {
+    return this.#keeper.logInAgain();
+  }
+
   /** Ends the executor after its jobs, and logs out by closing the last session. The module stays initialised. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -117,6 +126,11 @@ class LoginKeeper {
     this.#closeSession();
     const isModuleLost = severityOf(loss.rv) === 'module' || loss.attempt > 1;
     if (isModuleLost && this.#generation === this.#module.generation) this.#reinitialise();
+    await this.login();
+  }
+
+  async logInAgain(): Promise<void> {
+    this.#closeSession();
     await this.login();
   }
 

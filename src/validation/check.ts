@@ -68,6 +68,8 @@ export interface CheckFacts {
   readonly flows: readonly Flow[];
   /** Standard or publication that says what is expected. */
   readonly source: string;
+  /** What somebody who means ill can do on a token with a finding of this check. */
+  readonly attack?: string;
   /** What to do about a finding. */
   readonly remedy: string;
   /** The check is ended, and reported as a hang, after so long. */

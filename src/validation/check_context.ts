@@ -4,6 +4,7 @@ import { factWords } from '../token/fact_words.js';
 import type { Job, JobResult } from '../token/job.js';
 import { mechanismName } from '../token/names.js';
 import type { TokenModule } from '../token/module.js';
+import type { PinSource } from '../token/native.js';
 import type { OpenToken } from '../token/open_token.js';
 import type { FactName, TokenProfile } from '../token/profile.js';
 import { RawLibrary } from '../token/raw_library.js';
@@ -31,6 +32,8 @@ export class CheckContext {
   /** Octets for this check alone: the same seed gives a check the same ones, whatever ran before. */
   readonly random: SeededRandom;
   readonly isQuick: boolean;
+  /** Where the PIN of the security officer comes from; null where the run was given none. */
+  readonly soPin: PinSource | null;
   readonly #observations: Observation[] = [];
   readonly #measurements: Measurement[] = [];
   readonly #onObservation: (observation: Observation) => void;
@@ -47,6 +50,7 @@ export class CheckContext {
     /** How known secrets come in where `C_CreateObject` takes none. */
     readonly keyImport?: KeyImport | null;
     readonly onObservation: (observation: Observation) => void;
+    readonly soPin?: PinSource | null;
   }) {
     this.token = parts.token;
     this.module = parts.token.module;
@@ -56,6 +60,7 @@ export class CheckContext {
     this.isQuick = parts.isQuick;
     this.#keyImport = parts.keyImport ?? null;
     this.#onObservation = parts.onObservation;
+    this.soPin = parts.soPin ?? null;
   }
 
   /** Single calls that may be ill-formed, in this thread. */

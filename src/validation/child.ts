@@ -1,6 +1,7 @@
 // The process in which the module lives and checks run. The runner starts it, and a new one after each crash.
 import { KeyferryError } from '../errors.js';
 import { tokenFlagNames } from '../token/flag_names.js';
+import type { PinSource } from '../token/native.js';
 import type { OpenToken } from '../token/open_token.js';
 import { probeToken, tokenIdentity } from '../token/probe/probe.js';
 import type { TokenProfile } from '../token/profile.js';
@@ -20,6 +21,7 @@ interface Opened {
   readonly isQuick: boolean;
   profile: TokenProfile | null;
   keyImport: KeyImport | null;
+  readonly soPin: PinSource | null;
 }
 
 let opened: Opened | undefined;
@@ -47,6 +49,7 @@ async function open(message: Extract<ToChild, { kind: 'open' }>): Promise<void> 
     isQuick: message.isQuick,
     profile: message.profile,
     keyImport: null,
+    soPin: message.reference.soPin,
   };
   const { flags, sessionCountMax } = token.slot.token();
   await say({
@@ -84,7 +87,7 @@ async function currentKeyImport(state: Opened): Promise<KeyImport | null> {
 }
 
 async function run(checkId: string): Promise<void> {
-  const { token, checks, seed, isQuick, profile } = whatIsOpen();
+  const { token, checks, seed, isQuick, profile, soPin } = whatIsOpen();
   const check = checks.get(checkId);
   if (check === undefined) throw new Error(`there is no check ${checkId}`);
   const pending: Promise<void>[] = [];
@@ -92,7 +95,7 @@ async function run(checkId: string): Promise<void> {
     pending.push(say({ kind: 'observed', checkId, observation }));
   };
   const keyImport = await currentKeyImport(whatIsOpen());
-  const context = new CheckContext({ token, profile, seed, checkId, isQuick, keyImport, onObservation });
+  const context = new CheckContext({ token, profile, seed, checkId, isQuick, keyImport, soPin, onObservation });
   const before = await countObjects(token.executor);
   const startedMs = performance.now();
   await context.conduct((itself) => check.run(itself));

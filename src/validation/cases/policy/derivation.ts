@@ -1,126 +1,79 @@
-import { equalOctets } from '../../../bytes.js';
-import { CKA_EC_PARAMS, CKA_VALUE, CKM_ECDSA } from '../../../token/cryptoki.js';
+import { CKM_AES_CBC_ENCRYPT_DATA, CKM_AES_ECB_ENCRYPT_DATA, CKM_AES_GCM } from '../../../token/cryptoki.js';
 import type { Job, ObjectRef } from '../../../token/job.js';
 import type { Mechanism } from '../../../token/mechanism.js';
 import { mechanismName } from '../../../token/names.js';
-import { knownKey, knownOctets48 } from '../../../token/probe/known_key.js';
-import { plain } from '../../../token/probe/probe_context.js';
-import { CURVES } from '../../../wire/curve.js';
+import { knownKey } from '../../../token/probe/known_key.js';
 import type { Check } from '../../check.js';
 import { answerOf, type CheckContext } from '../../check_context.js';
-import { ecPairTemplates, knownSecretTemplate, secretTemplate } from '../../key_template.js';
-import { destroyPair, ecdh, generateTokenPair, makePeer } from '../../peer.js';
-import { paddedInitial, wrapPadded, wrapWith } from '../../software_wrap.js';
+import { knownSecretTemplate, secretTemplate } from '../../key_template.js';
+import { policyCheck, wrappingKey } from './known_wrapping_key.js';
 
-const common = { group: 'POL', isQuick: true, timeLimitMs: 20_000, severity: 'security' } as const;
 const CKM_CONCATENATE_BASE_AND_DATA = 0x362;
+const CKM_CONCATENATE_DATA_AND_BASE = 0x363;
 const CKM_XOR_BASE_AND_DATA = 0x364;
 const CKM_EXTRACT_KEY_FROM_KEY = 0x365;
-/** Order of P-384. @source NIST SP 800-186 section 3.2.1.4 */
-const ORDER = Buffer.from(
-  'ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
-  'hex',
-);
+const CKM_SHA256_KEY_DERIVATION = 0x393;
 
-/** Derivations that give the base key, or a part of it, to whoever may read the result. */
-function relatedDerivations(): readonly { readonly mechanism: Mechanism; readonly valueBytes: number }[] {
+/** A derivation, what it gives to whoever may read its result, and what it starts from. */
+interface Related {
+  readonly mechanism: Mechanism;
+  readonly valueBytes: number;
+  readonly base: 'generic' | 'aes';
+  readonly gives: string;
+}
+
+function relatedDerivations(): readonly Related[] {
   const zeros = new Uint8Array(32);
+  const iv = new Uint8Array(16);
   // CK_EXTRACT_PARAMS is a CK_ULONG: the bit at which the key starts.
   const fromFirstBit = new Uint8Array(8);
+  const withData = (type: number): Mechanism => ({ type, parameter: { kind: 'string-data', octets: zeros } });
+  const whole = 'octets of the base can be read';
+  const derived = 'keys that are derived from the base can be read';
   return [
-    { mechanism: { type: CKM_XOR_BASE_AND_DATA, parameter: { kind: 'string-data', octets: zeros } }, valueBytes: 32 },
-    {
-      mechanism: { type: CKM_CONCATENATE_BASE_AND_DATA, parameter: { kind: 'string-data', octets: zeros } },
-      valueBytes: 64,
-    },
+    { mechanism: withData(CKM_XOR_BASE_AND_DATA), valueBytes: 32, base: 'generic', gives: whole },
+    { mechanism: withData(CKM_CONCATENATE_BASE_AND_DATA), valueBytes: 64, base: 'generic', gives: whole },
+    { mechanism: withData(CKM_CONCATENATE_DATA_AND_BASE), valueBytes: 64, base: 'generic', gives: whole },
     {
       mechanism: { type: CKM_EXTRACT_KEY_FROM_KEY, parameter: { kind: 'octets', octets: fromFirstBit } },
-      valueBytes: 16,
+      ...{ valueBytes: 16, base: 'generic', gives: whole },
+    },
+    {
+      mechanism: { type: CKM_SHA256_KEY_DERIVATION, parameter: { kind: 'none' } },
+      ...{ valueBytes: 32, base: 'generic', gives: derived },
+    },
+    { mechanism: withData(CKM_AES_ECB_ENCRYPT_DATA), valueBytes: 32, base: 'aes', gives: derived },
+    {
+      mechanism: {
+        type: CKM_AES_CBC_ENCRYPT_DATA,
+        parameter: { kind: 'aes-cbc-encrypt-data', iv, data: zeros },
+      },
+      ...{ valueBytes: 32, base: 'aes', gives: derived },
     },
   ];
 }
 
-/** Blobs of one length that are wrong in different ways. */
-function wrongBlobs(random: Uint8Array): readonly (readonly [string, Uint8Array])[] {
-  const good = wrapPadded(knownKey, random);
-  return [
-    ['a bit changed', good.map((octet, at) => (at === 20 ? octet ^ 1 : octet))],
-    ['a length of zero', wrapWith(knownKey, paddedInitial(0), random)],
-    ['a length that is too large', wrapWith(knownKey, paddedInitial(40), random)],
-    ['padding that is not zero', wrapWith(knownKey, paddedInitial(29), new Uint8Array(32).fill(0x5a))],
-  ];
-}
-
-/** Tries to bring in an EC private key and to use it; whether both went well. */
-async function bringIn(
-  context: CheckContext,
-  value: Uint8Array,
-): Promise<{ readonly isUsable: boolean; readonly seen: string }> {
-  const tried = await context.attempt(
-    'EC private key',
-    (job) => {
-      const [, shape] = ecPairTemplates({ usage: ['sign'] });
-      const key = job.createObject([
-        ...shape,
-        { type: CKA_EC_PARAMS, value: CURVES['P-384'].oid },
-        { type: CKA_VALUE, value },
-      ]);
-      return job.sign(plain(CKM_ECDSA), key, knownOctets48);
-    },
-    (result, signature) => result.bytes(signature).length,
-  );
-  return { isUsable: tried.ok, seen: tried.ok ? 'CKR_OK: it signs' : answerOf(tried) };
-}
-
-/** What derivation and bringing keys in give away. */
+/** Whether a derivation or a cipher lets something out that a key protects. */
 export const derivationPolicy: readonly Check[] = [
   {
-    ...common,
-    id: 'POL-15',
-    flows: ['replication', 'import'],
-    title: 'A refused blob of AES key wrap does not tell why it was refused',
-    source: 'RFC 5649 section 3; Bardou and others, CRYPTO 2012',
-    remedy: 'give one return value; Keyferry gives one answer to whoever sends a blob in any case',
-    run: async (context) => {
-      context.need('createSecretKey', 'aesKeyUnwrapPad');
-      const mechanism = context.profile?.rules.aesKeyWrapPadMechanism ?? 0;
-      const answers = new Map<string, string[]>();
-      for (const [what, blob] of wrongBlobs(context.random.octets(32))) {
-        const tried = await context.attempt(
-          what,
-          (job) => {
-            const key = job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['unwrap'] }, knownKey));
-            job.unwrapKey(plain(mechanism), key, blob, secretTemplate({ keyType: 'generic', usage: ['sign'] }));
-          },
-          () => true,
-        );
-        answers.set(tried.rvName, [...(answers.get(tried.rvName) ?? []), what]);
-      }
-      context.expect(answers.size === 1 && !answers.has('CKR_OK'), {
-        what: 'the answers to blobs of one length that are wrong in different ways',
-        call: 'C_UnwrapKey',
-        mechanism: mechanismName(mechanism),
-        expected: 'one return value, and not CKR_OK',
-        seen: [...answers].map(([name, which]) => `${name}: ${which.join(', ')}`).join('; '),
-      });
-    },
-  },
-  {
-    ...common,
+    ...policyCheck,
     id: 'POL-16',
-    flows: ['replication'],
-    title: 'A derivation does not give a sensitive key away',
+    flows: ['replication', 'operations'],
+    title: 'What is derived from a sensitive key cannot be read',
     source:
       'Clulow, CHES 2003, section 3.3; PKCS#11 v2.40 current mechanisms section 2.31: the result of a sensitive key is sensitive',
+    attack:
+      'whoever can log in derives a key that he may read from one that he may not: the key itself where the mechanism only joins, cuts or combines octets, and the keys that an application derives, such as the message keys of Keyferry, where it encrypts or hashes',
     remedy:
-      'make the result of a sensitive base key sensitive; until then no key of Keyferry may have CKA_DERIVE beside others’ applications',
+      'make the result of a sensitive base sensitive, or bind it by CKA_DERIVE_TEMPLATE, and turn off CKM_XOR_BASE_AND_DATA, CKM_CONCATENATE_* and ' +
+      'CKM_EXTRACT_KEY_FROM_KEY by policy; until then no key with CKA_DERIVE is safe from others who hold the PIN, and Keyferry’s keys for messages have it',
     run: async (context) => {
       context.need('createSecretKey');
       const secret = context.random.octets(32);
       let tries = 0;
-      for (const { mechanism, valueBytes } of relatedDerivations()) {
+      for (const { mechanism, valueBytes, base: keyType, gives } of relatedDerivations()) {
         const derive = (job: Job, sensitive: boolean): ObjectRef => {
-          const base = job.createObject(knownSecretTemplate({ keyType: 'generic', usage: ['derive'] }, secret));
+          const base = job.createObject(knownSecretTemplate({ keyType, usage: ['derive'] }, secret));
           const shape = {
             keyType: 'generic',
             usage: ['sign'],
@@ -130,6 +83,7 @@ export const derivationPolicy: readonly Check[] = [
           } as const;
           return job.deriveKey(mechanism, base, secretTemplate(shape));
         };
+        const name = mechanismName(mechanism.type);
         // NSS softoken does some mechanisms in a slot that does not list them: only doing it tells.
         const control = await context.attempt(
           'sensitive result',
@@ -137,7 +91,7 @@ export const derivationPolicy: readonly Check[] = [
           () => true,
         );
         if (!control.ok) {
-          context.record('a sensitive result', answerOf(control), { mechanism: mechanismName(mechanism.type) });
+          context.record('a sensitive result', answerOf(control), { call: control.call, mechanism: name });
           continue;
         }
         tries += 1;
@@ -149,77 +103,55 @@ export const derivationPolicy: readonly Check[] = [
         // readSecret fails where the result stayed sensitive: then C_GetAttributeValue is what refused.
         context.expect(!tried.ok, {
           what: 'a result with CKA_SENSITIVE false from a base with CKA_SENSITIVE true',
-          call: 'C_DeriveKey',
-          mechanism: mechanismName(mechanism.type),
-          expected: 'refused, or a result that cannot be read',
-          seen: tried.ok ? 'CKR_OK: octets of the base can be read' : answerOf(tried),
+          ...{ call: 'C_DeriveKey', mechanism: name, expected: 'refused, or a result that cannot be read' },
+          seen: tried.ok ? `CKR_OK: ${gives}` : answerOf(tried),
         });
       }
       if (tries === 0) context.skip('the token has none of the derivations');
     },
   },
   {
-    ...common,
-    id: 'POL-17',
+    ...policyCheck,
+    id: 'POL-24',
     severity: 'information',
-    flows: ['replication'],
-    title: 'Whether a secret that is agreed on with a sensitive key can be asked for in clear',
-    source: 'PKCS#11 v2.40 current mechanisms section 2.3.9: the template of C_DeriveKey says it',
-    remedy: 'none is needed: the standard leaves it to the template, and Keyferry asks for sensitive keys',
+    flows: ['operations'],
+    title: 'AES-GCM is not done twice with one nonce, nor with a tag that can be guessed',
+    source: 'NIST SP 800-38D sections 5.2.1.2 and 8; Joux, comments on SP 800-38D, 2006',
+    attack:
+      'an application that repeats a nonce, or whoever can log in and repeats it on purpose, gives away the authentication key: ciphertexts can be forged from then on, and the XOR of the plaintexts is known',
+    remedy:
+      'let the token make the nonces (CKF_GENERATE, C_MessageEncrypt, or the vendor’s mechanism) and refuse those of callers by policy. ' +
+      'Keyferry derives a key for each message where the token can, so that no nonce comes twice, and always asks for a tag of 128 bits',
     run: async (context) => {
-      context.need('ecKeyPairP384', 'ecdh1Null48');
-      const pair = await generateTokenPair(context);
-      try {
-        const peer = makePeer(context);
-        const readable = secretTemplate({
-          ...{ keyType: 'generic', usage: ['sign'], sensitive: false, extractable: true, valueBytes: 48 },
-        } as const);
-        const tried = await context.attempt(
-          'readable secret',
-          (job) => job.reveal(job.readSecret(job.deriveKey(ecdh(peer.point), pair.privateKey, readable))),
-          (result, value) => equalOctets(result.bytes(value), peer.agree(pair.point)),
-        );
-        const seen = tried.ok ? (tried.value ? 'CKR_OK: the shared secret' : 'CKR_OK: other octets') : answerOf(tried);
-        context.expect(!tried.ok || tried.value, {
-          what: 'a shared secret with CKA_SENSITIVE false',
-          call: 'C_DeriveKey',
-          mechanism: 'CKM_ECDH1_DERIVE',
-          expected: 'refused, or the shared secret as software computes it',
-          seen,
+      context.need('createSecretKey', 'aesGcm');
+      const name = mechanismName(CKM_AES_GCM);
+      const gcm = (tagBits: number): Mechanism => ({
+        type: CKM_AES_GCM,
+        parameter: { kind: 'gcm', iv: new Uint8Array(12), aad: new Uint8Array(0), tagBits },
+      });
+      const block = knownKey.subarray(0, 16);
+      const encryptKey = (job: Job): ObjectRef => wrappingKey(job, { usage: ['encrypt'] });
+      await expectRefused(context, 'a second message with the same key and nonce', name, (job) => {
+        const key = encryptKey(job);
+        job.encrypt(gcm(128), key, block);
+        job.encrypt(gcm(128), key, Uint8Array.from(block).reverse());
+      });
+      for (const tagBits of [0, 8, 32]) {
+        await expectRefused(context, `a tag of ${tagBits} bits`, name, (job) => {
+          job.encrypt(gcm(tagBits), encryptKey(job), block);
         });
-        const own = await context.attempt(
-          'own point',
-          (job) => void job.deriveKey(ecdh(pair.point), pair.privateKey, readable),
-          () => true,
-        );
-        context.record('agreement with the key’s own point', answerOf(own), { call: 'C_DeriveKey' });
-      } finally {
-        await destroyPair(context, pair);
-      }
-    },
-  },
-  {
-    ...common,
-    id: 'POL-19',
-    flows: ['import'],
-    title: 'An EC private key that is none is refused when it comes in or is first used',
-    source: 'NIST SP 800-56A r3 section 5.6.2.1.2; FIPS 186-5 appendix A.2',
-    remedy: 'check 0 < d < n; Keyferry checks imported keys against their public half itself',
-    run: async (context) => {
-      context.need('ecdsa');
-      const control = await bringIn(context, context.random.octets(48));
-      if (!control.isUsable)
-        return context.skip(`the token takes no EC private key by C_CreateObject: ${control.seen}`);
-      const values: readonly (readonly [string, Uint8Array])[] = [
-        ['d = 0', new Uint8Array(48)],
-        ['d = n', ORDER],
-        ['d of all ones', new Uint8Array(48).fill(0xff)],
-        ['d of no octets', new Uint8Array(0)],
-      ];
-      for (const [what, value] of values) {
-        const { isUsable, seen } = await bringIn(context, value);
-        context.expect(!isUsable, { what, call: 'C_CreateObject', mechanism: 'CKM_ECDSA', expected: 'refused', seen });
       }
     },
   },
 ];
+
+async function expectRefused(
+  context: CheckContext,
+  what: string,
+  mechanism: string,
+  build: (job: Job) => void,
+): Promise<void> {
+  const tried = await context.attempt(what, build, () => true);
+  const seen = tried.ok ? 'CKR_OK: encrypted' : answerOf(tried);
+  context.expect(!tried.ok, { what, call: 'C_EncryptInit', mechanism, expected: 'refused', seen });
+}

@@ -1,38 +1,25 @@
 import { utf8 } from '../../../bytes.js';
 import { CKA_EXTRACTABLE, CKA_LABEL, CKA_SENSITIVE, CKA_VALUE } from '../../../token/cryptoki.js';
-import { enforcementWords } from '../../../token/fact_words.js';
-import type { EnforcementName } from '../../../token/profile.js';
 import { template } from '../../../token/template.js';
 import type { Check } from '../../check.js';
-import { answerOf, type CheckContext } from '../../check_context.js';
+import { answerOf } from '../../check_context.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
 import { victim } from './known_victim.js';
+import { policyCheck } from './known_wrapping_key.js';
 
-const common = { group: 'POL', isQuick: true, timeLimitMs: 20_000, severity: 'security' } as const;
 const everyFlow = ['replication', 'signing', 'import', 'operations'] as const;
-
-/** Expects that the probe found a refusal, where it could try. */
-function expectEnforced(context: CheckContext, names: readonly EnforcementName[]): void {
-  if (context.profile === null) context.skip('the probe did not complete');
-  for (const name of names) {
-    const found = context.profile?.enforcement[name];
-    if (found === undefined) continue;
-    if (found.enforced === null) context.record(enforcementWords[name], found.answer);
-    else {
-      context.expect(found.enforced, { what: enforcementWords[name], expected: 'refused', seen: found.answer });
-    }
-  }
-}
 
 /** Whether keys can be read, or made readable. */
 export const readingPolicy: readonly Check[] = [
   {
-    ...common,
+    ...policyCheck,
     id: 'POL-03',
     flows: everyFlow,
     title: 'The value of a sensitive or unextractable key cannot be read',
     source: 'PKCS#11 v2.40 section 4.9; Bortolozzo, Centenaro, Focardi and Steel, CCS 2010 (A3, A4)',
-    remedy: 'do not use the token for keys that must stay in it',
+    attack: 'whoever can log in reads keys by one call: the token keeps nothing secret from its users',
+    remedy:
+      'do not use the token for keys that must stay in it. Keyferry makes every key sensitive, reads each one back, and refuses to go on with one whose value can be read',
     run: async (context) => {
       context.need('createSecretKey');
       const shapes = {
@@ -60,16 +47,18 @@ export const readingPolicy: readonly Check[] = [
                 : seen,
         });
       }
-      expectEnforced(context, ['sensitiveValue', 'unextractableValue']);
     },
   },
   {
-    ...common,
+    ...policyCheck,
     id: 'POL-04',
     flows: everyFlow,
     title: 'A key does not become readable or extractable by a change or a copy',
     source: 'PKCS#11 v2.40 section 4.9, footnotes 11 and 12 of table 20; Bortolozzo and others, CCS 2010 (A5)',
-    remedy: 'do not use the token for keys that must stay in it: every application with its PIN can take them out',
+    attack:
+      'whoever can log in makes a copy of a key, or changes the key itself, so that it can be read or wrapped, and takes it out',
+    remedy:
+      'make CKA_SENSITIVE and CKA_EXTRACTABLE one-way in changes and in copies; until then the token protects keys against nobody who has the PIN, and Keyferry needs one of its own',
     run: async (context) => {
       context.need('createSecretKey');
       const changes = [
@@ -98,29 +87,6 @@ export const readingPolicy: readonly Check[] = [
           });
         }
       }
-    },
-  },
-  {
-    ...common,
-    id: 'POL-18',
-    flows: ['replication', 'signing', 'operations'],
-    title: 'A key does only what its usage attributes allow',
-    source: 'PKCS#11 v2.40 section 4.8 to 4.10 (CKA_ENCRYPT to CKA_DERIVE)',
-    remedy: 'do not share the token with applications that could use keys of Keyferry for something else',
-    run: async (context) => {
-      expectEnforced(context, ['encryptFalse', 'decryptFalse', 'wrapFalse', 'unwrapFalse', 'signFalse', 'deriveFalse']);
-    },
-  },
-  {
-    ...common,
-    id: 'POL-09',
-    flows: ['replication', 'operations'],
-    title: 'Only the security officer makes a key trusted, and an unwrapped key is as its unwrapping key says',
-    source: 'PKCS#11 v2.40 section 4.9 (CKA_TRUSTED, CKA_UNWRAP_TEMPLATE)',
-    remedy:
-      'CKA_WRAP_WITH_TRUSTED protects nothing on this token: only Keyferry keeps other keys from wrapping backing keys',
-    run: async (context) => {
-      expectEnforced(context, ['trustedByUser', 'wrapWithTrusted', 'unwrapTemplateSensitive']);
     },
   },
 ];
