@@ -114,6 +114,11 @@ export class TokenModule {
     return module;
   }
 
+  /** What it was initialised with last: a process of its own needs the same. */
+  get settings(): ModuleSettings {
+    return this.#settings;
+  }
+
   /** Counts initialisations: sessions and keys of an earlier generation are gone. */
   get generation(): number {
     return this.#generation;

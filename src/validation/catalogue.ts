@@ -8,6 +8,7 @@ import { derivationCorrectness } from './cases/correctness/derivation.js';
 import { keyWrapCorrectness } from './cases/correctness/key_wrap.js';
 import { attributeCorrectness } from './cases/correctness/attribute.js';
 import { cipherCorrectness } from './cases/correctness/cipher.js';
+import { randomCorrectness } from './cases/correctness/random.js';
 import { rsaCorrectness } from './cases/correctness/rsa.js';
 import { signatureCorrectness } from './cases/correctness/signature.js';
 import { verificationCorrectness } from './cases/correctness/verification.js';
@@ -39,6 +40,7 @@ export const checks: readonly Check[] = [
   ...signatureCorrectness,
   ...verificationCorrectness,
   ...cipherCorrectness,
+  ...randomCorrectness,
   ...rsaCorrectness,
   ...attributeCorrectness,
   ...wrapAndDecryptPolicy,
