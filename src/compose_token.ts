@@ -6,7 +6,7 @@ import { accessTo } from './hsm/token_access.js';
 import { provisionAuthority, provisionRegion, type ProvisionReport } from './hsm/provision.js';
 import type { TokenConfig } from './lab/region_config.js';
 import type { ListedSlot } from './surfaces/cli/programs.js';
-import { TokenModule, type TokenSelector } from './token/module.js';
+import { TokenModule, type ModuleSettings, type TokenSelector } from './token/module.js';
 import { TokenError } from './token/errors.js';
 import { generatePinFile, type PinSource } from './token/native.js';
 import { OpenToken } from './token/open_token.js';
@@ -40,9 +40,13 @@ export interface ConfiguredToken {
  * @throws {@link TokenError} `ERR_TOKEN_MODULE_NOT_LOADED`
  */
 export function loadConfiguredModule(config: TokenConfig): TokenModule {
-  const settings =
+  const { libraryParameters, environment } = config;
+  const settings: ModuleSettings =
     config.managed === null
-      ? {}
+      ? {
+          ...(libraryParameters !== undefined && { libraryParameters }),
+          ...(environment !== undefined && { environment }),
+        }
       : prepareTokenDirectory(config.managed.kind, config.managed.directory, config.label ?? 'keyferry');
   const module = TokenModule.load(config.module);
   module.initialise(settings);

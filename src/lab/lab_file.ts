@@ -19,6 +19,10 @@ export interface LabToken {
   /** Slot id, as the module numbers its slots. */
   readonly slot?: number | undefined;
   readonly pin?: LabPin | undefined;
+  /** What `C_Initialize` is given in `pReserved`: where NSS softoken has its database. */
+  readonly libraryParameters?: string | undefined;
+  /** Environment variables that the module reads: where SoftHSM2 has its configuration. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /** One region of the lab. */
@@ -98,8 +102,15 @@ const token = z
     label: z.string().min(1).max(32).optional(),
     slot: z.int().nonnegative().optional(),
     pin: pin.optional(),
+    libraryParameters: z.string().min(1).max(4096).optional(),
+    environment: z
+      .record(
+        z.string().regex(/^[A-Za-z_]\w*$/u, 'an environment variable is named with letters, digits and underscores'),
+        z.string({ error: 'the value of an environment variable is a text: write it in quotes' }).max(4096),
+      )
+      .optional(),
   })
-  .superRefine(({ module, label, slot, pin: source }, context) => {
+  .superRefine(({ module, label, slot, pin: source, libraryParameters, environment }, context) => {
     const isManaged =
       (MANAGED_MODULES as readonly string[]).includes(module) && slot === undefined && label === undefined;
     if (isManaged) {
@@ -108,6 +119,16 @@ const token = z
           code: 'custom',
           path: ['pin'],
           message: 'Keyferry makes this token and its PIN; name a label or a slot to use one of your own',
+        });
+      }
+      const [setting] =
+        Object.entries({ libraryParameters, environment }).find(([, value]) => value !== undefined) ?? [];
+      if (setting !== undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: [setting],
+          message:
+            'Keyferry makes this token and knows how it is opened; name a label or a slot to use one of your own',
         });
       }
       return;

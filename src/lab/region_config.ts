@@ -41,6 +41,10 @@ export const tokenConfigForm = z.strictObject({
   pin: pinSource,
   /** The security officer's PIN, where it is at hand. */
   soPin: pinSource.nullable(),
+  /** Of a token of the user's own: what `C_Initialize` is given in `pReserved`. */
+  libraryParameters: z.string().min(1).exactOptional(),
+  /** Of a token of the user's own: environment variables that its module reads. */
+  environment: z.record(z.string(), z.string()).exactOptional(),
 });
 
 const regionConfig = z.strictObject({

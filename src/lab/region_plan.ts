@@ -72,6 +72,8 @@ export function planToken(token: LabToken, own: { readonly directory: string; re
     slot: token.slot ?? null,
     pin: planPin(token.pin, own.label),
     soPin: null,
+    ...(token.libraryParameters !== undefined && { libraryParameters: token.libraryParameters }),
+    ...(token.environment !== undefined && { environment: { ...token.environment } }),
   };
 }
 
