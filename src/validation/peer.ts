@@ -1,7 +1,7 @@
 import { createECDH, createHmac } from 'node:crypto';
 import { utf8 } from '../bytes.js';
 import { CKA_EC_POINT, CKD_NULL, CKM_ECDH1_DERIVE, CKM_EC_KEY_PAIR_GEN, CKM_SHA384_HMAC } from '../token/cryptoki.js';
-import type { Job, Output } from '../token/job.js';
+import type { Job, ObjectOperand, Output } from '../token/job.js';
 import type { Mechanism } from '../token/mechanism.js';
 import type { ObjectHandle } from '../token/object.js';
 import { plain } from '../token/probe/probe_context.js';
@@ -79,7 +79,7 @@ export function ecdh(publicData: Uint8Array): Mechanism {
 }
 
 /** Agrees on the whole shared secret in the token and makes a MAC with it: nobody reads the secret. */
-export function agreeAndMac(job: Job, privateKey: ObjectHandle, point: Uint8Array): Output<'bytes'> {
+export function agreeAndMac(job: Job, privateKey: ObjectOperand, point: Uint8Array): Output<'bytes'> {
   const shape = secretTemplate({ keyType: 'generic', usage: ['sign'], valueBytes: SCALAR_BYTES });
   return job.sign(plain(CKM_SHA384_HMAC), job.deriveKey(ecdh(point), privateKey, shape), MESSAGE);
 }

@@ -13,18 +13,43 @@ const CMAC_MESSAGE =
 
 /** CMAC with AES-256. @source NIST SP 800-38B appendix D.3 */
 export const cmacVectors: readonly MacVector[] = [
-  { name: '16 octets', key: CMAC_KEY, message: CMAC_MESSAGE.slice(0, 32), mac: '28a7023f452e8f82bd4bf28d8c37c35c' },
-  { name: '40 octets', key: CMAC_KEY, message: CMAC_MESSAGE.slice(0, 80), mac: 'aaf3d8f1de5640c232f5b169b9c911e6' },
-  { name: '64 octets', key: CMAC_KEY, message: CMAC_MESSAGE, mac: 'e1992190549f6ed5696a2c056c315410' },
+  {
+    name: 'AES-256-CMAC, 16 octets',
+    key: CMAC_KEY,
+    message: CMAC_MESSAGE.slice(0, 32),
+    mac: '28a7023f452e8f82bd4bf28d8c37c35c',
+  },
+  {
+    name: 'AES-256-CMAC, 40 octets',
+    key: CMAC_KEY,
+    message: CMAC_MESSAGE.slice(0, 80),
+    mac: 'aaf3d8f1de5640c232f5b169b9c911e6',
+  },
+  { name: 'AES-256-CMAC, 64 octets', key: CMAC_KEY, message: CMAC_MESSAGE, mac: 'e1992190549f6ed5696a2c056c315410' },
 ];
 
 const CMAC_KEY_128 = '2b7e151628aed2a6abf7158809cf4f3c';
 
 /** CMAC with AES-128; the same messages. @source RFC 4493 section 4, examples 2 to 4 */
 export const cmac128Vectors: readonly MacVector[] = [
-  { name: 'example 2', key: CMAC_KEY_128, message: CMAC_MESSAGE.slice(0, 32), mac: '070a16b46b4d4144f79bdd9dd04a287c' },
-  { name: 'example 3', key: CMAC_KEY_128, message: CMAC_MESSAGE.slice(0, 80), mac: 'dfa66747de9ae63030ca32611497c827' },
-  { name: 'example 4', key: CMAC_KEY_128, message: CMAC_MESSAGE, mac: '51f0bebf7e3b9d92fc49741779363cfe' },
+  {
+    name: 'AES-128-CMAC, RFC 4493, example 2',
+    key: CMAC_KEY_128,
+    message: CMAC_MESSAGE.slice(0, 32),
+    mac: '070a16b46b4d4144f79bdd9dd04a287c',
+  },
+  {
+    name: 'AES-128-CMAC, RFC 4493, example 3',
+    key: CMAC_KEY_128,
+    message: CMAC_MESSAGE.slice(0, 80),
+    mac: 'dfa66747de9ae63030ca32611497c827',
+  },
+  {
+    name: 'AES-128-CMAC, RFC 4493, example 4',
+    key: CMAC_KEY_128,
+    message: CMAC_MESSAGE,
+    mac: '51f0bebf7e3b9d92fc49741779363cfe',
+  },
 ];
 
 const RFC_4231_KEY = 'aa'.repeat(131);

@@ -1,18 +1,26 @@
-import { createECDH } from 'node:crypto';
-import { equalOctets } from '../../../bytes.js';
+import { createECDH, createPrivateKey } from 'node:crypto';
+import { equalOctets, toHex } from '../../../bytes.js';
 import { CKM_ECDH1_DERIVE } from '../../../token/cryptoki.js';
 import { mechanismName } from '../../../token/names.js';
+import { knownKey } from '../../../token/probe/known_key.js';
+import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
 import { answerOf, type CheckContext } from '../../check_context.js';
+import { tryDerivation } from '../../derivation.js';
+import { ecPairTemplates, knownSecretTemplate } from '../../key_template.js';
 import {
   agreeAndMac,
   destroyPair,
+  ecdh,
   expectedMac,
   generateTokenPair,
   makePeer,
   type SoftwarePeer,
   type TokenPair,
 } from '../../peer.js';
+import { scalarOctets } from '../../software_ecdsa.js';
+import { wrapPadded } from '../../software_wrap.js';
+import { eccCdhVector } from '../../vectors/derivation.js';
 
 const MECHANISM = mechanismName(CKM_ECDH1_DERIVE);
 const common = { group: 'COR', isQuick: true, flows: ['replication'], timeLimitMs: 180_000 } as const;
@@ -60,22 +68,112 @@ async function agreeWithRare(
   });
 }
 
+/** Order of the field of P-384. @source NIST SP 800-186 section 3.2.1.4 */
+const FIELD = (1n << 384n) - (1n << 128n) - (1n << 96n) + (1n << 32n) - 1n;
+const B = 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn;
+
+function power(base: bigint, exponent: bigint): bigint {
+  let [result, square, left] = [1n, base % FIELD, exponent];
+  for (; left > 0n; left >>= 1n, square = (square * square) % FIELD) if (left & 1n) result = (result * square) % FIELD;
+  return result;
+}
+
+/** A point of the quadratic twist, in coordinates: its x is that of no point of the curve. */
+function twistPoint(context: CheckContext): { readonly x: Uint8Array; readonly y: Uint8Array } {
+  for (;;) {
+    const x = BigInt(`0x${toHex(context.random.octets(48))}`) % FIELD;
+    const right = (((power(x, 3n) - 3n * x + B) % FIELD) + FIELD) % FIELD;
+    // −1 is no square modulo this prime, so that exactly one of the two has a root.
+    if (power(right, (FIELD - 1n) / 2n) !== FIELD - 1n) continue;
+    return { x: scalarOctets(x), y: scalarOctets(power(FIELD - right, (FIELD + 1n) / 4n)) };
+  }
+}
+
 function invalidPoints(context: CheckContext): readonly (readonly [string, Uint8Array])[] {
   const { point } = makePeer(context);
   const offCurve = Uint8Array.from(point);
   offCurve[96] = (offCurve[96] ?? 0) ^ 1;
-  const tooLarge = Uint8Array.from(point).fill(0xff, 1, 49);
-  const p256 = createECDH('prime256v1').generateKeys();
+  const field = scalarOctets(FIELD);
+  const twist = twistPoint(context);
+  const bare = (x: Uint8Array, y: Uint8Array): Uint8Array => Uint8Array.of(4, ...x, ...y);
+  const zero = new Uint8Array(48);
   return [
     ['a point that is not on the curve', offCurve],
+    ['the same in a DER OCTET STRING', Uint8Array.of(4, 97, ...offCurve)],
+    ['a point of the quadratic twist', bare(twist.x, twist.y)],
+    ['the compressed point of the twist', Uint8Array.of(2, ...twist.x)],
     ['the point at infinity', Uint8Array.of(0)],
-    ['the coordinates (0, 0)', Uint8Array.of(4, ...new Uint8Array(96))],
-    ['x not below the field prime', tooLarge],
-    ['a point of P-256', p256],
+    ['97 octets of zero', new Uint8Array(97)],
+    ['the coordinates (0, 0)', bare(zero, zero)],
+    ['the coordinates (p, p)', bare(field, field)],
+    ['y = 0', bare(point.subarray(1, 49), zero)],
+    ['x not below the field prime', Uint8Array.from(point).fill(0xff, 1, 49)],
+    ['y not below the field prime', Uint8Array.from(point).fill(0xff, 49)],
+    ['x and y exchanged', bare(point.subarray(49), point.subarray(1, 49))],
+    ['a point of P-256', createECDH('prime256v1').generateKeys()],
+    ['a point of P-521', createECDH('secp521r1').generateKeys()],
+    ['a point of brainpoolP384r1, which is as long', createECDH('brainpoolP384r1').generateKeys()],
     ['a point without its last octet', point.subarray(0, 96)],
+    ['a point without its y', point.subarray(0, 49)],
     ['a point with an octet behind it', Uint8Array.of(...point, 0)],
     ['an unknown form octet', Uint8Array.of(5, ...point.subarray(1))],
+    ['no octets', new Uint8Array()],
   ];
+}
+
+/** The published example, with its private key brought into the token under a known key. */
+async function agreeWithPublished(context: CheckContext): Promise<void> {
+  const { privateValue, point, peer, secret } = eccCdhVector;
+  const pad = context.profile?.rules.aesKeyWrapPadMechanism ?? null;
+  const what = 'the published ECC CDH example for P-384, count 0';
+  if (pad === null) return context.record(what, 'the token unwraps no private key');
+  const encoded = (hex: string): string => Buffer.from(hex, 'hex').toString('base64url');
+  const key = {
+    kty: 'EC',
+    crv: 'P-384',
+    d: encoded(privateValue),
+    x: encoded(point.slice(2, 98)),
+    y: encoded(point.slice(98)),
+  };
+  const pkcs8 = createPrivateKey({ format: 'jwk', key }).export({ type: 'pkcs8', format: 'der' });
+  const more = context.profile?.rules.ecPrivateUnwrapAttributes ?? [];
+  const tried = await context.attempt(
+    'published agreement',
+    (job) => {
+      const kek = job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['unwrap'] }, knownKey));
+      const [, shape] = ecPairTemplates({
+        usage: ['derive'],
+        more: more.map((type) => [type, new Uint8Array(1)] as const),
+      });
+      const unwrapped = job.unwrapKey(plain(pad), kek, wrapPadded(knownKey, Uint8Array.from(pkcs8)), shape);
+      return agreeAndMac(job, unwrapped, Uint8Array.from(Buffer.from(peer, 'hex')));
+    },
+    (result, mac) => equalOctets(result.bytes(mac), expectedMac(Uint8Array.from(Buffer.from(secret, 'hex')))),
+  );
+  if (!tried.ok && tried.call !== 'C_DeriveKey') return context.record(what, answerOf(tried));
+  context.expect(tried.ok && tried.value, {
+    ...{ what, call: 'C_DeriveKey', mechanism: MECHANISM, expected: 'the published secret' },
+    seen: !tried.ok ? answerOf(tried) : tried.value ? 'the published secret' : 'another secret',
+  });
+}
+
+/** Two pairs of the token agree with each other, each with its private half. */
+async function agreeInside(context: CheckContext): Promise<void> {
+  await withPair(context, (first) =>
+    withPair(context, async (second) => {
+      const { result, outputs } = await context.run('agree inside', (job) => [
+        agreeAndMac(job, first.privateKey, second.point),
+        agreeAndMac(job, second.privateKey, first.point),
+      ]);
+      const [one, other] = outputs.map((output) => result.bytes(output));
+      const isSame = one !== undefined && other !== undefined && equalOctets(one, other);
+      context.expect(isSame, {
+        ...{ what: 'two pairs of the token, in both directions', call: 'C_DeriveKey', mechanism: MECHANISM },
+        expected: 'the same secret',
+        seen: isSame ? 'the same secret' : 'two secrets',
+      });
+    }),
+  );
 }
 
 /** ECDH on P-384 against software. */
@@ -85,7 +183,7 @@ export const agreementCorrectness: readonly Check[] = [
     id: 'COR-01',
     title: 'ECDH on P-384 gives what software computes',
     severity: 'blocks',
-    source: 'NIST SP 800-56A r3 section 5.7.1.2; SEC 1 section 3.3.1',
+    source: 'NIST SP 800-56A r3 section 5.7.1.2 and the ECC CDH vectors of NIST CAVP; SEC 1 section 3.3.1',
     remedy: 'correct the agreement: keys that two tokens derive are not the same',
     run: async (context) => {
       const [pairs, peersEach] = context.isQuick ? [2, 5] : [20, 10];
@@ -97,6 +195,8 @@ export const agreementCorrectness: readonly Check[] = [
           }
         });
       }
+      await agreeWithPublished(context);
+      await agreeInside(context);
       context.expect(wrong === 0, {
         what: `${pairs} pairs of the token with ${peersEach} random peers each, compared by a MAC under the secret`,
         call: 'C_DeriveKey',
@@ -127,15 +227,31 @@ export const agreementCorrectness: readonly Check[] = [
     source: 'PKCS#11 v2.40 current mechanisms section 2.3.9: octets are taken off the leading end',
     remedy: 'the suite CBCDERIVE-A256KWP needs trailing octets; use one with a key derivation function',
     run: async (context) => {
-      context.need('ecKeyPairP384');
-      const truncation = context.profile?.rules.ecdh1Truncation ?? null;
-      if (truncation === null) return context.skip('the token derives no AES-256 key without key derivation function');
-      context.expect(truncation === 'trailing', {
-        what: 'octets that an AES-256 key from a 48-octet secret has',
-        call: 'C_DeriveKey',
-        mechanism: MECHANISM,
-        expected: 'trailing',
-        seen: truncation,
+      await withPair(context, async (pair) => {
+        const peer = makePeer(context);
+        const secret = peer.agree(pair.point);
+        const seen: string[] = [];
+        for (const length of [16, 32, 47]) {
+          const forms = { trailing: secret.subarray(secret.length - length), leading: secret.subarray(0, length) };
+          let answer = '';
+          for (const [form, expected] of Object.entries(forms)) {
+            const outcome = await tryDerivation(context, ecdh(peer.point), () => pair.privateKey, expected);
+            if (outcome.isRight) answer = form;
+            else if (answer === '') answer = outcome.isDone ? 'other' : outcome.seen;
+            if (outcome.isRight || !outcome.isDone) break;
+          }
+          // A length that a token does not derive is no error of it.
+          const isRefused = answer.startsWith('C_');
+          if (!isRefused) seen.push(answer);
+          context.expect(isRefused || answer === 'trailing', {
+            what: `octets that a secret of ${length} octets keeps of one of 48`,
+            call: 'C_DeriveKey',
+            mechanism: MECHANISM,
+            expected: 'trailing, or refused',
+            seen: answer,
+          });
+        }
+        if (seen.length === 0) context.skip('the token derives no shorter secret without key derivation function');
       });
     },
   },
