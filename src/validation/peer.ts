@@ -24,8 +24,13 @@ export interface SoftwarePeer {
 
 /** Makes a peer from the check's own random octets. */
 export function makePeer(context: CheckContext): SoftwarePeer {
+  return peerOf(context.random.octets(SCALAR_BYTES));
+}
+
+/** The peer with a private key, 48 octets. */
+export function peerOf(privateValue: Uint8Array): SoftwarePeer {
   const ecdh = createECDH('secp384r1');
-  ecdh.setPrivateKey(context.random.octets(SCALAR_BYTES));
+  ecdh.setPrivateKey(privateValue);
   return {
     point: Uint8Array.from(ecdh.getPublicKey()),
     agree: (point) => {

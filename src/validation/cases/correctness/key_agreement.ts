@@ -1,5 +1,5 @@
 import { createECDH, createPrivateKey } from 'node:crypto';
-import { equalOctets, toHex } from '../../../bytes.js';
+import { equalOctets } from '../../../bytes.js';
 import { CKM_ECDH1_DERIVE } from '../../../token/cryptoki.js';
 import { mechanismName } from '../../../token/names.js';
 import { knownKey } from '../../../token/probe/known_key.js';
@@ -15,10 +15,21 @@ import {
   expectedMac,
   generateTokenPair,
   makePeer,
+  peerOf,
   type SoftwarePeer,
   type TokenPair,
 } from '../../peer.js';
-import { scalarOctets } from '../../software_ecdsa.js';
+import {
+  addPoints,
+  BASE_POINT,
+  FIELD,
+  multiplyPoint,
+  readPoint,
+  scalarOctets,
+  toNumber,
+  twistPoint,
+  type AffinePoint,
+} from '../../software_p384.js';
 import { wrapPadded } from '../../software_wrap.js';
 import { eccCdhVector } from '../../vectors/derivation.js';
 
@@ -43,20 +54,33 @@ async function isRight(context: CheckContext, pair: TokenPair, peer: SoftwarePee
   return equalOctets(result.bytes(outputs), expectedMac(peer.agree(pair.point)));
 }
 
-/** Agrees with peers of a rare form, found by search. */
+/**
+ * Agrees with peers of a rare form, found by search among the multiples of a point: each is the sum of the one before and that point.
+ *
+ * @param wanted - what a peer's multiple of the point must be like
+ */
 async function agreeWithRare(
   context: CheckContext,
-  wanted: { readonly what: string; readonly isWanted: (peer: SoftwarePeer, pair: TokenPair) => boolean },
+  wanted: {
+    readonly what: string;
+    readonly of: (pair: TokenPair) => AffinePoint;
+    readonly isWanted: (multiple: AffinePoint) => boolean;
+  },
 ): Promise<void> {
   await withPair(context, async (pair) => {
-    const count = context.isQuick ? 1 : 2;
+    const count = context.isQuick ? 1 : 4;
+    const point = wanted.of(pair);
+    let scalar = toNumber(context.random.octets(47)) + 1n;
+    let multiple = multiplyPoint(point, scalar);
     let found = 0;
     let wrong = 0;
     for (let tries = 0; tries < SEARCH_MAX && found < count; tries++) {
-      const peer = makePeer(context);
-      if (!wanted.isWanted(peer, pair)) continue;
-      found += 1;
-      if (!(await isRight(context, pair, peer))) wrong += 1;
+      if (wanted.isWanted(multiple)) {
+        found += 1;
+        if (!(await isRight(context, pair, peerOf(scalarOctets(scalar))))) wrong += 1;
+      }
+      scalar += 1n;
+      multiple = addPoints(multiple, point);
     }
     context.expect(found === count && wrong === 0, {
       what: wanted.what,
@@ -68,33 +92,13 @@ async function agreeWithRare(
   });
 }
 
-/** Order of the field of P-384. @source NIST SP 800-186 section 3.2.1.4 */
-const FIELD = (1n << 384n) - (1n << 128n) - (1n << 96n) + (1n << 32n) - 1n;
-const B = 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn;
-
-function power(base: bigint, exponent: bigint): bigint {
-  let [result, square, left] = [1n, base % FIELD, exponent];
-  for (; left > 0n; left >>= 1n, square = (square * square) % FIELD) if (left & 1n) result = (result * square) % FIELD;
-  return result;
-}
-
-/** A point of the quadratic twist, in coordinates: its x is that of no point of the curve. */
-function twistPoint(context: CheckContext): { readonly x: Uint8Array; readonly y: Uint8Array } {
-  for (;;) {
-    const x = BigInt(`0x${toHex(context.random.octets(48))}`) % FIELD;
-    const right = (((power(x, 3n) - 3n * x + B) % FIELD) + FIELD) % FIELD;
-    // −1 is no square modulo this prime, so that exactly one of the two has a root.
-    if (power(right, (FIELD - 1n) / 2n) !== FIELD - 1n) continue;
-    return { x: scalarOctets(x), y: scalarOctets(power(FIELD - right, (FIELD + 1n) / 4n)) };
-  }
-}
-
 function invalidPoints(context: CheckContext): readonly (readonly [string, Uint8Array])[] {
   const { point } = makePeer(context);
   const offCurve = Uint8Array.from(point);
   offCurve[96] = (offCurve[96] ?? 0) ^ 1;
   const field = scalarOctets(FIELD);
-  const twist = twistPoint(context);
+  const { x, y } = twistPoint(context.random.octets(48));
+  const twist = { x: scalarOctets(x), y: scalarOctets(y) };
   const bare = (x: Uint8Array, y: Uint8Array): Uint8Array => Uint8Array.of(4, ...x, ...y);
   const zero = new Uint8Array(48);
   return [
@@ -216,7 +220,8 @@ export const agreementCorrectness: readonly Check[] = [
     run: (context) =>
       agreeWithRare(context, {
         what: 'secrets whose first octet is zero',
-        isWanted: (peer, pair) => peer.agree(pair.point)[0] === 0,
+        of: (pair) => readPoint(pair.point),
+        isWanted: ({ x }) => x >> 376n === 0n,
       }),
   },
   {
@@ -265,7 +270,8 @@ export const agreementCorrectness: readonly Check[] = [
     run: (context) =>
       agreeWithRare(context, {
         what: 'points that start with 04 5F, which is also the header of 95 octets in DER',
-        isWanted: ({ point }) => point[1] === 0x5f,
+        of: () => BASE_POINT,
+        isWanted: ({ x }) => x >> 376n === 0x5fn,
       }),
   },
   {

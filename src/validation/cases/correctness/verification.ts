@@ -8,7 +8,8 @@ import { curvePublicKey } from '../../../wire/public_key.js';
 import type { Check } from '../../check.js';
 import { answerOf, type Attempt, type CheckContext } from '../../check_context.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
-import { P384_ORDER, scalarOctets, signDigest } from '../../software_ecdsa.js';
+import { signDigest } from '../../software_ecdsa.js';
+import { ORDER, scalarOctets } from '../../software_p384.js';
 import { ecdsaKey, ecdsaVectors } from '../../vectors/signature.js';
 
 const CURVE = CURVES['P-384'];
@@ -42,15 +43,15 @@ function invalidSignatures(good: Uint8Array): readonly (readonly [string, Uint8A
   const [r, s] = [good.subarray(0, SCALAR_OCTETS), good.subarray(SCALAR_OCTETS)];
   const zero = new Uint8Array(SCALAR_OCTETS);
   const one = scalarOctets(1n);
-  const order = BigInt(`0x${Buffer.from(P384_ORDER).toString('hex')}`);
+  const order = scalarOctets(ORDER);
   return [
     ['r = 0', concat(zero, s)],
     ['s = 0', concat(r, zero)],
     ['r = s = 0', concat(zero, zero)],
-    ['r = n', concat(P384_ORDER, s)],
-    ['s = n', concat(r, P384_ORDER)],
-    ['r = n, s = 1', concat(P384_ORDER, one)],
-    ['r = n + 1, s = 1', concat(scalarOctets(order + 1n), one)],
+    ['r = n', concat(order, s)],
+    ['s = n', concat(r, order)],
+    ['r = n, s = 1', concat(order, one)],
+    ['r = n + 1, s = 1', concat(scalarOctets(ORDER + 1n), one)],
     ['r and s of all ones', new Uint8Array(SIGNATURE_OCTETS).fill(0xff)],
     ['r = s = 1', concat(one, one)],
     ['r and s exchanged', concat(s, r)],
@@ -71,7 +72,7 @@ function rareSignatures(
   const random = BigInt(`0x${Buffer.from(context.random.octets(40)).toString('hex')}`) + 1n;
   const digests: readonly (readonly [string, Uint8Array])[] = [
     ['a digest of zeros', new Uint8Array(SCALAR_OCTETS)],
-    ['the digest n', P384_ORDER],
+    ['the digest n', scalarOctets(ORDER)],
     ['a digest above n', new Uint8Array(SCALAR_OCTETS).fill(0xff)],
     ['a digest that starts with zeros', context.random.octets(SCALAR_OCTETS).fill(0, 0, 8)],
   ];
