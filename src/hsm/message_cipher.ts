@@ -192,7 +192,8 @@ export class MessageCipher {
     plaintext: BytesOperand,
   ): Promise<(result: { bytes(output: Output<'bytes'>): Uint8Array }) => Uint8Array> {
     const { binding } = material;
-    const octets = await this.#random.take(NONCE_OCTETS + IV_OCTETS);
+    const taken = this.#random.take(NONCE_OCTETS + IV_OCTETS);
+    const octets = taken instanceof Uint8Array ? taken : await taken;
     const nonce = octets.subarray(0, NONCE_OCTETS);
     const iv = octets.subarray(NONCE_OCTETS);
     const suite = this.#suiteOf(material);

@@ -12,14 +12,26 @@ export class RandomPool {
     this.#jobs = jobs;
   }
 
-  /** @param count - at most {@link LIMITS.hsmRandomPoolBytes} */
-  async take(count: number): Promise<Uint8Array> {
+  /**
+   * At once where so many octets are there, which is nearly always.
+   *
+   * @param count - at most {@link LIMITS.hsmRandomPoolBytes}
+   */
+  take(count: number): Uint8Array | Promise<Uint8Array> {
+    return this.#octets.length < count ? this.#takeFetched(count) : this.#takeReady(count);
+  }
+
+  async #takeFetched(count: number): Promise<Uint8Array> {
     while (this.#octets.length < count) {
       this.#refill ??= this.#fetch().finally(() => {
         this.#refill = undefined;
       });
       await this.#refill;
     }
+    return this.#takeReady(count);
+  }
+
+  #takeReady(count: number): Uint8Array {
     const taken = this.#octets.subarray(0, count);
     this.#octets = this.#octets.subarray(count);
     return taken;

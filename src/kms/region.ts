@@ -62,7 +62,7 @@ export interface Call {
   readonly region: KmsRegion;
   readonly caller: Caller;
   /** Address that the request came from; absent where it came over no network. */
-  readonly sourceAddress?: string;
+  readonly sourceAddress?: string | undefined;
   /** Whether the request came through an encrypted connection; absent where it came over no network. */
   readonly isEncrypted?: boolean;
   /** Tells the audit trail; may be called several times. Absent where nobody keeps one. */

@@ -1,3 +1,5 @@
+import { quote } from '../../wire/json_text.js';
+
 /** Operations whose answer has no body. @source AWS KMS API Reference: "the service sends back an HTTP 200 response with an empty HTTP body" */
 const WITHOUT_BODY: ReadonlySet<string> = new Set([
   'CreateAlias',
@@ -22,7 +24,7 @@ export function encodeAnswer(operation: string, response: object): string {
 }
 
 /** A value of an operation's answer. */
-type Encodable = string | number | boolean | Date | Uint8Array | readonly Encodable[] | object | undefined;
+type Encodable = string | number | boolean | null | Date | Uint8Array | readonly Encodable[] | object | undefined;
 
 /**
  * Encodes an operation's answer as AWS JSON 1.1: octets as base64, times as seconds since the epoch with their fraction,
@@ -31,21 +33,29 @@ type Encodable = string | number | boolean | Date | Uint8Array | readonly Encoda
  * @source AWS JSON 1.1 protocol
  */
 export function encodeResponse(response: object): string {
-  return JSON.stringify(encodeMembers(response));
+  return encodeMembers(response);
 }
 
-function encodeMembers(value: object): Record<string, unknown> {
-  const encoded: Record<string, unknown> = {};
+function encodeMembers(value: object): string {
   const members = value as Readonly<Record<string, Encodable>>;
-  for (const name of Object.keys(members)) encoded[name] = encodeValue(members[name]);
-  return encoded;
+  let text = '';
+  for (const name of Object.keys(members)) {
+    const member = members[name];
+    if (member === undefined) continue;
+    text += text === '' ? '{' : ',';
+    text += `${quote(name)}:${encodeValue(member)}`;
+  }
+  return text === '' ? '{}' : `${text}}`;
 }
 
-function encodeValue(value: Encodable): unknown {
-  if (typeof value !== 'object') return value;
-  if (value instanceof Uint8Array) return toBase64(value);
-  if (value instanceof Date) return value.getTime() / 1000;
-  if (Array.isArray(value)) return value.map((member: Encodable) => encodeValue(member));
+function encodeValue(value: Encodable): string {
+  if (typeof value === 'string') return quote(value);
+  if (value === undefined || value === null) return 'null';
+  if (typeof value !== 'object') return JSON.stringify(value);
+  // No character of base64 has to be escaped.
+  if (value instanceof Uint8Array) return `"${toBase64(value)}"`;
+  if (value instanceof Date) return JSON.stringify(value.getTime() / 1000);
+  if (Array.isArray(value)) return `[${value.map((member: Encodable) => encodeValue(member)).join(',')}]`;
   return encodeMembers(value);
 }
 

@@ -61,7 +61,7 @@ export async function answerKms(
     result = await run({
       region,
       caller: call.caller,
-      ...(sourceAddress !== undefined && { sourceAddress }),
+      sourceAddress,
       isEncrypted: tls !== undefined,
       note: (note) => notes.push(note),
     });
@@ -80,7 +80,7 @@ export async function answerKms(
       principal: call.caller.principal,
       accessKeyId: call.accessKeyId,
       sourceAddress: sourceAddress ?? '',
-      ...(tls !== undefined && { tls }),
+      tls,
       userAgent: headers.get('user-agent') ?? '',
       request: decoded,
       response: failure === null ? result : null,

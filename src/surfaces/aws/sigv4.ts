@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import { LIMITS } from '../../limits.js';
 import { canonicalTarget } from './canonical_target.js';
 import { AwsError } from './exceptions.js';
@@ -12,7 +12,9 @@ import {
   TERMINATOR,
   type SignatureClaim,
 } from './signature_claim.js';
+import { SigningKey } from './signing_key.js';
 
+const HASH_DIGITS = 64;
 const UNEVEN_BLANKS = /^ | $|\t| {2}/;
 
 /** A credential that requests can be signed with. */
@@ -45,7 +47,9 @@ export interface Signer {
   readonly service: string;
   readonly claim: SignatureClaim;
   readonly scope: string;
-  readonly key: KeyObject;
+  /** Headers that decide what a request means, and that this claim does not sign. */
+  readonly unsigned: readonly string[];
+  readonly key: SigningKey;
 }
 
 /**
@@ -59,6 +63,8 @@ export class SignatureVerifier {
   readonly #credentials: ReadonlyMap<string, Credential>;
   readonly #nowMs: () => number;
   readonly #signers = new Map<string, Signer>();
+  readonly #expected = Buffer.alloc(HASH_DIGITS);
+  readonly #given = Buffer.alloc(HASH_DIGITS);
   #lastTime: RequestTime | undefined;
 
   /**
@@ -87,7 +93,7 @@ export class SignatureVerifier {
     const { headers } = request;
     const { claim, signature } = splitAuthorization(headers.get('authorization'));
     const signer = this.#signerOf(claim);
-    requireSigned(signer.claim.signedNames, headers);
+    requireSigned(signer, headers);
     const time = this.#timeOf(headers);
     requireDay(signer.claim.date, time);
     requireFresh(time, this.#nowMs());
@@ -95,14 +101,19 @@ export class SignatureVerifier {
     requireDeclaredHash(headers.get('x-amz-content-sha256'), bodyHash);
     const canonicalHash = hash('sha256', latin1(canonicalize(request, signer.claim, headers, bodyHash)), 'hex');
     const stringToSign = `${ALGORITHM}\n${time.text}\n${signer.scope}\n${canonicalHash}`;
-    const expected = createHmac('sha256', signer.key).update(stringToSign, 'latin1').digest('hex');
-    if (!timingSafeEqual(latin1(expected), latin1(signature))) {
+    if (!this.#equal(signer.key.sign(stringToSign), signature)) {
       throw invalidSignature(
         'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
       );
     }
     this.#requireSession(signer.credential, headers.get('x-amz-security-token'));
     return signer;
+  }
+
+  /** Compares two hashes in hexadecimal in a time that does not depend on where they differ. */
+  #equal(expected: string, given: string): boolean {
+    const octets = this.#expected.write(expected, 'latin1');
+    return octets === this.#given.write(given, 'latin1') && timingSafeEqual(this.#expected, this.#given);
   }
 
   /** Who claims to have signed, with the signing key; the same claim comes with every request of a client on one day. */
@@ -129,13 +140,14 @@ export class SignatureVerifier {
     if (terminator !== TERMINATOR) {
       throw invalidSignature(`Credential should be scoped with a valid terminator: '${TERMINATOR}'.`);
     }
-    const ofDate = mac(createSecretKey(`AWS4${credential.secretAccessKey}`, 'utf8'), date);
+    const ofDate = mac(Buffer.from(`AWS4${credential.secretAccessKey}`, 'utf8'), date);
     return {
       credential,
       service,
       claim,
       scope: `${date}/${region}/${service}/${terminator}`,
-      key: mac(mac(mac(ofDate, region), service), terminator),
+      unsigned: MEANINGFUL.filter((name) => !claim.signedNames.includes(name)),
+      key: new SigningKey(mac(mac(mac(ofDate, region), service), terminator)),
     };
   }
 
@@ -161,27 +173,27 @@ export class SignatureVerifier {
   }
 }
 
-function mac(key: KeyObject, text: string): KeyObject {
-  return createSecretKey(createHmac('sha256', key).update(text).digest());
+function mac(key: Uint8Array, text: string): Uint8Array {
+  return createHmac('sha256', key).update(text).digest();
 }
 
 /** Headers that decide what a request means, and that have to be signed where they are there. */
 const MEANINGFUL = ['x-amz-target', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'] as const;
 
 /** Checks that every signed header is there, and that nothing that decides the request's meaning is left unsigned. */
-function requireSigned(names: readonly string[], headers: RequestHeaders): void {
-  for (const name of names) {
+function requireSigned({ claim, unsigned }: Signer, headers: RequestHeaders): void {
+  for (const name of claim.signedNames) {
     if (!headers.has(name)) throw invalidSignature(`The signed header '${name}' is not in the request.`);
   }
-  for (const name of MEANINGFUL) {
-    if (headers.has(name) && !names.includes(name)) throw unsigned(name);
+  for (const name of unsigned) {
+    if (headers.has(name)) throw notSigned(name);
   }
-  if (!headers.has('x-amz-date') && headers.has('date') && !names.includes('date')) {
-    throw unsigned('date');
+  if (!headers.has('x-amz-date') && headers.has('date') && !claim.signedNames.includes('date')) {
+    throw notSigned('date');
   }
 }
 
-function unsigned(name: string): AwsError {
+function notSigned(name: string): AwsError {
   return invalidSignature(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
 }
 
