@@ -20,7 +20,7 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; pa
 .finding { border: 1px solid var(--line); border-radius: 6px; padding: .8rem 1rem; margin: 0 0 1rem; }
 .finding .remedy { background: var(--raised); padding: .5rem .8rem; margin: .6rem 0 0; border-radius: 4px; }
 summary { cursor: pointer; color: var(--muted); padding: .2rem 0; }
-table { border-collapse: collapse; width: 100%; margin: .4rem 0 1rem; font-size: .93rem; } caption { text-align: left; color: var(--muted); padding: .2rem 0; }
+table { border-collapse: collapse; width: 100%; margin: .4rem 0 1rem; font-size: .93em; } caption { text-align: left; color: var(--muted); padding: .2rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; } thead th { color: var(--muted); font-weight: 600; font-size: .85rem; vertical-align: bottom; } tbody th { font-weight: 600; }
 th.group { padding-top: 1rem; } td.short { white-space: nowrap; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -41,7 +41,7 @@ dl { display: grid; grid-template-columns: 10rem 1fr; gap: .3rem 1rem; margin: .
   @page { size: A4; margin: 16mm 15mm 18mm; @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 8pt sans-serif; color: #444; } }
   body { max-width: none; padding: 0; font-size: 9.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; } nav, details { display: none; } a { text-decoration: none; }
   h1 { font-size: 18pt; } h2 { font-size: 13pt; margin-top: 1.6rem; break-after: avoid; } h3, h4 { break-after: avoid; } thead { display: table-header-group; }
-  td.short { white-space: normal; } th, td { padding-right: .6rem; }
+  th, td { padding-right: .6rem; }
   tr, .card, .notice, .remedy, .counts, dl { break-inside: avoid; } .short-finding { break-inside: avoid; } .cards { grid-template-columns: repeat(2, 1fr); }
 }
 `;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -9,15 +9,20 @@ import { newSince } from '../../validation/baseline.js';
 import { checks as catalogue } from '../../validation/catalogue.js';
 import { CHECK_GROUPS, isAtLeast, SEVERITIES, type Check, type Severity } from '../../validation/check.js';
 import { ValidationError } from '../../validation/errors.js';
+import { readModuleFile } from '../../validation/module_file.js';
 import { writeReports } from '../../validation/report_files.js';
-import { parseReport, type CheckResult, type ValidationReport } from '../../validation/result.js';
+import type { CheckResult, ValidationReport } from '../../validation/result.js';
 import { runValidation } from '../../validation/runner.js';
 import type { TokenReference } from '../../validation/token_reference.js';
 import { act, command, repeated, wholeNumberOption, type CommonOptions } from './command_context.js';
+import { severityNamed } from './severity_option.js';
+import { compareCommand } from './validate_compare.js';
+import { interopCommand } from './validate_interop.js';
 import { progressText, reportText } from './validate_text.js';
 
 interface ValidateOptions extends CommonOptions {
-  readonly module: string;
+  /** Not of the commands below this one, so that commander cannot demand it. */
+  readonly module?: string;
   readonly scratch?: boolean;
   readonly token?: string;
   readonly slot?: number;
@@ -51,7 +56,7 @@ export function validateCommand(): Command {
     'check a PKCS#11 module: what its token can carry, what it gets wrong, what it gives away, how fast it is',
     EXAMPLES,
   )
-    .requiredOption('--module <name|path>', 'softhsm2, nss, or the path of a PKCS#11 library')
+    .option('--module <name|path>', 'softhsm2, nss, or the path of a PKCS#11 library')
     .option('--scratch', 'make a token of softhsm2 or nss in a temporary folder, and remove it at the end')
     .option('--token <label>', 'label of the token')
     .option('--slot <number>', 'slot of the token', wholeNumberOption)
@@ -81,9 +86,11 @@ export function validateCommand(): Command {
       '\nUse a token that holds nothing else: checks make and destroy objects. Exit status: 0 completed, whatever was found;\n' +
         '2 could not run; 1 completed, and --fail-on or --baseline makes what was found a failure; 130 interrupted.',
     );
+  target.addCommand(compareCommand());
+  target.addCommand(interopCommand());
   return act<ValidateOptions>(target, async ({ output, options }) => {
     const chosen = chooseChecks(options);
-    const failOn = severityOption(options.failOn);
+    const failOn = options.failOn === undefined ? undefined : severityNamed(options.failOn);
     const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline);
     const scratch = options.scratch === true ? mkdtempSync(join(tmpdir(), 'keyferry-validate-')) : null;
     const abort = new AbortController();
@@ -133,33 +140,24 @@ function chooseChecks({ group, check }: ValidateOptions): readonly Check[] {
   return catalogue.filter((each) => groups?.includes(each.group) === true || ids?.includes(each.id) === true);
 }
 
-function severityOption(text: string | undefined): Severity | undefined {
-  if (text === undefined) return undefined;
-  const severity = SEVERITIES.find((each) => each === text);
-  if (severity === undefined)
-    throw refuse(`there is no severity ${text}`, `the severities are ${SEVERITIES.join(', ')}`);
-  return severity;
+function readBaseline(path: string): ValidationReport {
+  const { report } = readModuleFile(path);
+  if (report !== null) return report;
+  throw new ValidationError('ERR_VALIDATION_REPORT', `${path} is a profile alone, which holds no findings`, {
+    remedy: 'give the findings.json of an earlier run of keyferry validate',
+  });
 }
 
-function readBaseline(file: string): ValidationReport {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new ValidationError('ERR_VALIDATION_REPORT', `${file} cannot be read`, { cause });
-  }
-  return parseReport(text, file);
-}
-
-function pinOf(options: ValidateOptions): PinSource {
+function pinOf(options: ValidateOptions, module: string): PinSource {
   if (options.pinFile !== undefined) return { kind: 'file', path: options.pinFile };
   if (options.pinEnvironment !== undefined) return { kind: 'environment', name: options.pinEnvironment };
-  return { kind: 'prompt', label: `PIN of the token in ${options.module}` };
+  return { kind: 'prompt', label: `PIN of the token in ${module}` };
 }
 
 /** @param scratch - directory for a token of the run's own; null for the user's token */
 function referenceOf(options: ValidateOptions, scratch: string | null): TokenReference {
   const { module, token, slot, initToken, soPinFile, libraryParameters } = options;
+  if (module === undefined) throw refuse('which module?', 'give --module: softhsm2, nss, or the path of a library');
   const settings = libraryParameters === undefined ? {} : { libraryParameters };
   if (scratch !== null) {
     if ((module !== 'softhsm2' && module !== 'nss') || !knownModuleNames.includes(module)) {
@@ -193,7 +191,15 @@ function referenceOf(options: ValidateOptions, scratch: string | null): TokenRef
     ...(slot === undefined || initToken !== undefined ? {} : { slotId: slot }),
   };
   const soPin: PinSource | null = soPinFile === undefined ? null : { kind: 'file', path: soPinFile };
-  return { module, settings, selector, userPin: pinOf(options), soPin, scratch: null, initialiseAs: initToken ?? null };
+  return {
+    module,
+    settings,
+    selector,
+    userPin: pinOf(options, module),
+    soPin,
+    scratch: null,
+    initialiseAs: initToken ?? null,
+  };
 }
 
 function failWhereAsked(
