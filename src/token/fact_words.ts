@@ -28,6 +28,7 @@ export const factWords: Readonly<Record<FactName, string>> = {
   ecdh1X963Sha384: 'CKM_ECDH1_DERIVE with CKD_SHA384_KDF',
   ecdh1Sp800Sha384: 'CKM_ECDH1_DERIVE with CKD_SHA384_KDF_SP800',
   hkdfSha384: 'CKM_HKDF_DERIVE with SHA-384 after CKM_ECDH1_DERIVE',
+  sp800108HmacSha384OnZ: 'CKM_SP800_108_COUNTER_KDF with HMAC-SHA-384 after CKM_ECDH1_DERIVE',
   cbcDerive: 'CKM_AES_CBC_ENCRYPT_DATA after CKM_ECDH1_DERIVE',
   ecPrivateWrap: 'C_WrapKey of an EC private key under RFC 5649',
   ecPrivateUnwrap: 'C_UnwrapKey of an EC private key under RFC 5649',

@@ -6,7 +6,7 @@ import { ConfigError } from '../errors.js';
  *
  * - `createSecretKey`: `C_CreateObject` with a published test key, from which the other probes start
  * - `ecdh1*`: `CKM_ECDH1_DERIVE` on P-384 under each key derivation function, to AES-256 and to a 48-octet secret
- * - `sp800108*`: counter mode with HMAC-SHA-256 on an AES or a generic base key
+ * - `sp800108*`: counter mode with HMAC-SHA-256 on an AES or a generic base key, with HMAC-SHA-384 on a shared secret
  * - `*PrivateWrap`, `*PrivateUnwrap`: private keys under RFC 5649
  * - `ecKey*`, `edKey*`: generate, wrap, unwrap, sign, and verify with a public key from outside; `ecdh*`: agree with an unwrapped key
  * - `rsaOaep*`: encrypt with a public key from outside, and decrypt what software encrypted
@@ -39,6 +39,7 @@ export const factNames = [
   'ecdh1X963Sha384',
   'ecdh1Sp800Sha384',
   'hkdfSha384',
+  'sp800108HmacSha384OnZ',
   'cbcDerive',
   'ecPrivateWrap',
   'ecPrivateUnwrap',
@@ -156,7 +157,7 @@ const mechanismSchema = z.strictObject({
 });
 
 /** Version of what a profile holds; a profile of an older one is probed again. */
-export const PROFILE_VERSION = 2;
+export const PROFILE_VERSION = 3;
 
 /** What {@link parseProfile} takes; for reports that hold a profile. */
 export const profileSchema = z.strictObject({

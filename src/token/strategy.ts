@@ -70,6 +70,14 @@ export const strategies: readonly Strategy[] = [
     mechanisms: ['CKM_ECDH1_DERIVE', 'CKD_NULL', 'CKM_HKDF_DERIVE'],
   },
   {
+    id: 'ecdh-sp800-108',
+    job: 'deriveRwk',
+    suite: 'SP800108-A256KWP',
+    needs: ['ecdh1Null48', 'sp800108HmacSha384OnZ', ...needsOfEverySuite],
+    description: 'ECDH to the shared secret in the token, then SP 800-108 counter mode with HMAC-SHA-384',
+    mechanisms: ['CKM_ECDH1_DERIVE', 'CKD_NULL', 'CKM_SP800_108_COUNTER_KDF', 'CKM_SHA384_HMAC'],
+  },
+  {
     id: 'ecdh-x963',
     job: 'deriveRwk',
     suite: 'X963-A256KWP',

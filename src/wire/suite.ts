@@ -5,12 +5,14 @@ import { reject, type Reject } from './refusal.js';
  *
  * @source docs/PROTOCOL.md, key establishment
  */
-export type ReplicationSuite = 'OSKDF-A256KWP' | 'HKDF384-A256KWP' | 'X963-A256KWP' | 'CBCDERIVE-A256KWP';
+export type ReplicationSuite =
+  'OSKDF-A256KWP' | 'HKDF384-A256KWP' | 'SP800108-A256KWP' | 'X963-A256KWP' | 'CBCDERIVE-A256KWP';
 
 /** All suites, the preferred first. */
 export const REPLICATION_SUITES: readonly ReplicationSuite[] = [
   'OSKDF-A256KWP',
   'HKDF384-A256KWP',
+  'SP800108-A256KWP',
   'X963-A256KWP',
   'CBCDERIVE-A256KWP',
 ];

@@ -57,6 +57,8 @@ function deriveKey(
       return sha384(u32be(1), z, info).subarray(0, octets);
     case 'HKDF384-A256KWP':
       return new Uint8Array(hkdfSync('sha384', z, salt, info, octets));
+    case 'SP800108-A256KWP':
+      return createHmac('sha384', z).update(u32be(1)).update(info).digest().subarray(0, octets);
     case 'X963-A256KWP':
       return sha384(z, u32be(1), info).subarray(0, octets);
     case 'CBCDERIVE-A256KWP': {

@@ -1,4 +1,4 @@
-import { createECDH, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createECDH, createHash, createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { HsmError } from '../../src/hsm/errors.js';
 import type { MaterialBinding, StoredMaterial, WrappedMaterial } from '../../src/hsm/material.js';
@@ -88,6 +88,33 @@ async function sessionObjects(region: RegionToken): Promise<number> {
   return (await region.executor.run(job)).handles(found).length;
 }
 
+/** One derived key, written down from the standards a second time. */
+function outsideKey(suite: ReplicationSuite, z: Buffer, info: Uint8Array, octets: number): Buffer {
+  const one = Buffer.from([0, 0, 0, 1]);
+  const sha384 = (...parts: readonly Uint8Array[]): Buffer =>
+    createHash('sha384').update(Buffer.concat(parts)).digest();
+  switch (suite) {
+    case 'OSKDF-A256KWP':
+      return sha384(one, z, info).subarray(0, octets);
+    case 'X963-A256KWP':
+      return sha384(z, one, info).subarray(0, octets);
+    case 'HKDF384-A256KWP': {
+      const extracted = createHmac('sha384', salt).update(z).digest();
+      return createHmac('sha384', extracted)
+        .update(info)
+        .update(Buffer.from([1]))
+        .digest()
+        .subarray(0, octets);
+    }
+    case 'SP800108-A256KWP':
+      return createHmac('sha384', z).update(one).update(info).digest().subarray(0, octets);
+    case 'CBCDERIVE-A256KWP': {
+      const cipher = createCipheriv('aes-256-cbc', z.subarray(16), Buffer.alloc(16));
+      return cipher.update(sha384(info)).subarray(0, octets);
+    }
+  }
+}
+
 describe('replication between tokens', function () {
   this.timeout(60_000);
   const regions = new Map<string, RegionToken>();
@@ -137,6 +164,27 @@ describe('replication between tokens', function () {
   }
 
   for (const kind of tokenKinds()) {
+    for (const suite of REPLICATION_SUITES) {
+      it(`derives on ${kind} by ${suite} what OpenSSL computes from Z and FixedInfo, where it has the suite`, async () => {
+        const hsm = hsmOf(`${kind} A`);
+        if (!hsm.suites.includes(suite)) return;
+        const peer = createECDH('secp384r1');
+        const key = await hsm.generateAgreementKey(randomBytes(32));
+        const peerPoint = peer.generateKeys();
+        const keys = await hsm.agree({ key, peerPoint, suite, fixedInfo, salt, direction: 'wrap' });
+        const kck = outsideKey(suite, peer.computeSecret(key.point), fixedInfo.kck, 48);
+        const octets = Buffer.from('confirm me');
+        const mac = Buffer.from(await hsm.confirm(keys, octets));
+        expect(mac.equals(createHmac('sha384', kck).update(octets).digest())).to.equal(true);
+        const material = await hsm.createMaterial(multiRegion);
+        const rwk = outsideKey(suite, peer.computeSecret(key.point), fixedInfo.rwk, 32);
+        const { blob } = await hsm.wrap(keys, material);
+        const unwrap = createDecipheriv('id-aes256-wrap-pad', rwk, Buffer.from('a65959a6', 'hex'));
+        expect(Buffer.concat([unwrap.update(blob), unwrap.final()])).to.have.lengthOf(32);
+        await hsm.release(key, keys);
+      });
+    }
+
     describe(`on ${kind}`, () => {
       const source = (): RegionHsm => hsmOf(`${kind} A`);
       const destination = (): RegionHsm => hsmOf(`${kind} B`);

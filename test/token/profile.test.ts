@@ -45,6 +45,7 @@ const known: Readonly<
       ecdh1X963Sha384: 'C_DeriveKey returned CKR_MECHANISM_PARAM_INVALID',
       ecdh1Sp800Sha384: 'C_DeriveKey returned CKR_MECHANISM_PARAM_INVALID',
       hkdfSha384: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
+      sp800108HmacSha384OnZ: 'C_DeriveKey returned CKR_MECHANISM_INVALID',
       rsaOaepSha256Unwrap: 'C_UnwrapKey returned CKR_ARGUMENTS_BAD',
       rsaOaepSha256: 'C_EncryptInit returned CKR_ARGUMENTS_BAD',
       edKeyEd25519: 'oid: C_WrapKey returned CKR_KEY_NOT_WRAPPABLE; name: C_WrapKey returned CKR_KEY_NOT_WRAPPABLE',
@@ -98,7 +99,7 @@ const known: Readonly<
       valueLengthAfterUnwrap: true,
       sessionCountMax: 0,
     },
-    suites: ['HKDF384-A256KWP', 'X963-A256KWP', 'CBCDERIVE-A256KWP'],
+    suites: ['HKDF384-A256KWP', 'SP800108-A256KWP', 'X963-A256KWP', 'CBCDERIVE-A256KWP'],
     dataSuites: ['SP800108-GCM', 'CBCDATA-GCM', 'DIRECT-GCM'],
   },
 };

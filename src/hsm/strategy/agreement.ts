@@ -9,6 +9,8 @@ import {
   CKM_ECDH1_DERIVE,
   CKM_HKDF_DERIVE,
   CKM_SHA384,
+  CKM_SHA384_HMAC,
+  CKM_SP800_108_COUNTER_KDF,
 } from '../../token/cryptoki.js';
 import type { Job, ObjectOperand, ObjectRef, Output } from '../../token/job.js';
 import type { Mechanism } from '../../token/mechanism.js';
@@ -53,7 +55,7 @@ export function cbcDeriveBlocks(fixedInfo: Uint8Array, octets: number): Uint8Arr
 /**
  * The suites as data. The one-call suites compute Z afresh for each key.
  *
- * @source NIST SP 800-56C r2 section 4.1 (OSKDF); RFC 5869 (HKDF384); ANSI X9.63 section 5.6.3 (X963); docs/PROTOCOL.md, key establishment
+ * @source NIST SP 800-56C r2 section 4.1 (OSKDF); RFC 5869 (HKDF384); NIST SP 800-108 section 4.1 (SP800108); ANSI X9.63 section 5.6.3 (X963); docs/PROTOCOL.md, key establishment
  */
 const agreementSteps: Readonly<Record<ReplicationSuite, AgreementSteps>> = {
   'OSKDF-A256KWP': oneCall(CKD_SHA384_KDF_SP800),
@@ -64,6 +66,14 @@ const agreementSteps: Readonly<Record<ReplicationSuite, AgreementSteps>> = {
     expand: ({ salt }, fixedInfo) => ({
       type: CKM_HKDF_DERIVE,
       parameter: { kind: 'hkdf', extract: true, expand: true, prf: CKM_SHA384, salt, info: fixedInfo },
+    }),
+  },
+  'SP800108-A256KWP': {
+    base: { keyType: CKK_GENERIC_SECRET, lengthOctets: 48, allowedMechanisms: [CKM_SP800_108_COUNTER_KDF] },
+    agree: ({ peerPoint }) => ecdh(CKD_NULL, peerPoint, null),
+    expand: (_inputs, fixedInfo) => ({
+      type: CKM_SP800_108_COUNTER_KDF,
+      parameter: { kind: 'sp800-108-counter', prf: CKM_SHA384_HMAC, fixedInput: fixedInfo },
     }),
   },
   'CBCDERIVE-A256KWP': {

@@ -1,4 +1,4 @@
-import { createCipheriv, createHash, hkdfSync } from 'node:crypto';
+import { createCipheriv, createHash, createHmac, hkdfSync } from 'node:crypto';
 import { concat, u32be } from '../../bytes.js';
 import type { ReplicationSuite } from '../../wire/suite.js';
 import { cbcDeriveBlocks } from './agreement.js';
@@ -22,6 +22,7 @@ const derivations: Readonly<Record<ReplicationSuite, (agreement: SoftwareAgreeme
   'OSKDF-A256KWP': ({ z, fixedInfo }) => sha384(u32be(1), z, fixedInfo),
   'X963-A256KWP': ({ z, fixedInfo }) => sha384(z, u32be(1), fixedInfo),
   'HKDF384-A256KWP': ({ z, salt, fixedInfo, octets }) => new Uint8Array(hkdfSync('sha384', z, salt, fixedInfo, octets)),
+  'SP800108-A256KWP': ({ z, fixedInfo }) => createHmac('sha384', z).update(u32be(1)).update(fixedInfo).digest(),
   'CBCDERIVE-A256KWP': ({ z, fixedInfo, octets }) => {
     const cipher = createCipheriv('aes-256-cbc', z.subarray(16), new Uint8Array(16)).setAutoPadding(false);
     return concat(cipher.update(cbcDeriveBlocks(fixedInfo, octets)), cipher.final());

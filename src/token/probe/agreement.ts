@@ -23,6 +23,8 @@ import {
   CKM_EC_KEY_PAIR_GEN,
   CKM_HKDF_DERIVE,
   CKM_SHA384,
+  CKM_SHA384_HMAC,
+  CKM_SP800_108_COUNTER_KDF,
   CKO_PRIVATE_KEY,
   CKO_PUBLIC_KEY,
 } from '../cryptoki.js';
@@ -33,7 +35,7 @@ import type { ObjectHandle } from '../object.js';
 import type { FactName } from '../profile.js';
 import { template, type Template } from '../template.js';
 import { cbcEncryptData, cbcEncryptDataResult, derivedTemplate, isDerived, useDerived } from './derivation.js';
-import { knownOctets48, oneStepSha384, sha384, x963Sha384 } from './known_key.js';
+import { knownOctets48, oneStepSha384, sha384, sp800108HmacSha384, x963Sha384 } from './known_key.js';
 import { plain, probeLabel, secretKeyTemplate, type ProbeContext } from './probe_context.js';
 
 /** DER of the object identifier of P-384 (1.3.132.0.34). */
@@ -127,6 +129,7 @@ export async function probeAgreement(context: ProbeContext): Promise<void> {
     'ecdh1X963Sha384',
     'ecdh1Sp800Sha384',
     'hkdfSha384',
+    'sp800108HmacSha384OnZ',
     'cbcDerive',
   ];
   if (agreement === undefined || !context.works('ecKeyPairP384')) {
@@ -220,6 +223,19 @@ async function probeDerivationsOfZ(
     return true;
   });
 
+  const counter: Mechanism = {
+    type: CKM_SP800_108_COUNTER_KDF,
+    parameter: { kind: 'sp800-108-counter', prf: CKM_SHA384_HMAC, fixedInput: info },
+  };
+  const counterResult = sp800108HmacSha384(z, info);
+  await context.fact('sp800108HmacSha384OnZ', CKM_SP800_108_COUNTER_KDF, async () => {
+    for (const octets of [AES_256_BYTES, Z_BYTES]) {
+      const used = await deriveTwice('sp800108HmacSha384OnZ', secretZ, counter, octets);
+      if (!isDerived(used, counterResult.subarray(0, octets))) return false;
+    }
+    return true;
+  });
+
   const keyZ = secretKeyTemplate({ keyType: 'aes', usage: ['derive'], valueBytes: AES_256_BYTES });
   const trailing = z.subarray(Z_BYTES - AES_256_BYTES);
   await context.fact('cbcDerive', CKM_ECDH1_DERIVE, async () => {
@@ -242,6 +258,11 @@ async function probeDerivationsOfZ(
       'hkdfSha384',
       (job, shape) => job.deriveKey(hkdf, job.deriveKey(withNull, privateKey, secretZ), shape),
       new Uint8Array(hkdfSync('sha384', z, salt, info, AES_256_BYTES)),
+    ],
+    [
+      'sp800108HmacSha384OnZ',
+      (job, shape) => job.deriveKey(counter, job.deriveKey(withNull, privateKey, secretZ), shape),
+      counterResult,
     ],
     [
       'ecdh1X963Sha384',

@@ -60,6 +60,11 @@ export function sp800108HmacSha256(key: Uint8Array, fixedInput: Uint8Array): Uin
   return hmac('sha256', key, concat(u32be(1), fixedInput));
 }
 
+/** The same with HMAC-SHA-384, first block: 48 octets. */
+export function sp800108HmacSha384(key: Uint8Array, fixedInput: Uint8Array): Uint8Array {
+  return hmac('sha384', key, concat(u32be(1), fixedInput));
+}
+
 /** One-step key derivation of SP 800-56C with SHA-384, first block: 48 octets. */
 export function oneStepSha384(z: Uint8Array, fixedInfo: Uint8Array): Uint8Array {
   return sha384(u32be(1), z, fixedInfo);

@@ -40,7 +40,7 @@ describe('the choice of strategies', () => {
   });
 
   it('steps down where a mechanism is missing, and says what the token answered', () => {
-    const choice = chooseStrategies(profileBut({ facts: ['ecdh1Sp800Sha384', 'hkdfSha384'] }));
+    const choice = chooseStrategies(profileBut({ facts: ['ecdh1Sp800Sha384', 'hkdfSha384', 'sp800108HmacSha384OnZ'] }));
     expect(choice.chosen.deriveRwk?.id).to.equal('ecdh-x963');
     expect(choice.suites).to.deep.equal(['X963-A256KWP', 'CBCDERIVE-A256KWP']);
     const missing = choice.outcomes.find(({ strategy }) => strategy.id === 'ecdh-hkdf');
@@ -85,8 +85,10 @@ describe('the choice of strategies', () => {
 });
 
 describe('two tokens', () => {
-  const onlyX963 = profileBut({ facts: ['ecdh1Sp800Sha384', 'hkdfSha384', 'cbcDerive'] });
-  const onlyCbc = profileBut({ facts: ['ecdh1Sp800Sha384', 'hkdfSha384', 'ecdh1X963Sha384'] });
+  const onlyX963 = profileBut({ facts: ['ecdh1Sp800Sha384', 'hkdfSha384', 'sp800108HmacSha384OnZ', 'cbcDerive'] });
+  const onlyCbc = profileBut({
+    facts: ['ecdh1Sp800Sha384', 'hkdfSha384', 'sp800108HmacSha384OnZ', 'ecdh1X963Sha384'],
+  });
 
   it('share the suites that both can do', () => {
     const common = commonSuites(onlyX963, profileBut({ facts: ['ecdh1Sp800Sha384'] }));
