@@ -24,9 +24,6 @@ const mutants: readonly { readonly check: string; readonly fault: string; readon
   { check: 'COR-14', fault: 'C_Encrypt 1 flip', what: 'encrypts wrongly' },
   { check: 'COR-14', fault: 'C_Decrypt * silent', what: 'does not check the tag' },
   { check: 'COR-16', fault: 'C_GenerateRandom * silent', what: 'gives no random octets' },
-  { check: 'POL-08', fault: 'C_WrapKey * silent', what: 'wraps under keys that are not trusted' },
-  { check: 'POL-11', fault: 'C_WrapKey * silent', what: 'wraps keys that are not extractable' },
-  { check: 'POL-15', fault: 'C_UnwrapKey 2 call-return 0x110', what: 'tells a wrong length from a wrong tag' },
   { check: 'ROB-01', fault: 'C_GetSessionInfo * silent', what: 'answers for a session that is none' },
   { check: 'ROB-03', fault: 'C_Sign * return 0x7', what: 'has another answer to a buffer that is too small' },
 ];
