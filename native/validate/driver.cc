@@ -4,7 +4,9 @@
 //     validation_driver <scenario> module=<path> <slot=<number> or label=<text>> pin-kind=<kind> pin-where=<place>
 //                       [parameters=<text>] [deep-bind=off] [<name>=<value> of the scenario ...]
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -40,6 +42,8 @@ constexpr struct {
 
 int main(int count, char** values) {
   using namespace keyferry_validate;
+  // Not longer than whoever reads what it says.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (const auto& scenario : kScenarios) {
     if (count < 2 || strcmp(values[1], scenario.name) != 0) continue;
     const Arguments arguments(count - 2, values + 2);

@@ -34,7 +34,7 @@ void fresh_token(Token& token, const Arguments& arguments) {
   slots.resize(count);
   const auto empty = std::find_if(slots.begin(), slots.end(), [&](CK_SLOT_ID slot) {
     CK_TOKEN_INFO info{};
-    return token->C_GetTokenInfo(slot, &info) == CKR_OK && (info.flags & CKF_USER_PIN_INITIALIZED) == 0;
+    return token->C_GetTokenInfo(slot, &info) == CKR_OK && (info.flags & CKF_TOKEN_INITIALIZED) == 0;
   });
   if (empty == slots.end()) refuse("C_GetSlotList", CKR_TOKEN_NOT_PRESENT);
   keyferry::Pin so_pin = pin_of(arguments, "so-pin");
