@@ -26,6 +26,8 @@ export const LIMITS = {
   validationOpenMs: 120_000,
   /** Time of the probe in a validation, milliseconds; it takes a second or two on software. */
   validationProbeMs: 180_000,
+  /** How much longer than in a quick run a check may take in a whole one, which makes more keys and larger ones, also on busy machines. */
+  validationWholeRunFactor: 4,
   /** Time that a process of the validation has to finalise the module and end, milliseconds. */
   validationEndMs: 20_000,
   /** Probes of one token that are begun before sessions that are lost again and again make it fail: a probe takes a second. */

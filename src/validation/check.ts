@@ -72,7 +72,7 @@ export interface CheckFacts {
   readonly attack?: string;
   /** What to do about a finding. */
   readonly remedy: string;
-  /** The check is ended, and reported as a hang, after so long. */
+  /** The check is ended, and reported as a hang, after so long in a quick run; a whole one gives it longer. */
   readonly timeLimitMs: number;
   /** Whether `--quick` runs it. */
   readonly isQuick: boolean;

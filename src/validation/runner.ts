@@ -225,7 +225,8 @@ class ValidationRun {
     }
     const earlier = this.#ranInProcess;
     this.#ranInProcess = [...earlier, check.id];
-    const asked = this.#process?.ask({ kind: 'run', checkId: check.id }, check.timeLimitMs);
+    const limitMs = check.timeLimitMs * (this.#request.isQuick ? 1 : LIMITS.validationWholeRunFactor);
+    const asked = this.#process?.ask({ kind: 'run', checkId: check.id }, limitMs);
     const reply: Reply = (await asked) ?? { kind: 'stopped', how: 'SIGKILL', lastWords: '' };
     return { reply, earlier, ms: performance.now() - startedMs };
   }
