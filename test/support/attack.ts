@@ -44,7 +44,7 @@ export function rowsOf(region: LabRegion): readonly Row[] {
   const tables = region.database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").all();
   return tables.flatMap(({ name }) =>
     region.database
-      .prepare(`SELECT * FROM ${String(name)} ORDER BY rowid`)
+      .prepare(`SELECT * FROM ${String(name)} ORDER BY 1`)
       .all()
       .map((row): Row => [
         String(name),
