@@ -237,7 +237,7 @@ function mechanismChanges(before: TokenProfile, after: TokenProfile): readonly M
 function notesOn({ name, report, profile }: ComparedModule): readonly string[] {
   if (report === null) return [`${name} is a profile alone: its findings and figures cannot be compared`];
   return [
-    ...(profile === null ? [`${name}: its token could not be probed: what it can do cannot be compared`] : []),
+    ...(profile === null ? [`${name} holds no profile of this version: what its token can do cannot be compared`] : []),
     ...(report.isComplete ? [] : [`${name} was interrupted: checks that did not run are not compared`]),
   ];
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { profileSchema } from '../token/profile.js';
+import { isEarlierProfile, profileSchema } from '../token/profile.js';
 import { CHECK_GROUPS, FLOWS, SEVERITIES } from './check.js';
 import { ValidationError } from './errors.js';
 
@@ -31,6 +31,10 @@ const checkResultSchema = z.strictObject({
   flows: z.array(z.enum(FLOWS)),
   source: text,
   remedy: text,
+  /** What somebody who means ill can do where it is a finding. */
+  attack: text.optional(),
+  /** What a finding means for a flow, where that is more than its severity says. */
+  means: z.partialRecord(z.enum(FLOWS), text).optional(),
   status: z.enum(['passed', 'finding', 'not-applicable', 'not-run']),
   /** Why it is not applicable or was not run; null otherwise. */
   reason: text.nullable(),
@@ -50,6 +54,8 @@ const verdictSchema = z.strictObject({
   blockedBy: z.array(text),
   /** Checks whose findings say how the token must not be used for the flow. */
   reservations: z.array(text),
+  /** What each finding means for the flow, the gravest first. Not in the reports of earlier versions. */
+  consequences: z.array(z.strictObject({ check: text, severity: z.enum(SEVERITIES), meaning: text })).default([]),
 });
 
 const reportSchema = z.strictObject({
@@ -81,6 +87,7 @@ const reportSchema = z.strictObject({
       sessionCountMax: z.number().int().nonnegative().nullable(),
     })
     .optional(),
+  /** Null where the probe did not complete, and in a report that was read again whose profile is of an earlier version. */
   profile: profileSchema.nullable(),
   checks: z.array(checkResultSchema).max(1_000),
   /** Crashes and hangs outside checks: while probing, or at the end. */
@@ -96,7 +103,8 @@ export type FlowVerdict = Readonly<z.infer<typeof verdictSchema>>;
 export type ValidationReport = Readonly<z.infer<typeof reportSchema>>;
 
 /**
- * Reads a `findings.json` again.
+ * Reads a `findings.json` again. One of an earlier version of Keyferry stays of use as a baseline: its findings are read, and a profile that
+ * is of an earlier version is left out.
  *
  * @param name - of the file, for the error
  * @throws {@link ValidationError} `ERR_VALIDATION_REPORT` for anything but a whole report of this version
@@ -108,11 +116,16 @@ export function parseReport(textOfFile: string, name: string): ValidationReport 
   } catch (cause) {
     throw new ValidationError('ERR_VALIDATION_REPORT', `${name} is not JSON`, { cause });
   }
-  const parsed = reportSchema.safeParse(value);
+  const parsed = reportSchema.safeParse(withoutEarlierProfile(value));
   if (parsed.success) return parsed.data;
   const where = parsed.error.issues[0]?.path.join('.') ?? '';
   throw new ValidationError('ERR_VALIDATION_REPORT', `${name} is no findings.json of this version, at "${where}"`, {
     cause: parsed.error,
     remedy: 'give the findings.json of an earlier run of keyferry validate',
   });
+}
+
+function withoutEarlierProfile(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('profile' in value)) return value;
+  return isEarlierProfile(JSON.stringify(value.profile)) ? { ...value, profile: null } : value;
 }

@@ -121,7 +121,9 @@ function storedModule(path: string): InteropModule {
   const { profile, report } = readModuleFile(path);
   const name = basename(path.replace(/\/+$/u, '')).replace(/\.json$/u, '');
   if (profile !== null) return { name, profile, report };
-  throw new ValidationError('ERR_VALIDATION_REPORT', `${path} holds no profile: its token could not be probed`);
+  throw new ValidationError('ERR_VALIDATION_REPORT', `${path} holds no profile of this version`, {
+    remedy: 'run keyferry validate --report again',
+  });
 }
 
 function assertDifferentNames(names: readonly string[]): void {

@@ -5,43 +5,10 @@ import { isAtLeast } from '../../../src/validation/check.js';
 import { ValidationError } from '../../../src/validation/errors.js';
 import { htmlReport } from '../../../src/validation/html_report.js';
 import { junitReport } from '../../../src/validation/junit_report.js';
-import { parseReport, type CheckResult, type ValidationReport } from '../../../src/validation/result.js';
+import { parseReport } from '../../../src/validation/result.js';
 import { verdictsOf } from '../../../src/validation/verdict.js';
 import { thrown } from '../../support/failure.js';
-
-function result(id: string, more: Partial<CheckResult> = {}): CheckResult {
-  return {
-    ...{ id, group: 'POL', title: `title of ${id}`, severity: 'security', flows: ['replication'], source: 'a source' },
-    ...{ remedy: 'a remedy', status: 'passed', reason: null, observations: [], measurements: [], ms: 12 },
-    ...more,
-  };
-}
-
-function finding(id: string, ...what: readonly string[]): CheckResult {
-  const observations = what.map((text) => ({ what: text, expected: 'one', seen: 'another', isAsExpected: false }));
-  return result(id, { status: 'finding', observations });
-}
-
-function report(...results: readonly CheckResult[]): ValidationReport {
-  return {
-    version: 1,
-    startedAt: '2026-01-01T00:00:00.000Z',
-    endedAt: '2026-01-01T00:01:00.000Z',
-    isComplete: true,
-    isQuick: false,
-    seed: 'seed',
-    environment: { node: 'v20', platform: 'linux', processor: 'any', processors: 2 },
-    identity: {
-      ...{ modulePath: '/p11.so', manufacturer: '<script>alert(1)</script>', model: 'a & b', serial: '1', label: 'l' },
-      ...{ libraryDescription: 'd', libraryVersion: '1.0', cryptokiVersion: '2.40', hardwareVersion: '1.0' },
-      firmwareVersion: '1.0',
-    },
-    profile: null,
-    checks: [...results],
-    incidents: [],
-    verdicts: [...verdictsOf(null, results)],
-  };
-}
+import { finding, report, result } from '../../support/validation_report.js';
 
 describe('the reports of a validation', () => {
   it('keeps what a module says about itself from being markup', () => {
