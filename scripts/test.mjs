@@ -41,9 +41,17 @@ const order = ['protocol', 'adversarial', 'e2e', 'token'];
 const units = testFiles('unit');
 const isChosen = (text) => options.only.length === 0 || options.only.some((part) => text.includes(part));
 const clients = testFiles('clients').filter((file) => isChosen(file));
+// They share a lab and a browser.
+const isConsole = (file) => relative(compiled, file).startsWith('e2e/console');
+const consoles = testFiles('e2e').filter((file) => isConsole(file) && isChosen(file));
 const groups = [
+  ...(consoles.length > 0 ? [{ name: 'console', files: consoles }] : []),
   ...(clients.length > 0 ? [{ name: 'clients', files: clients }] : []),
-  ...order.flatMap((folder) => testFiles(folder).map((file) => ({ name: relative(compiled, file), files: [file] }))),
+  ...order.flatMap((folder) =>
+    testFiles(folder)
+      .filter((file) => !isConsole(file))
+      .map((file) => ({ name: relative(compiled, file), files: [file] })),
+  ),
   ...(units.length > 0 ? [{ name: 'unit', files: units }] : []),
 ].filter(({ name, files }) => isChosen(name) || files.some(isChosen));
 

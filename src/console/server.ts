@@ -70,8 +70,8 @@ async function answer(parts: Answering, request: IncomingMessage, response: Serv
     if (!isReading) throw new ConsoleError('ERR_CONSOLE_NOT_FOUND', 'No such resource');
     const [, asset] = /^\/assets\/([a-z.]+)$/u.exec(url.pathname) ?? [];
     if (asset !== undefined) return sendAsset(response, asset);
-    if (session === undefined || url.pathname === '/login')
-      return sendPage(response, 'login', session === undefined ? 401 : 200);
+    if (url.pathname === '/login') return sendPage(response, 'login', 200);
+    if (session === undefined) return sendPage(response, 'login', 401);
     return sendPage(response, 'index', 200);
   }
   if (session === undefined) throw new ConsoleError('ERR_CONSOLE_LOGIN', 'You are not logged in');

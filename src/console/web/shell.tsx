@@ -93,16 +93,15 @@ function RegionChooser({ region }: { readonly region: string }): JSX.Element {
     go(`/${encodeURIComponent(next)}/${list}`);
   };
   return (
-    <label class="region">
-      <span class="unseen">Region</span>
-      <select value={region} onChange={(event) => choose(event.currentTarget.value)}>
+    <div class="region">
+      <select aria-label="Region" value={region} onChange={(event) => choose(event.currentTarget.value)}>
         {lab.value?.regions.map((name) => (
           <option key={name} value={name}>
             {name}
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
 

@@ -113,7 +113,7 @@ function RegionCard(props: {
             hsm === undefined ? (
               report.unavailable
             ) : (
-              <Status key="token" tone={hsm.state === 'ready' ? 'good' : 'attention'}>
+              <Status key="token" tone={hsm.state === 'working' ? 'good' : 'attention'}>
                 {hsm.state}
               </Status>
             ),
