@@ -13,6 +13,8 @@ export interface DeviceRun {
   readonly reports?: string;
   /** Lines of progress. */
   readonly onLine?: (line: string) => void;
+  /** Ends the run: the device is stopped, and its folder removed. */
+  readonly signal?: AbortSignal;
   /** Further options of `keyferry validate`. */
   readonly options?: readonly string[];
 }
@@ -31,12 +33,12 @@ export async function validateDevice(device: Device, run: DeviceRun): Promise<Va
     const running = await device.start(directory);
     try {
       const reports = run.reports ?? join(directory, 'report');
-      const [file = '', ...args] = [
+      const command = [
         ...running.prefix,
         ...[process.execPath, KEYFERRY_BIN, 'validate', ...running.options],
         ...['--seed', SEED, '--report', reports, ...(run.isQuick ? ['--quick'] : []), ...(run.options ?? [])],
       ];
-      await runToEnd(file, args, { ...process.env, ...running.environment }, run.onLine);
+      await runToEnd(command, { ...process.env, ...running.environment }, run);
       return parseReport(readFileSync(join(reports, 'findings.json'), 'utf8'), 'findings.json');
     } finally {
       await running.close();
@@ -47,10 +49,9 @@ export async function validateDevice(device: Device, run: DeviceRun): Promise<Va
 }
 
 function runToEnd(
-  file: string,
-  args: readonly string[],
+  [file = '', ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
-  onLine: ((line: string) => void) | undefined,
+  { onLine, signal }: DeviceRun,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
@@ -62,10 +63,14 @@ function runToEnd(
       begun = lines.pop() ?? '';
       for (const line of lines) onLine?.(line);
     });
+    // The command ends its checks, and a namespace everything in it.
+    const onAbort = (): void => void child.kill('SIGTERM');
+    signal?.addEventListener('abort', onAbort);
     child.once('error', reject);
-    child.once('close', (status, signal) => {
+    child.once('close', (status, endedBy) => {
+      signal?.removeEventListener('abort', onAbort);
       if (status === 0) resolve();
-      else reject(new Error(`keyferry validate ended with ${signal ?? `status ${status}`}:\n${said}`));
+      else reject(new Error(`keyferry validate ended with ${endedBy ?? `status ${status}`}:\n${said}`));
     });
   });
 }

@@ -24,8 +24,11 @@ if (unknown !== undefined) {
 }
 
 const chosen = values.page ? [] : devices.filter(({ id }) => values.only.length === 0 || values.only.includes(id));
+const abort = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());
 let hasFailed = false;
 for (const [at, device] of chosen.entries()) {
+  if (abort.signal.aborted) break;
   say(`[${at + 1}/${chosen.length}] ${device.title}`);
   const reason = device.reasonToSkip();
   if (reason !== null) {
@@ -38,6 +41,7 @@ for (const [at, device] of chosen.entries()) {
     const report = await validateDevice(device, {
       isQuick: values.quick,
       reports,
+      signal: abort.signal,
       onLine: (line) => say(`  ${line}`),
     });
     // A quick run is for looking; what is recorded is a whole one.
