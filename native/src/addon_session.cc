@@ -1,4 +1,8 @@
 // Sessions and the calls that carry a PIN.
+#include <dlfcn.h>
+
+#include <vector>
+
 #include "addon.h"
 #include "pin_source.h"
 
@@ -38,6 +42,46 @@ Napi::Value session_info(const Napi::CallbackInfo& info) {
   result.Set("state", static_cast<double>(about.state));
   result.Set("flags", static_cast<double>(about.flags));
   result.Set("deviceError", static_cast<double>(about.ulDeviceError));
+  return result;
+}
+
+// CK_INTERFACE (PKCS#11 v3.0), which the headers of v2.40 do not have.
+struct Interface {
+  CK_UTF8CHAR_PTR name;
+  void* functions;  // starts with a CK_VERSION
+  CK_FLAGS flags;
+};
+
+// What the library says of its interfaces: null where it has no C_GetInterfaceList.
+Napi::Value interfaces(const Napi::CallbackInfo& info) {
+  const auto module = module_argument(info, 0);
+  if (module == nullptr) return Napi::Value();
+  void* library = dlopen(module->path().c_str(), RTLD_LAZY | RTLD_NOLOAD);
+  if (library == nullptr) return info.Env().Null();
+  using GetInterfaceList = CK_RV (*)(Interface*, CK_ULONG_PTR);
+  const auto get = reinterpret_cast<GetInterfaceList>(dlsym(library, "C_GetInterfaceList"));
+  dlclose(library);
+  if (get == nullptr) return info.Env().Null();
+  CK_ULONG count = 0;
+  CK_RV rv = get(nullptr, &count);
+  constexpr CK_ULONG kInterfacesMax = 64;
+  std::vector<Interface> found(count < kInterfacesMax ? count : kInterfacesMax);
+  if (rv == CKR_OK) {
+    count = found.size();
+    rv = get(found.data(), &count);
+  }
+  Napi::Object result = call_result(info.Env(), "C_GetInterfaceList", rv);
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (CK_ULONG i = 0; rv == CKR_OK && i < count && i < found.size(); ++i) {
+    if (found[i].name == nullptr || found[i].functions == nullptr) continue;
+    const auto* version = static_cast<const CK_VERSION*>(found[i].functions);
+    Napi::Object entry = Napi::Object::New(info.Env());
+    entry.Set("name", reinterpret_cast<const char*>(found[i].name));
+    entry.Set("major", static_cast<double>(version->major));
+    entry.Set("minor", static_cast<double>(version->minor));
+    list.Set(list.Length(), entry);
+  }
+  result.Set("interfaces", list);
   return result;
 }
 
@@ -147,6 +191,7 @@ Napi::Value generate_pin(const Napi::CallbackInfo& info) {
 void export_sessions(Napi::Env env, Napi::Object exports) {
   exports.Set("openSession", Napi::Function::New(env, open_session, "openSession"));
   exports.Set("closeSession", Napi::Function::New(env, close_session, "closeSession"));
+  exports.Set("interfaces", Napi::Function::New(env, interfaces, "interfaces"));
   exports.Set("sessionInfo", Napi::Function::New(env, session_info, "sessionInfo"));
   exports.Set("login", Napi::Function::New(env, login, "login"));
   exports.Set("initToken", Napi::Function::New(env, init_token, "initToken"));

@@ -49,9 +49,18 @@ export interface NativeExecutorBinding {
   close(): void;
 }
 
+/** One interface of a module: its name, and the version that its function list begins with. @source PKCS#11 v3.0 section 3.7 */
+export interface NativeInterface {
+  readonly name: string;
+  readonly major: number;
+  readonly minor: number;
+}
+
 /** The part of a PKCS#11 module that the addon calls itself; everything else goes through graphene-pk11 and pkcs11js. */
 export interface NativeModule {
   readonly path: string;
+  /** `C_GetInterfaceList`: names and versions; null where the library has no such function. */
+  interfaces(): (NativeCall & { readonly interfaces: readonly NativeInterface[] }) | null;
   /** `C_OpenSession`. */
   openSession(
     slotId: number | bigint,
@@ -129,6 +138,7 @@ interface Addon extends AddonExecutorFunctions, NativeMaterialFunctions {
   loadModule(path: string, deepBind: boolean): { readonly module: number } | { readonly refusal: string };
   openSession(module: number, slotId: bigint, readWrite: boolean): NativeCall & { readonly session: bigint };
   closeSession(module: number, session: bigint): NativeCall;
+  interfaces(module: number): ReturnType<NativeModule['interfaces']>;
   sessionInfo(module: number, session: bigint): ReturnType<NativeModule['sessionInfo']>;
   login(module: number, session: bigint, userType: number, kind: string, where: string): Promise<NativeCall | Refusal>;
   initToken(module: number, slotId: bigint, kind: string, where: string, label: string): Promise<NativeCall | Refusal>;
@@ -165,7 +175,8 @@ function addon(): Addon {
   return loaded;
 }
 
-function projectDirectory(): string {
+/** The folder that has package.json, and the native parts in its `build`. */
+export function projectDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json'))) {
     const parent = dirname(directory);
@@ -220,6 +231,7 @@ export function loadModule(path: string, options: { readonly deepBind?: boolean 
   const id = answer.module;
   return {
     path,
+    interfaces: () => native.interfaces(id),
     openSession: (slotId, { readWrite }) => native.openSession(id, BigInt(slotId), readWrite),
     closeSession: (session) => native.closeSession(id, session),
     sessionInfo: (session) => native.sessionInfo(id, session),

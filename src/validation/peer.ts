@@ -78,6 +78,20 @@ export async function destroyPair(context: CheckContext, pair: TokenPair): Promi
   });
 }
 
+/** Agrees with a software peer for some work; the pair in the token is destroyed afterwards. */
+export async function withAgreement(
+  context: CheckContext,
+  work: (parts: { readonly pair: TokenPair; readonly peer: SoftwarePeer; readonly z: Uint8Array }) => Promise<void>,
+): Promise<void> {
+  const pair = await generateTokenPair(context);
+  try {
+    const peer = makePeer(context);
+    await work({ pair, peer, z: peer.agree(pair.point) });
+  } finally {
+    await destroyPair(context, pair);
+  }
+}
+
 /** `CKM_ECDH1_DERIVE` without key derivation function. */
 export function ecdh(publicData: Uint8Array): Mechanism {
   return { type: CKM_ECDH1_DERIVE, parameter: { kind: 'ecdh1', kdf: CKD_NULL, sharedData: null, publicData } };

@@ -35,6 +35,7 @@ bool parse_action(const std::string& word, Action& action, bool& has_argument) {
       {"close-sessions", Action::kCloseSessions, false}, {"instead", Action::kInstead, true},
       {"true", Action::kTrue, true},            {"false", Action::kFalse, true},
       {"forget", Action::kForget, true},        {"any-point", Action::kAnyPoint, false},
+      {"list", Action::kList, true},
   };
   for (const auto& known : kActions) {
     if (word != known.word) continue;
@@ -163,6 +164,8 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
         case Action::kForget:
           faults.attributes.push_back({rule.argument, rule.action});
           break;
+        case Action::kList:
+          break;
         case Action::kAnyPoint:
           faults.any_point = true;
           break;
@@ -171,6 +174,16 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
   }
   if (delay > 0) wait_ms(delay);
   return faults;
+}
+
+std::vector<CK_MECHANISM_TYPE> Rules::listed() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  refresh();
+  std::vector<CK_MECHANISM_TYPE> types;
+  for (const Rule& rule : rules_) {
+    if (rule.action == Action::kList) types.push_back(rule.argument);
+  }
+  return types;
 }
 
 bool Rules::hides(const char* function, CK_MECHANISM_TYPE mechanism) {

@@ -16,6 +16,7 @@
 //     room <octets>       answers CKR_BUFFER_TOO_SMALL to less room than this, without calling the module
 //     room-end <octets>   the same, after ending the operation in the module
 //     no-mechanism <CKM>  hides a mechanism and answers CKR_MECHANISM_INVALID for it
+//     list <CKM>          lists a mechanism that the module has not (C_GetMechanismList)
 //     instead <CKM> <CKM> does the second mechanism where it is asked for the first
 //     true <CKA>, false <CKA>  makes a key with this attribute, whatever its template says: the module ignores what it is
 //                         asked for. Of a pair, the private half
@@ -45,6 +46,7 @@ enum class Action {
   kRoom,
   kRoomEnd,
   kNoMechanism,
+  kList,
   kInstead,
   kTrue,
   kFalse,
@@ -88,6 +90,8 @@ class Rules {
   // Counts the call, makes its delays, and says which faults it has. kNoMechanism stands for no mechanism.
   Faults apply(const char* function, CK_MECHANISM_TYPE mechanism);
   bool hides(const char* function, CK_MECHANISM_TYPE mechanism);
+  // The mechanisms that are listed though the module has them not.
+  std::vector<CK_MECHANISM_TYPE> listed();
   // Writes the call's line into the file that KEYFERRY_SHIM_COUNT names.
   void count(const char* function, CK_MECHANISM_TYPE mechanism);
 

@@ -321,6 +321,7 @@ CK_RV get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_P
   if (rv != CKR_OK) return rv;
   types.resize(all);
   std::erase_if(types, [](CK_MECHANISM_TYPE type) { return rules.hides(kName, type); });
+  for (const CK_MECHANISM_TYPE type : rules.listed()) types.push_back(type);
   const CK_ULONG room = *count;
   *count = types.size();
   if (list != nullptr && room < types.size()) return CKR_BUFFER_TOO_SMALL;
@@ -333,6 +334,11 @@ CK_RV get_mechanism_info(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_I
   rules.count(kName, type);
   const Faults faults = rules.apply(kName, type);
   if (faults.answers) return faults.rv;
+  for (const CK_MECHANISM_TYPE listed : rules.listed()) {
+    if (listed != type) continue;
+    *info = CK_MECHANISM_INFO{0, 0, CKF_WRAP | CKF_UNWRAP};
+    return CKR_OK;
+  }
   const CK_RV rv = module_functions->C_GetMechanismInfo(slot, type, info);
   return faults.lies ? faults.rv : rv;
 }

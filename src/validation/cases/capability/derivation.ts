@@ -8,7 +8,7 @@ import type { Check } from '../../check.js';
 import { answerOf, type CheckContext } from '../../check_context.js';
 import { ecdhFunctions, secretDerivations, tryDerivation } from '../../derivation.js';
 import { knownSecretTemplate, secretTemplate } from '../../key_template.js';
-import { destroyPair, ecdh, generateTokenPair, makePeer, type SoftwarePeer, type TokenPair } from '../../peer.js';
+import { ecdh, withAgreement } from '../../peer.js';
 import { expectNothingLeft } from '../../refusal_leftover.js';
 import { wrapPadded } from '../../software_wrap.js';
 
@@ -21,20 +21,6 @@ const FIXED_INFO_OCTETS = 430;
 
 function ecdhWith(kdf: number, sharedData: Uint8Array | null, publicData: Uint8Array): Mechanism {
   return { type: CKM_ECDH1_DERIVE, parameter: { kind: 'ecdh1', kdf, sharedData, publicData } };
-}
-
-/** Agrees with a software peer for some work; the pair in the token is destroyed afterwards. */
-export async function withAgreement(
-  context: CheckContext,
-  work: (parts: { readonly pair: TokenPair; readonly peer: SoftwarePeer; readonly z: Uint8Array }) => Promise<void>,
-): Promise<void> {
-  const pair = await generateTokenPair(context);
-  try {
-    const peer = makePeer(context);
-    await work({ pair, peer, z: peer.agree(pair.point) });
-  } finally {
-    await destroyPair(context, pair);
-  }
 }
 
 /** What a template may and must say about the length of a key that comes about in some way. */

@@ -1,8 +1,11 @@
 import { CKA_EC_POINT, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js';
 import { plain } from '../../../token/probe/probe_context.js';
+import { derOctetString } from '../../../token/public_key.js';
 import type { Check } from '../../check.js';
 import { answerOf } from '../../check_context.js';
+import { tryDerivation } from '../../derivation.js';
 import { ecPairTemplates } from '../../key_template.js';
+import { ecdh, withAgreement } from '../../peer.js';
 import { expectFacts, expectOneOf, needProfile } from './fact.js';
 
 const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
@@ -78,7 +81,7 @@ export const keyAgreementCapability: readonly Check[] = [
   {
     ...quick,
     id: 'CAP-18',
-    title: 'CKA_EC_POINT is a DER OCTET STRING of the uncompressed point',
+    title: 'CKA_EC_POINT is a DER OCTET STRING of the uncompressed point, and the bare point agrees',
     severity: 'information',
     flows: ['replication', 'signing'],
     source: 'PKCS#11 v2.40 current mechanisms section 2.3.3',
@@ -107,6 +110,20 @@ export const keyAgreementCapability: readonly Check[] = [
       });
       const state = result.attributes(outputs.privateHalf).get(CKA_EC_POINT)?.state ?? 'unavailable';
       context.record('CKA_EC_POINT of the private half', state, { call: 'C_GetAttributeValue' });
+      if (!context.works('ecdh1Null48')) return;
+      await withAgreement(context, async ({ pair, peer, z }) => {
+        const accepts = (point: Uint8Array): ReturnType<typeof tryDerivation> =>
+          tryDerivation(context, ecdh(point), () => pair.privateKey, z);
+        const bare = await accepts(peer.point);
+        context.expect(bare.isRight, {
+          ...{ what: 'the bare point in pPublicData', call: 'C_DeriveKey', mechanism: 'CKM_ECDH1_DERIVE' },
+          expected: 'what software derives',
+          seen: bare.seen,
+        });
+        const der = await accepts(derOctetString(peer.point));
+        const more = { call: 'C_DeriveKey', mechanism: 'CKM_ECDH1_DERIVE' };
+        context.record('a DER OCTET STRING in pPublicData', der.seen, more);
+      });
     },
   },
 ];

@@ -1,18 +1,69 @@
 import { CKF_SERIAL_SESSION } from '../../../token/cryptoki.js';
+import { mechanismName } from '../../../token/names.js';
+import { CKR, returnValueName } from '../../../token/return_value.js';
 import type { Check } from '../../check.js';
+import type { CheckContext } from '../../check_context.js';
 
 const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
+
+/** From v3.0 on a module has the interface "PKCS 11" of the version that it tells; before there was none. */
+function expectInterfaces(context: CheckContext, cryptokiVersion: string): void {
+  const call = 'C_GetInterfaceList';
+  const answer = context.module.native.interfaces();
+  const isThree = cryptokiVersion.startsWith('3.');
+  if (answer === null) {
+    const what = 'interfaces';
+    return context.expect(!isThree, {
+      what,
+      call,
+      expected: isThree ? 'a list' : 'any answer',
+      seen: 'no such function',
+    });
+  }
+  const isDone = answer.rv === CKR.CKR_OK;
+  const seen = isDone
+    ? answer.interfaces.map(({ name, major, minor }) => `${name} ${major}.${minor}`).join(', ')
+    : returnValueName(answer.rv);
+  const standard = answer.interfaces.filter(({ name }) => name === 'PKCS 11');
+  const hasClaimed = standard.some(({ major }) => major === 3) || !isThree;
+  context.expect(isDone && standard.length > 0 && hasClaimed, {
+    ...{ what: 'interfaces', call, seen },
+    expected: isThree ? 'PKCS 11 with a version 3' : 'PKCS 11',
+  });
+}
+
+/** Every mechanism is listed once, and known to `C_GetMechanismInfo`. */
+function expectMechanisms(context: CheckContext): void {
+  const { raw, slot } = context;
+  const listed = raw.call('C_GetMechanismList', (library) => library.C_GetMechanismList(slot.handle));
+  const types = listed.value ?? [];
+  const unknown = types.flatMap((type) => {
+    const { rv, rvName } = raw.call('C_GetMechanismInfo', (library) => library.C_GetMechanismInfo(slot.handle, type));
+    return rv === CKR.CKR_OK ? [] : [`${mechanismName(type)}: ${rvName}`];
+  });
+  const isOnce = new Set(types).size === types.length;
+  context.expect(listed.value !== undefined && isOnce && unknown.length === 0, {
+    what: 'mechanisms',
+    call: 'C_GetMechanismInfo',
+    expected: 'each listed once, and known',
+    seen:
+      listed.value === undefined
+        ? listed.rvName
+        : `${types.length}${isOnce ? '' : ', some twice'}${unknown.map((text) => `; ${text}`).join('')}`,
+  });
+}
 
 /** What the module and its sessions are. */
 export const moduleCapability: readonly Check[] = [
   {
     ...quick,
     id: 'CAP-01',
-    title: 'The version of Cryptoki is one that there is',
+    title: 'The module tells a version of Cryptoki that there is, its interfaces and its mechanisms',
     severity: 'information',
     flows: ['operations'],
-    source: 'PKCS#11 v2.40 section 5.4 (C_GetInfo); v3.0 section 5.4',
-    remedy: 'have C_GetInfo tell the version whose functions C_GetFunctionList gives',
+    source:
+      'PKCS#11 v2.40 sections 5.4 (C_GetInfo) and 5.5 (C_GetMechanismInfo); v3.0 section 5.4 (C_GetInterfaceList)',
+    remedy: 'have C_GetInfo tell the highest version among the interfaces, and C_GetMechanismInfo know what is listed',
     run: async (context) => {
       const { cryptokiVersion, libraryVersion, manufacturer } = context.module.info();
       context.expect(/^(?:2\.[1-4]\d?|3\.[0-2])$/u.test(cryptokiVersion), {
@@ -22,7 +73,8 @@ export const moduleCapability: readonly Check[] = [
         seen: cryptokiVersion,
       });
       context.record('library', `${manufacturer}, version ${libraryVersion}`, { call: 'C_GetInfo' });
-      context.record('mechanisms', String(context.slot.mechanisms().length), { call: 'C_GetMechanismList' });
+      expectInterfaces(context, cryptokiVersion);
+      expectMechanisms(context);
     },
   },
   {

@@ -12,8 +12,8 @@ import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
 import { ecdhFunctions, secretDerivations, tryDerivation, type DerivationOutcome } from '../../derivation.js';
 import { knownSecretTemplate } from '../../key_template.js';
+import { withAgreement } from '../../peer.js';
 import { counterModeVector, hkdfVectors } from '../../vectors/derivation.js';
-import { withAgreement } from '../capability/derivation.js';
 
 function octets(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex, 'hex'));

@@ -87,6 +87,12 @@ export const agreementPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-12',
     flows: ['replication', 'operations'],
+    means: {
+      replication:
+        'a peer, or the proxy, could learn the agreement key; Keyferry’s own check of points stands before it',
+      operations:
+        'a caller of DeriveSharedSecret could learn the KMS key; Keyferry’s own check of points stands before it',
+    },
     title: 'A point that an attacker chose outside the curve gives no key',
     source:
       'Biehl, Meyer and Müller, CRYPTO 2000; Antipa and others, PKC 2003; Jager, Schwenk and Somorovsky, ESORICS 2015; NIST SP 800-56A r3 section 5.6.2.3.3',
@@ -117,6 +123,9 @@ export const agreementPolicy: readonly Check[] = [
     id: 'POL-13',
     severity: 'information',
     flows: ['replication'],
+    means: {
+      replication: 'a reflected message is no business of the token: the protocol refuses it',
+    },
     title: 'What a token makes of its own public point',
     source: 'NIST SP 800-56A r3 section 5.6.2.3: nothing forbids it; a protocol must tell its two sides apart',
     attack: 'whoever reflects a message to its sender makes it agree with itself, where the protocol does not notice',
@@ -163,6 +172,10 @@ export const agreementPolicy: readonly Check[] = [
     severity: 'information',
     id: 'POL-17',
     flows: ['replication'],
+    means: {
+      replication:
+        'whoever has the PIN while a replication lasts reads what was agreed on; agreement keys are destroyed with it',
+    },
     title: 'Whether a secret that is agreed on with a sensitive key can be asked for in clear',
     source: 'PKCS#11 v2.40 current mechanisms section 2.3.9: the template of C_DeriveKey says it',
     attack:

@@ -59,6 +59,11 @@ export const derivationPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-16',
     flows: ['replication', 'operations'],
+    means: {
+      replication:
+        'the keys that are derived from an agreement can be had in clear by whoever has the PIN while it lasts',
+      operations: 'the key of each message can be derived in clear from the KMS key by whoever has the PIN',
+    },
     title: 'What is derived from a sensitive key cannot be read',
     source:
       'Clulow, CHES 2003, section 3.3; PKCS#11 v2.40 current mechanisms section 2.31: the result of a sensitive key is sensitive',
@@ -115,6 +120,10 @@ export const derivationPolicy: readonly Check[] = [
     id: 'POL-24',
     severity: 'information',
     flows: ['operations'],
+    means: {
+      operations:
+        'not by Keyferry, which has a key for each message or a random nonce, and a tag of 128 bits; others can break their own keys so',
+    },
     title: 'AES-GCM is not done twice with one nonce, nor with a tag that can be guessed',
     source: 'NIST SP 800-38D sections 5.2.1.2 and 8; Joux, comments on SP 800-38D, 2006',
     attack:

@@ -177,6 +177,10 @@ export const importedKeyPolicy: readonly Check[] = [
     timeLimitMs: 60_000,
     id: 'POL-19',
     flows: ['import'],
+    means: {
+      import:
+        'the token lets a worthless private key in; Keyferry tries each against its public half before it is taken',
+    },
     title: 'A private key that is none is refused when it comes in or is first used',
     source:
       'NIST SP 800-56A r3 section 5.6.2.1.2; FIPS 186-5 appendices A.1 and A.2; Boneh, DeMillo and Lipton, EUROCRYPT 1997 (wrong CRT signatures)',

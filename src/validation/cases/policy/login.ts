@@ -124,6 +124,11 @@ export const loginPolicy: readonly Check[] = [
     ...destructive,
     id: 'POL-22',
     flows: ['operations', 'signing', 'replication'],
+    means: {
+      operations: 'KMS keys that are loaded can be used without the PIN',
+      signing: 'the replication signing key can be used without the PIN',
+      replication: 'agreement keys can be used without the PIN',
+    },
     title: 'Private keys are seen and used by the user who is logged in, in their token, and by nobody else',
     source: 'PKCS#11 v2.40 sections 4.4 (CKA_PRIVATE), 5.5 and 5.6 (C_OpenSession, C_Logout)',
     attack:
@@ -162,6 +167,10 @@ export const loginPolicy: readonly Check[] = [
     ...destructive,
     id: 'POL-23',
     flows: ['operations', 'replication'],
+    means: {
+      operations: 'a stale handle could work on another key; Keyferry drops all handles with their sessions',
+      replication: 'a stale handle could wrap another key; Keyferry drops all handles with their sessions',
+    },
     title: 'A handle that has lost its object does not come to name another one',
     source: 'PKCS#11 v2.40 sections 4.4 and 5.6: after C_Logout all handles of private objects are invalid',
     attack:

@@ -15,6 +15,12 @@ export const readingPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-03',
     flows: everyFlow,
+    means: {
+      replication: 'agreed keys and replicated keys can be read',
+      signing: 'the replication signing key can be read, and the region impersonated',
+      import: 'imported material can be read as soon as it is in',
+      operations: 'domain keys can be read, and with them everything that is stored',
+    },
     title: 'The value of a sensitive or unextractable key cannot be read',
     source: 'PKCS#11 v2.40 section 4.9; Bortolozzo, Centenaro, Focardi and Steel, CCS 2010 (A3, A4)',
     attack: 'whoever can log in reads keys by one call: the token keeps nothing secret from its users',
@@ -53,6 +59,12 @@ export const readingPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-04',
     flows: everyFlow,
+    means: {
+      replication: 'a key that is meant for one region becomes one that can be taken to another',
+      signing: 'the replication signing key can be copied out',
+      import: 'import keys can be copied out, and what was sent under them be read',
+      operations: 'domain keys can be copied out: everything that is stored under them is lost',
+    },
     title: 'A key does not become readable or extractable by a change or a copy',
     source: 'PKCS#11 v2.40 section 4.9, footnotes 11 and 12 of table 20; Bortolozzo and others, CCS 2010 (A5)',
     attack:

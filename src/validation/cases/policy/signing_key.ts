@@ -67,6 +67,10 @@ export const signingKeyPolicy: readonly Check[] = [
     severity: 'information',
     id: 'POL-20',
     flows: ['signing'],
+    means: {
+      signing:
+        'whoever has the PIN signs in the region’s name: the boundary is the PIN, and the account that Keyferry runs under',
+    },
     title: 'Whether a signing key signs whatever any session of the token gives it',
     source:
       'PKCS#11 v2.40 sections 4.9 (CKA_ALWAYS_AUTHENTICATE) and 5.6 (C_Login: one login is the whole application’s)',

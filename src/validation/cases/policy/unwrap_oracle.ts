@@ -209,6 +209,10 @@ export const unwrapOraclePolicy: readonly Check[] = [
     timeLimitMs: 60_000,
     id: 'POL-14',
     flows: ['import'],
+    means: {
+      import:
+        'whoever may import could decrypt what somebody else has sent; Keyferry does not import by CKM_RSA_PKCS, and gives one answer',
+    },
     title: 'A refused RSA blob does not tell why it was refused, by its answer or by its time',
     source:
       'Bleichenbacher, CRYPTO 1998; Manger, CRYPTO 2001; Bardou and others, CRYPTO 2012; RFC 8017 sections 7.1.2 and 7.2.2',
@@ -240,6 +244,10 @@ export const unwrapOraclePolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-15',
     flows: ['replication', 'import'],
+    means: {
+      replication: 'a peer could tell refusals apart; Keyferry checks signature and MAC before the token sees a blob',
+      import: 'whoever may import could tell refusals apart; Keyferry gives one answer',
+    },
     title: 'A refused blob of AES key wrap or CBC does not tell why it was refused',
     source: 'RFC 3394 section 2.2.3; RFC 5649 section 3; Vaudenay, EUROCRYPT 2002; Bardou and others, CRYPTO 2012',
     attack:

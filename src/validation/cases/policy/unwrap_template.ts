@@ -91,6 +91,10 @@ export const unwrapTemplatePolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-06',
     flows: ['replication'],
+    means: {
+      replication:
+        'what was recorded of a replication, or of a region’s database, is unwrapped as readable by whoever has the PIN',
+    },
     title: 'A wrapped key does not come back readable, or able to do more than before',
     source: 'Delaune, Kremer and Steel, CSF 2008; PKCS#11 v2.40 section 4.9 (CKA_UNWRAP_TEMPLATE)',
     attack:
@@ -124,6 +128,9 @@ export const unwrapTemplatePolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-07',
     flows: ['replication'],
+    means: {
+      replication: 'a replicated key is used in two ways; Keyferry itself unwraps it only as what was signed for',
+    },
     title: 'A wrapped key does not come back as a key of another type or use',
     source: 'Delaune, Kremer and Steel, CSF 2008; Cachin and Chandran, CSF 2009; Clulow, CHES 2003 (key conjuring)',
     attack:

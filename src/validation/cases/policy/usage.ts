@@ -152,6 +152,11 @@ export const usagePolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-18',
     flows: ['replication', 'signing', 'operations'],
+    means: {
+      replication: 'an agreement key signs, or a wrapping key decrypts, for whoever has the PIN',
+      signing: 'the replication signing key can be made to do something else than to sign',
+      operations: 'a KMS key does for others in the token what its KeyUsage does not allow',
+    },
     title: 'A key does only what its usage attributes allow',
     source: 'PKCS#11 v2.40 sections 4.8 to 4.10 (CKA_ENCRYPT to CKA_DERIVE)',
     attack:
@@ -171,6 +176,10 @@ export const usagePolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-21',
     flows: ['replication', 'operations'],
+    means: {
+      replication: 'agreed keys can be used by other mechanisms than the suite’s',
+      operations: 'KMS keys can be used by other mechanisms than their KeySpec’s',
+    },
     title: 'CKA_ALLOWED_MECHANISMS is kept to',
     source: 'PKCS#11 v2.40 section 4.8 (CKA_ALLOWED_MECHANISMS)',
     attack:

@@ -108,6 +108,12 @@ export const wrapAndDecryptPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-01',
     flows: ['replication', 'operations'],
+    means: {
+      replication:
+        'a multi-Region key, which has to be extractable, comes out in clear in any region whose token is like this',
+      operations:
+        'keys on their way into storage are extractable for a moment, and come out if somebody else is logged in then',
+    },
     title: 'A sensitive key does not come out by wrapping it and decrypting the result',
     source: 'Clulow, CHES 2003; Bortolozzo, Centenaro, Focardi and Steel, CCS 2010 (A1)',
     attack,
@@ -142,6 +148,10 @@ export const wrapAndDecryptPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-02',
     flows: ['replication', 'import'],
+    means: {
+      replication: 'as by an AES key: multi-Region keys come out under an RSA key of the attacker’s own',
+      import: 'material that was imported comes out again, as long as it may be wrapped',
+    },
     title: 'A sensitive key does not come out by wrapping it under an RSA key that decrypts',
     source: 'Clulow, CHES 2003; Bortolozzo and others, CCS 2010 (A2)',
     attack,

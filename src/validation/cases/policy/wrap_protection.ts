@@ -155,6 +155,10 @@ export const wrapProtectionPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-05',
     flows: ['replication', 'operations'],
+    means: {
+      replication: 'a wrapping key that was agreed on becomes one that decrypts what it wrapped',
+      operations: 'a domain key becomes one that decrypts what is stored under it',
+    },
     title: 'A key that decrypts does not become one that wraps, nor the other way round',
     source: 'Delaune, Kremer and Steel, CSF 2008 (sticky attributes); PKCS#11 v2.40 section 4.4 (CKA_MODIFIABLE)',
     attack:
@@ -188,6 +192,10 @@ export const wrapProtectionPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-08',
     flows: ['replication', 'operations'],
+    means: {
+      replication: 'nothing in the token keeps a single-Region key from being wrapped for another region',
+      operations: 'a single-Region key is single-Region only because Keyferry keeps it so',
+    },
     title: 'A key with CKA_WRAP_WITH_TRUSTED is not wrapped by a key that somebody brought',
     source: 'PKCS#11 v2.40 section 4.9 (CKA_WRAP_WITH_TRUSTED)',
     attack:
@@ -206,6 +214,10 @@ export const wrapProtectionPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-09',
     flows: ['replication', 'operations'],
+    means: {
+      replication: 'somebody else’s wrapping key counts as trusted, and takes keys to where he wants them',
+      operations: 'the trust in the domain key is worth nothing: any key can have it',
+    },
     title: 'Only the security officer makes a key trusted, and nobody takes CKA_WRAP_WITH_TRUSTED off',
     source: 'PKCS#11 v2.40 section 4.9 (CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED)',
     attack:
@@ -231,6 +243,11 @@ export const wrapProtectionPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-10',
     flows: ['replication', 'import'],
+    means: {
+      replication: 'not by Keyferry, whose wrapping keys are AES-256; others could wrap a multi-Region key under less',
+      import:
+        'material may come in under RSA keys that are weaker than it; the caller chooses among those that AWS KMS has',
+    },
     title: 'An AES-256 key is not wrapped under a weaker one',
     source: 'NIST SP 800-57 part 1 r5 section 5.6.2; Clulow, CHES 2003 (conjoined and downgraded wrapping)',
     attack:
@@ -251,6 +268,10 @@ export const wrapProtectionPolicy: readonly Check[] = [
     ...policyCheck,
     id: 'POL-11',
     flows: ['replication', 'operations'],
+    means: {
+      replication: 'agreement keys and single-Region keys can be taken out by wrapping them',
+      operations: 'domain keys can be taken out by wrapping them: everything that is stored is lost',
+    },
     title: 'CKA_EXTRACTABLE false keeps a key from being wrapped, and CKA_WRAP false a key from wrapping',
     source: 'PKCS#11 v2.40 section 5.13 (C_WrapKey)',
     attack:
