@@ -1,7 +1,7 @@
 # Keyferry: `make demo` and `make test` do the set-up that is missing by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo test test-clients check lint models bench native native-asan native-leak simulate mutations fuzz soak clean
+.PHONY: help setup setup-tests build demo test test-clients check lint models bench devices native native-asan native-leak simulate mutations fuzz soak clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ models: setup-tests ## the crash model in spin, and every mutant of it refuted
 
 bench: build ## token calls in C against jobs, the AWS endpoint against bare HTTP, imports, replications
 	@node scripts/bench.mjs
+
+devices: setup-tests build ## validate the modules of docs/DEVICES.md, and write that page anew
+	@node scripts/devices.mjs
 
 native: ## build the addon
 	@node scripts/build_native.mjs

@@ -121,6 +121,10 @@ async function enrol(
   );
 }
 
+function whatToValidate(module: string): string {
+  return `see everything that it can and cannot do with: keyferry validate --module ${module}`;
+}
+
 /** A failure of a region's token, with which region and which token that was. */
 async function inRegion<Value>(directory: StateDirectory, name: string, work: Promise<Value>): Promise<Value> {
   try {
@@ -132,7 +136,7 @@ async function inRegion<Value>(directory: StateDirectory, name: string, work: Pr
     throw new LabError(error.code, `region ${name}, ${which} of ${module}: ${error.message}`, {
       details: { ...error.details, region: name, module },
       cause: error,
-      remedy: error.remedy,
+      remedy: error.remedy ?? (error.details['code'] === 'ERR_HSM_STRATEGY' ? whatToValidate(module) : null),
     });
   }
 }
