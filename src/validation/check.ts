@@ -70,6 +70,8 @@ export interface CheckFacts {
   readonly source: string;
   /** What somebody who means ill can do on a token with a finding of this check. */
   readonly attack?: string;
+  /** What a finding means for each of its flows, where that is more than its severity says. */
+  readonly means?: Readonly<Partial<Record<Flow, string>>>;
   /** What to do about a finding. */
   readonly remedy: string;
   /** The check is ended, and reported as a hang, after so long in a quick run; a whole one gives it longer. */

@@ -49,6 +49,14 @@ export function verdict(each: FlowVerdict): Markup {
     </h3>
     ${each.blockedBy.length > 0 ? html`<p>Blocked by the findings of ${links(each.blockedBy)}.</p>` : NOTHING}
     ${each.reservations.length > 0 ? html`<p class="warn">Not where others share the token: see the security findings of ${links(each.reservations)}.</p>` : NOTHING}
+    ${
+      each.consequences.length > 0
+        ? html`<p>What the findings mean for it:</p>
+            <ul>
+              ${each.consequences.map(({ check, meaning }) => html`<li>${links([check])}: ${meaning}.</li>`)}
+            </ul>`
+        : NOTHING
+    }
     ${rows.length > 0 ? table(columns, rows, { caption: 'Strategies that carry it', isStacked: true }) : NOTHING}
     ${
       each.missing.length > 0
@@ -127,6 +135,7 @@ function finding(check: CheckResult): Markup {
             ${observations(right, 'As expected')}
           </details>`
     }
+    ${check.attack === undefined ? NOTHING : html`<p><b>What an attacker could do:</b> ${check.attack}.</p>`}
     <p class="remedy"><b>What to do:</b> ${check.remedy}.</p>
   </article>`;
 }

@@ -254,10 +254,12 @@ class ValidationRun {
   }
 
   #finish(check: Check, outcome: CheckOutcome, ms: number, severity = check.severity): void {
-    const { id, group, title, flows, source, remedy } = check;
+    const { id, group, title, flows, source, remedy, attack, means } = check;
     const { status, reason } = outcome;
     const result: CheckResult = {
       ...{ id, group, title, severity, flows: [...flows], source, remedy, status, reason, ms },
+      ...(attack !== undefined && { attack }),
+      ...(means !== undefined && { means: { ...means } }),
       observations: [...outcome.observations],
       measurements: [...outcome.measurements],
     };

@@ -1,10 +1,11 @@
 import { importCapabilitiesOf } from '../hsm/import_strategy.js';
 import { enforcementWords, factWords } from '../token/fact_words.js';
 import { explainMissingJob } from '../token/missing_piece.js';
-import type { FactName, TokenProfile } from '../token/profile.js';
+import { keySpecFactNames, type TokenProfile } from '../token/profile.js';
 import type { StrategyJob } from '../token/strategy.js';
 import { chooseStrategies, missingSuites } from '../token/strategy_choice.js';
-import { FLOWS, type Flow } from './check.js';
+import { FLOWS, SEVERITIES, type Flow } from './check.js';
+import { meaningOf } from './consequence.js';
 import type { CheckResult, FlowVerdict } from './result.js';
 
 /** The jobs that a flow cannot be without. */
@@ -13,24 +14,6 @@ const jobsOf: Readonly<Record<Exclude<Flow, 'import'>, readonly StrategyJob[]>> 
   signing: ['sign', 'random'],
   operations: ['wrap', 'unwrap', 'messageKey', 'random'],
 };
-
-/** What AWS KMS has key specs for, beyond what every region needs: what is missing narrows the operations and does not end them. */
-const factsOfKeySpecs: readonly FactName[] = [
-  'genericSecretKeyGen',
-  'rsaKeyPair2048',
-  'rsaPkcs1Signature',
-  'rsaPssSignature',
-  'rsaOaepSha1',
-  'rsaOaepSha256',
-  'ecKeyP256',
-  'ecKeyP384',
-  'ecKeyP521',
-  'ecKeySecp256k1',
-  'ecdhP256',
-  'ecdhP384',
-  'ecdhP521',
-  'edKeyEd25519',
-];
 
 const importJobs = {
   RSAES_OAEP_SHA_1: 'importOaepSha1',
@@ -60,7 +43,7 @@ function abilityByJobs(profile: TokenProfile, flow: Exclude<Flow, 'import'>): Ab
           .filter(() => choice.suites.length > 0)
           .map(({ suite, mechanisms }) => `suite ${suite}: ${mechanisms.join(', ')}`)
       : flow === 'operations'
-        ? factsOfKeySpecs
+        ? keySpecFactNames
             .filter((fact) => !profile.facts[fact].works)
             .map((fact) => `key specs that need ${factWords[fact]}: ${profile.facts[fact].answer}`)
         : [];
@@ -100,7 +83,8 @@ export function unenforced(profile: TokenProfile): readonly string[] {
 /**
  * Answers for each flow whether a token can carry it: by which strategies, or exactly what is missing.
  *
- * The strategies are those that a region would choose from the same profile. A finding of severity `blocks` in a check that the flow
+ * The strategies are those that a region would choose from the same profile. Each finding of a check that the flow depends on comes
+ * with what it means for the flow. A finding of severity `blocks` in a check that the flow
  * depends on makes it a no, whatever the profile says.
  *
  * @param profile - null where the probe did not complete
@@ -110,6 +94,11 @@ export function verdictsOf(profile: TokenProfile | null, checks: readonly CheckR
     const findings = checks.filter(({ status, flows }) => status === 'finding' && flows.includes(flow));
     const blockedBy = findings.filter(({ severity }) => severity === 'blocks').map(({ id }) => id);
     const reservations = findings.filter(({ severity }) => severity === 'security').map(({ id }) => id);
+    const consequences = SEVERITIES.flatMap((severity) =>
+      findings
+        .filter((check) => check.severity === severity)
+        .map((check) => ({ check: check.id, severity, meaning: meaningOf(check, flow) })),
+    );
     if (profile === null) {
       const missing = ['the probe did not complete: see the incidents'];
       return {
@@ -119,10 +108,11 @@ export function verdictsOf(profile: TokenProfile | null, checks: readonly CheckR
         missing,
         blockedBy,
         reservations,
+        consequences,
       };
     }
     const { isAble, strategies, missing } = flow === 'import' ? abilityToImport(profile) : abilityByJobs(profile, flow);
     const answer = isAble && blockedBy.length === 0 ? 'yes' : 'no';
-    return { flow, answer, strategies, missing, blockedBy, reservations } satisfies FlowVerdict;
+    return { flow, answer, strategies, missing, blockedBy, reservations, consequences } satisfies FlowVerdict;
   });
 }

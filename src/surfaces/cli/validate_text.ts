@@ -1,4 +1,4 @@
-import { SEVERITIES } from '../../validation/check.js';
+import { isAtLeast, SEVERITIES } from '../../validation/check.js';
 import type { CheckResult, FlowVerdict, ValidationReport } from '../../validation/result.js';
 import type { ValidationEvent } from '../../validation/runner.js';
 import { table, type Output } from './output.js';
@@ -29,6 +29,7 @@ function findingLines(check: CheckResult, colours: Colours): readonly string[] {
       const where = [call, mechanism].filter((part) => part !== undefined).join(', ');
       return `    ${what}${where === '' ? '' : ` (${where})`}: ${colours.yellow(seen)}; expected ${expected}`;
     }),
+    ...(check.attack === undefined ? [] : [`    ${colours.dim('What an attacker could do:')} ${check.attack}`]),
     `    ${colours.dim('What to do:')} ${check.remedy}`,
   ];
 }
@@ -43,6 +44,9 @@ function verdictLines(verdict: FlowVerdict, colours: Colours): readonly string[]
     ...(verdict.reservations.length > 0
       ? [`    not where others share the token: ${verdict.reservations.join(', ')}`]
       : []),
+    ...verdict.consequences
+      .filter(({ severity }) => isAtLeast(severity, 'security'))
+      .map(({ check, meaning }) => `    ${colours.dim(`${check}:`)} ${meaning}`),
     ...verdict.missing.map((text) => `    ${colours.dim('missing:')} ${text}`),
   ];
 }
