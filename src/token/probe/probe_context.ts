@@ -27,6 +27,7 @@ import { notTried } from '../not_tried.js';
 import type { ObjectHandle } from '../object.js';
 import type { Enforcement, Fact, FactName, TokenRules, EnforcementName } from '../profile.js';
 import { returnValueName } from '../return_value.js';
+import { softwareRefusal } from '../software_refusal.js';
 import { template, type Template, type TemplateValue } from '../template.js';
 
 /** The part of the executor that a probe uses. */
@@ -227,11 +228,13 @@ export class ProbeContext {
 }
 
 /**
- * What the token answered, from the error that it became.
+ * What the token answered, from the error that it became: also where software cannot use what it told.
  *
  * @throws whatever is no answer of the token to this call: lost sessions and a full queue say nothing about what it can do
  */
 export function answerIn(error: unknown): string {
+  const refusal = softwareRefusal(error);
+  if (refusal !== null) return refusal;
   if (!(error instanceof TokenError)) throw error;
   switch (error.code) {
     case 'ERR_TOKEN_CALL':

@@ -1,0 +1,101 @@
+import { expect } from 'chai';
+import { OpenToken } from '../../src/token/open_token.js';
+import { probeToken } from '../../src/token/probe/probe.js';
+import type { TokenProfile } from '../../src/token/profile.js';
+import { checks } from '../../src/validation/catalogue.js';
+import { CheckContext } from '../../src/validation/check_context.js';
+import { destroyLeftovers } from '../../src/validation/object_watch.js';
+import { makeFaultyToken, type FaultyToken } from './faulty_token.js';
+import type { SoftwareTokenKind } from './token_directory.js';
+
+const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+/** A module that is worse than the one behind the shim, and the check that has to find the difference. */
+export interface Mutant {
+  readonly check: string;
+  readonly what: string;
+  /** Rules of the shim (native/test/shim/rules.h). */
+  readonly faults: readonly string[];
+  /** Part of what is found that is not found without the faults. */
+  readonly sees: string;
+  /** Whether the check goes by the probe, so that the broken module is probed first; with the faults that do not count calls. */
+  readonly probesAgain?: boolean;
+}
+
+/** A token behind the shim, and what checks find there. */
+export interface BrokenModule {
+  /** Each thing that a check finds, as a text. */
+  findings(id: string, faults: readonly string[], probesAgain?: boolean): Promise<ReadonlySet<string>>;
+  close(): Promise<void>;
+}
+
+/** Opens a scratch token of a kind behind the shim, and probes it without faults. */
+export async function openBrokenModule(kind: SoftwareTokenKind): Promise<BrokenModule> {
+  const faulty: FaultyToken = await makeFaultyToken(kind);
+  const token = await OpenToken.open(faulty.module, { token: { slotId: faulty.slotId }, userPin: faulty.userPin });
+  const profile = await probeToken(token, clock);
+
+  async function run(id: string, asProbed: TokenProfile): Promise<ReadonlySet<string>> {
+    const check = checks.find((each) => each.id === id);
+    if (check === undefined) throw new Error(`there is no check ${id}`);
+    const context = new CheckContext({
+      ...{ token, profile: asProbed, seed: 'mutants', checkId: id, isQuick: true },
+      onObservation: () => undefined,
+    });
+    await context.conduct((itself) => check.run(itself));
+    const { observations, status } = context.outcome();
+    expect(status, id).to.be.oneOf(['passed', 'finding']);
+    return new Set(
+      observations
+        .filter(({ isAsExpected }) => !isAsExpected)
+        .map(({ what, call, mechanism, seen }) => `${what}, ${call ?? ''} ${mechanism ?? ''}: ${seen}`),
+    );
+  }
+
+  return {
+    findings: async (id, faults, probesAgain = false) => {
+      faulty.setFaults(...faults);
+      try {
+        return await run(id, probesAgain ? await probeToken(token, clock) : profile);
+      } finally {
+        faulty.setFaults();
+        await destroyLeftovers(token.executor);
+      }
+    },
+    close: async () => {
+      faulty.setFaults();
+      await token.close();
+      faulty.dispose();
+    },
+  };
+}
+
+/** Describes that each of some broken modules of a kind is found out. */
+export function describeMutants(kind: SoftwareTokenKind, mutants: readonly Mutant[]): void {
+  describe(`on ${kind} behind faults`, () => {
+    let broken: BrokenModule;
+    const withoutFault = new Map<string, ReadonlySet<string>>();
+
+    before(async () => {
+      broken = await openBrokenModule(kind);
+    });
+    after(() => broken.close());
+
+    for (const { check, what, faults, sees, probesAgain } of mutants) {
+      it(`${check} tells a module that ${what} (${faults.join('; ')})`, async () => {
+        const before = withoutFault.get(check) ?? (await broken.findings(check, []));
+        withoutFault.set(check, before);
+        const found = await broken.findings(check, faults, probesAgain);
+        expect([...found].filter((each) => !before.has(each)).join('\n')).to.contain(sees);
+      });
+    }
+  });
+}
+
+/** Expects that every check of a group has a broken module that it finds out. */
+export function expectAllCovered(group: 'CAP' | 'COR' | 'POL' | 'ROB' | 'PRF', mutants: readonly Mutant[]): void {
+  const covered = new Set(mutants.map(({ check }) => check));
+  const ids = checks.filter((check) => check.group === group).map(({ id }) => id);
+  expect(ids.filter((id) => !covered.has(id))).to.deep.equal([]);
+  expect(ids).to.have.length.above(0);
+}
