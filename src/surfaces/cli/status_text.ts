@@ -32,6 +32,7 @@ export function describeLab(
   }
   lines.push('', heading('proxy', 'proxy'), ...describe(report.proxy, proxyLines));
   lines.push('', heading('front door', 'front-door'));
+  if (report.programs['console'] !== undefined) lines.push('', heading('console', 'console'));
   return lines.join('\n');
 
   function heading(title: string, program: string): string {

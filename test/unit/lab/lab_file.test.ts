@@ -18,6 +18,17 @@ const lines = (...each: string[]): string => each.join('\n');
 const parse = (...each: string[]): Lab => parseLabFile(lines(...each), '/somewhere/lab.yaml');
 
 describe('the lab file', () => {
+  it('has a console unless that is off, on a port of the system’s choice where the endpoint is', () => {
+    const portOf = (text: string): number | undefined => parseLabFile(text, 'lab.yaml').console?.listen.port;
+    expect([
+      portOf(''),
+      portOf('endpoint: "127.0.0.1:0"'),
+      portOf('console: off'),
+      portOf('console: false'),
+    ]).to.deep.equal([4598, 0, undefined, undefined]);
+    expect(portOf('console: { listen: "localhost:4700" }')).to.equal(4700);
+  });
+
   it('may be empty: two regions on SoftHSM2, a proxy and an endpoint on their usual ports', () => {
     const lab = defaultLab();
     expect(
@@ -179,6 +190,20 @@ describe('the lab file', () => {
       text: lines('endpoint: 127.0.0.1:4600'),
       line: 1,
       column: 1,
+      says: /already the address of the endpoint/u,
+    },
+    {
+      title: 'a console that others can reach',
+      text: lines('console: { listen: "0.0.0.0:4598" }'),
+      line: 1,
+      column: 20,
+      says: /served to this machine only/u,
+    },
+    {
+      title: 'a console on the address of another program',
+      text: lines('console: { listen: "127.0.0.1:4599" }'),
+      line: 1,
+      column: 20,
       says: /already the address of the endpoint/u,
     },
     {
