@@ -182,7 +182,12 @@ const didRun = ({ status }: CheckResult): boolean => status === 'passed' || stat
 function findingChanges(before: ValidationReport, after: ValidationReport): readonly FindingChange[] {
   const changes = after.checks.flatMap((now): readonly FindingChange[] => {
     const then = before.checks.find(({ id }) => id === now.id);
-    if (then === undefined || (then.status !== 'finding' && now.status !== 'finding')) return [];
+    if (then === undefined) {
+      if (now.status !== 'finding') return [];
+      const { id, title, severity } = now;
+      return [{ id, title, severity, change: 'not-comparable', details: ['a finding now, not checked before'] }];
+    }
+    if (then.status !== 'finding' && now.status !== 'finding') return [];
     const common = { id: now.id, title: now.title, severity: graver(then.severity, now.severity) };
     if (!didRun(then) || !didRun(now)) {
       const text = `${then.status} before, ${now.status} now${reasonOf(now.status === 'finding' ? then : now)}`;

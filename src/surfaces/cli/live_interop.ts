@@ -96,6 +96,7 @@ export class LiveTokens {
       const performed: PerformedPair[] = [];
       for (const { from, to, keySpecs } of possible) {
         for (const keySpec of options.keySpecs.filter((each) => keySpecs.includes(each))) {
+          options.signal.throwIfAborted();
           const [source = '', destination = ''] = [regions.get(from), regions.get(to)];
           const exchange = { directory, client, source, destination, keySpec, signal: options.signal };
           const work = (): Promise<PerformedPair> => attempt(exchange, names);

@@ -99,6 +99,9 @@ async function withTokens(
     cleaned = true;
     const left = await output.step('removing what was made', () => live.clean());
     return { modules: namesOf(modules), pairs, performed, left };
+  } catch (error) {
+    // Whatever failed because the programs of the lab were told to stop too.
+    throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     if (!cleaned) await live.clean();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onSignal);
