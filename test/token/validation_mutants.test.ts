@@ -11,19 +11,6 @@ const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 
 /** Faults of a module, and the check that has to find each. Without the fault the check passes on SoftHSM2. */
 const mutants: readonly { readonly check: string; readonly fault: string; readonly what: string }[] = [
-  { check: 'COR-01', fault: 'C_DeriveKey * flip', what: 'agrees with another point than it was given' },
-  { check: 'COR-01', fault: 'C_DeriveKey 3 return 0x6', what: 'fails once in a while' },
-  { check: 'COR-04', fault: 'C_DeriveKey * return 0x5', what: 'refuses points that look like DER' },
-  { check: 'COR-07', fault: 'C_WrapKey * flip', what: 'wraps wrongly' },
-  { check: 'COR-07', fault: 'C_UnwrapKey * silent', what: 'says that it has unwrapped, and has not' },
-  { check: 'COR-09', fault: 'C_Sign 7 flip', what: 'makes one signature in thirty wrong' },
-  { check: 'COR-10', fault: 'C_Verify * silent', what: 'takes every signature' },
-  { check: 'COR-12', fault: 'C_Decrypt * flip', what: 'decrypts wrongly' },
-  { check: 'COR-12', fault: 'C_Decrypt * silent', what: 'decrypts whatever it is given' },
-  { check: 'COR-13', fault: 'C_Sign 1 flip', what: 'makes a wrong CMAC' },
-  { check: 'COR-14', fault: 'C_Encrypt 1 flip', what: 'encrypts wrongly' },
-  { check: 'COR-14', fault: 'C_Decrypt * silent', what: 'does not check the tag' },
-  { check: 'COR-16', fault: 'C_GenerateRandom * silent', what: 'gives no random octets' },
   { check: 'ROB-01', fault: 'C_GetSessionInfo * silent', what: 'answers for a session that is none' },
   { check: 'ROB-03', fault: 'C_Sign * return 0x7', what: 'has another answer to a buffer that is too small' },
 ];
