@@ -28,6 +28,10 @@ export const LIMITS = {
   validationProbeMs: 180_000,
   /** How much longer than in a quick run a check may take in a whole one, which makes more keys and larger ones, also on busy machines. */
   validationWholeRunFactor: 4,
+  /** Time of one scenario of the validation's native program, milliseconds, unless it says another: most take a tenth of a second. */
+  validationDriverMs: 10_000,
+  /** Processes that a module may take down in one check of single calls before the rest is left out: a module that checks nothing dies at each. */
+  validationDriverDeathsMax: 50,
   /** Time that a process of the validation has to finalise the module and end, milliseconds. */
   validationEndMs: 20_000,
   /** Probes of one token that are begun before sessions that are lost again and again make it fail: a probe takes a second. */

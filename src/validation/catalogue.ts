@@ -24,6 +24,11 @@ import { usagePolicy } from './cases/policy/usage.js';
 import { wrapAndDecryptPolicy } from './cases/policy/wrap_and_decrypt.js';
 import { wrapProtectionPolicy } from './cases/policy/wrap_protection.js';
 import { callRobustness } from './cases/robustness/calls.js';
+import { crowdRobustness } from './cases/robustness/crowds.js';
+import { illFormedRobustness } from './cases/robustness/ill_formed.js';
+import { processRobustness } from './cases/robustness/processes.js';
+import { protocolRobustness } from './cases/robustness/protocol.js';
+import { recoveryRobustness } from './cases/robustness/recovery.js';
 import { keyPerformance } from './cases/performance/key.js';
 import type { Check } from './check.js';
 
@@ -55,5 +60,10 @@ export const checks: readonly Check[] = [
   ...signingKeyPolicy,
   ...loginPolicy,
   ...callRobustness,
+  ...illFormedRobustness,
+  ...protocolRobustness,
+  ...processRobustness,
+  ...crowdRobustness,
+  ...recoveryRobustness,
   ...keyPerformance,
 ];

@@ -80,6 +80,8 @@ export interface CheckFacts {
   readonly isQuick: boolean;
   /** Whether it may leave the module unusable for the process, so that it gets a process of its own. */
   readonly isDestructive?: boolean;
+  /** Whether it leaves the token alone for as long as the run's conditions say; that is added to its time limit. */
+  readonly waitsIdle?: boolean;
 }
 
 /**

@@ -10,9 +10,12 @@ import type { FactName, TokenProfile } from '../token/profile.js';
 import { RawLibrary } from '../token/raw_library.js';
 import { CKR } from '../token/return_value.js';
 import type { Slot } from '../token/slot.js';
+import { softwareRefusal } from '../token/software_refusal.js';
 import type { CheckOutcome, CheckStatus, Measurement, Observation } from './check.js';
 import { CheckJob, type KeyImport } from './key_import.js';
+import { noConditions, type RunConditions } from './run_conditions.js';
 import { SeededRandom } from './seeded_random.js';
+import type { TokenReference } from './token_reference.js';
 
 /** What a token answered to a job that may fail. */
 export type Attempt<Value> =
@@ -34,6 +37,10 @@ export class CheckContext {
   readonly isQuick: boolean;
   /** Where the PIN of the security officer comes from; null where the run was given none. */
   readonly soPin: PinSource | null;
+  /** How the token is opened, for checks that do so in processes of their own; null where that is not told. */
+  readonly reference: TokenReference | null;
+  /** What was said about this run. */
+  readonly conditions: RunConditions;
   readonly #observations: Observation[] = [];
   readonly #measurements: Measurement[] = [];
   readonly #onObservation: (observation: Observation) => void;
@@ -51,6 +58,8 @@ export class CheckContext {
     readonly keyImport?: KeyImport | null;
     readonly onObservation: (observation: Observation) => void;
     readonly soPin?: PinSource | null;
+    readonly reference?: TokenReference | null;
+    readonly conditions?: RunConditions;
   }) {
     this.token = parts.token;
     this.module = parts.token.module;
@@ -58,6 +67,8 @@ export class CheckContext {
     this.profile = parts.profile;
     this.random = new SeededRandom(`${parts.seed} ${parts.checkId}`);
     this.isQuick = parts.isQuick;
+    this.reference = parts.reference ?? null;
+    this.conditions = parts.conditions ?? noConditions;
     this.#keyImport = parts.keyImport ?? null;
     this.#onObservation = parts.onObservation;
     this.soPin = parts.soPin ?? null;
@@ -152,7 +163,7 @@ export class CheckContext {
     } catch (error) {
       if (error instanceof NotApplicable) this.#reason = error.message;
       else if (error instanceof TokenError) this.#observeFailure(error);
-      else throw error;
+      else this.#observeUnusable(error);
     }
   }
 
@@ -169,6 +180,13 @@ export class CheckContext {
   #status(): CheckStatus {
     if (this.#observations.some(({ isAsExpected }) => !isAsExpected)) return 'finding';
     return this.#reason === null ? 'passed' : 'not-applicable';
+  }
+
+  /** What a token told and software cannot use: a point that is not on its curve. Any other error is one of the check. */
+  #observeUnusable(error: unknown): void {
+    const seen = softwareRefusal(error);
+    if (seen === null) throw error;
+    this.#observe({ what: 'what the token tells of its keys', expected: 'a key', seen, isAsExpected: false });
   }
 
   #observeFailure(error: TokenError): void {

@@ -10,7 +10,9 @@ import { CheckContext, failureText } from './check_context.js';
 import type { FromChild, ToChild } from './child_message.js';
 import { prepareKeyImport, type KeyImport } from './key_import.js';
 import { countObjects, destroyLeftovers, type ObjectCount } from './object_watch.js';
+import type { RunConditions } from './run_conditions.js';
 import { openReferredToken } from './token_opening.js';
+import type { TokenReference } from './token_reference.js';
 
 const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 
@@ -22,6 +24,8 @@ interface Opened {
   profile: TokenProfile | null;
   keyImport: KeyImport | null;
   readonly soPin: PinSource | null;
+  readonly reference: TokenReference;
+  readonly conditions: RunConditions;
 }
 
 let opened: Opened | undefined;
@@ -50,6 +54,8 @@ async function open(message: Extract<ToChild, { kind: 'open' }>): Promise<void> 
     profile: message.profile,
     keyImport: null,
     soPin: message.reference.soPin,
+    reference: message.reference,
+    conditions: message.conditions,
   };
   const { flags, sessionCountMax } = token.slot.token();
   await say({
@@ -87,7 +93,7 @@ async function currentKeyImport(state: Opened): Promise<KeyImport | null> {
 }
 
 async function run(checkId: string): Promise<void> {
-  const { token, checks, seed, isQuick, profile, soPin } = whatIsOpen();
+  const { token, checks, seed, isQuick, profile, soPin, reference, conditions } = whatIsOpen();
   const check = checks.get(checkId);
   if (check === undefined) throw new Error(`there is no check ${checkId}`);
   const pending: Promise<void>[] = [];
@@ -95,7 +101,10 @@ async function run(checkId: string): Promise<void> {
     pending.push(say({ kind: 'observed', checkId, observation }));
   };
   const keyImport = await currentKeyImport(whatIsOpen());
-  const context = new CheckContext({ token, profile, seed, checkId, isQuick, keyImport, soPin, onObservation });
+  const context = new CheckContext({
+    ...{ token, profile, seed, checkId, isQuick, keyImport, soPin, reference, conditions },
+    onObservation,
+  });
   const before = await countObjects(token.executor);
   const startedMs = performance.now();
   await context.conduct((itself) => check.run(itself));

@@ -1,5 +1,6 @@
 import type { TokenIdentity, TokenProfile } from '../token/profile.js';
 import type { CheckOutcome, Observation } from './check.js';
+import type { RunConditions } from './run_conditions.js';
 import type { TokenReference } from './token_reference.js';
 
 /** What a token says about itself besides its identity. */
@@ -21,6 +22,7 @@ export type ToChild =
       readonly catalogue: string;
       readonly seed: string;
       readonly isQuick: boolean;
+      readonly conditions: RunConditions;
       readonly profile: TokenProfile | null;
     }
   | { readonly kind: 'probe' }

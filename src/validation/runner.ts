@@ -6,6 +6,7 @@ import { CheckProcess, type Death, type Reply } from './child_process.js';
 import { runEnvironment } from './environment.js';
 import { ValidationError } from './errors.js';
 import type { CheckResult, ValidationReport } from './result.js';
+import { noConditions, type RunConditions } from './run_conditions.js';
 import type { TokenReference } from './token_reference.js';
 import { verdictsOf } from './verdict.js';
 
@@ -25,6 +26,8 @@ export interface ValidationRequest {
   readonly catalogue: string;
   readonly seed: string;
   readonly isQuick: boolean;
+  /** What is said about the token and what may be done to it; nothing where it is left out. */
+  readonly conditions?: RunConditions;
   readonly onEvent?: (event: ValidationEvent) => void;
   /** Ends the run: the check that runs is given up, and what ran is reported. */
   readonly signal?: AbortSignal;
@@ -118,10 +121,10 @@ class ValidationRun {
 
   /** Starts a process and opens the token there; null when that went well. */
   async #open(): Promise<{ readonly text: string; readonly remedy: string | null } | null> {
-    const { reference, catalogue, seed, isQuick, onEvent } = this.#request;
+    const { reference, catalogue, seed, isQuick, conditions = noConditions, onEvent } = this.#request;
     this.#ranInProcess = [];
     this.#process = new CheckProcess(({ observation }) => this.#observed.push(observation));
-    const message = { kind: 'open', reference, catalogue, seed, isQuick, profile: this.#profile } as const;
+    const message = { kind: 'open', reference, catalogue, seed, isQuick, conditions, profile: this.#profile } as const;
     const reply = await this.#process.ask(message, LIMITS.validationOpenMs);
     if (reply.kind === 'opened') {
       if (this.#identity === undefined) onEvent?.({ kind: 'opened', identity: reply.identity });
@@ -225,10 +228,15 @@ class ValidationRun {
     }
     const earlier = this.#ranInProcess;
     this.#ranInProcess = [...earlier, check.id];
-    const limitMs = check.timeLimitMs * (this.#request.isQuick ? 1 : LIMITS.validationWholeRunFactor);
+    const limitMs = this.#timeLimitOf(check) * (this.#request.isQuick ? 1 : LIMITS.validationWholeRunFactor);
     const asked = this.#process?.ask({ kind: 'run', checkId: check.id }, limitMs);
     const reply: Reply = (await asked) ?? { kind: 'stopped', how: 'SIGKILL', lastWords: '' };
     return { reply, earlier, ms: performance.now() - startedMs };
+  }
+
+  #timeLimitOf({ timeLimitMs, waitsIdle }: Check): number {
+    const { idleMinutes } = this.#request.conditions ?? noConditions;
+    return timeLimitMs + (waitsIdle === true ? idleMinutes * 60_000 : 0);
   }
 
   /** Removes from the token what an interrupted check may have left there. */

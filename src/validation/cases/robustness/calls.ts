@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { utf8 } from '../../../bytes.js';
 import {
   CKA_CLASS,
@@ -10,14 +9,12 @@ import {
   CKM_AES_ECB,
   CKM_AES_KEY_GEN,
   CKM_ECDSA,
-  CKM_EC_KEY_PAIR_GEN,
-  CKM_SHA256,
   CKO_DATA,
 } from '../../../token/cryptoki.js';
 import { CKR, returnValueName } from '../../../token/return_value.js';
 import type { Template } from '../../../token/template.js';
 import type { Check } from '../../check.js';
-import { ecPairTemplates, secretTemplate } from '../../key_template.js';
+import { secretTemplate } from '../../key_template.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
 
 const common = { group: 'ROB', isQuick: true, timeLimitMs: 20_000, flows: ['operations', 'replication'] } as const;
@@ -103,69 +100,6 @@ export const callRobustness: readonly Check[] = [
             ),
           ),
         );
-      }),
-  },
-  {
-    ...common,
-    id: 'ROB-03',
-    title: 'Too small a buffer is refused, and the operation goes on with one that is large enough',
-    severity: 'strategy',
-    source: 'PKCS#11 v2.40 section 5.2',
-    remedy: 'answer CKR_BUFFER_TOO_SMALL, write nothing, and keep the operation active',
-    run: (context) =>
-      context.raw.withSession(context.slot.handle, (session) => {
-        const { raw } = context;
-        const expectSteps = (
-          what: string,
-          small: { call: string; rv: number },
-          retry: { rvName: string; rv: number },
-        ): void => {
-          context.expect(small.rv === CKR.CKR_BUFFER_TOO_SMALL, {
-            what: `${what} into a buffer that is too small`,
-            call: small.call,
-            expected: 'CKR_BUFFER_TOO_SMALL',
-            seen: returnValueName(small.rv),
-          });
-          context.expect(retry.rv === CKR.CKR_OK, {
-            what: `${what} into a buffer that is large enough, afterwards`,
-            call: small.call,
-            expected: 'CKR_OK',
-            seen: retry.rvName,
-          });
-        };
-        raw.call('C_DigestInit', (library) => library.C_DigestInit(session, { mechanism: CKM_SHA256 }));
-        const digest = (octets: number): ReturnType<typeof raw.call<Buffer>> =>
-          raw.call('C_Digest', (library) => library.C_Digest(session, Buffer.from('abc'), Buffer.alloc(octets)));
-        const smallDigest = digest(16);
-        const wholeDigest = digest(32);
-        expectSteps('a digest', smallDigest, wholeDigest);
-        const isRight = wholeDigest.value?.equals(createHash('sha256').update('abc').digest()) === true;
-        context.expect(isRight, {
-          what: 'the digest that came after the retry',
-          call: 'C_Digest',
-          mechanism: 'CKM_SHA256',
-          expected: 'the known answer',
-          seen: isRight ? 'the known answer' : wholeDigest.value === undefined ? 'no digest' : 'another digest',
-        });
-        if (!context.works('ecdsa')) return;
-        const [publicHalf, privateHalf] = ecPairTemplates({ usage: ['sign'] });
-        const made = raw.call('C_GenerateKeyPair', (library) =>
-          library.C_GenerateKeyPair(
-            session,
-            { mechanism: CKM_EC_KEY_PAIR_GEN },
-            rawTemplate(publicHalf),
-            rawTemplate(privateHalf),
-          ),
-        );
-        const pair = made.value;
-        if (pair === undefined) return;
-        raw.call('C_SignInit', (library) => library.C_SignInit(session, { mechanism: CKM_ECDSA }, pair.privateKey));
-        const sign = (octets: number): ReturnType<typeof raw.call<Buffer>> =>
-          raw.call('C_Sign', (library) => library.C_Sign(session, Buffer.alloc(48, 7), Buffer.alloc(octets)));
-        expectSteps('a signature', sign(64), sign(96));
-        for (const handle of [pair.publicKey, pair.privateKey]) {
-          raw.call('C_DestroyObject', (library) => library.C_DestroyObject(session, handle));
-        }
       }),
   },
   {
