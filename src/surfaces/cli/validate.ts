@@ -12,6 +12,7 @@ import { ValidationError } from '../../validation/errors.js';
 import { readModuleFile } from '../../validation/module_file.js';
 import { writeReports } from '../../validation/report_files.js';
 import type { CheckResult, ValidationReport } from '../../validation/result.js';
+import type { RunConditions } from '../../validation/run_conditions.js';
 import { runValidation } from '../../validation/runner.js';
 import type { TokenReference } from '../../validation/token_reference.js';
 import { act, command, repeated, wholeNumberOption, type CommonOptions } from './command_context.js';
@@ -34,6 +35,10 @@ interface ValidateOptions extends CommonOptions {
   readonly group?: readonly string[];
   readonly check?: readonly string[];
   readonly quick?: boolean;
+  readonly killProcesses?: boolean;
+  readonly interruptCommand?: string;
+  readonly resumeCommand?: string;
+  readonly idleMinutes?: number;
   readonly seed?: string;
   readonly report?: string;
   readonly failOn?: string;
@@ -79,6 +84,17 @@ export function validateCommand(): Command {
     .option('--quick', 'fewer repetitions')
     .option('--seed <text>', 'random inputs of an earlier run again')
     .option('--report <directory>', 'write findings.json, module-profile.json, junit.xml and report.html there')
+    .option(
+      '--kill-processes',
+      "let ROB-14 kill processes that write to the token, also where the token is not the run's own: it may lose everything",
+    )
+    .option('--interrupt-command <command>', 'shell command by which ROB-16 takes the token away')
+    .option('--resume-command <command>', 'shell command that gives the token back')
+    .option(
+      '--idle-minutes <number>',
+      'let ROB-19 leave the token alone for so long, and use it then',
+      wholeNumberOption,
+    )
     .option('--fail-on <severity>', `exit 1 where there is a finding as grave as ${SEVERITIES.join(', ')}`)
     .option('--baseline <findings.json>', 'exit 1 where there is a finding that was not in this earlier run')
     .addHelpText(
@@ -104,6 +120,7 @@ export function validateCommand(): Command {
         catalogue: CATALOGUE_URL,
         seed: options.seed ?? randomBytes(8).toString('hex'),
         isQuick: options.quick === true,
+        conditions: conditionsOf(options),
         signal: abort.signal,
         onEvent: (event) => {
           const text = progressText(event);
@@ -123,6 +140,24 @@ export function validateCommand(): Command {
 
 function refuse(message: string, remedy: string): ValidationError {
   return new ValidationError('ERR_VALIDATION_REQUEST', message, { remedy });
+}
+
+/** What is said about the token, and what may be done to it. */
+function conditionsOf({ idleMinutes, interruptCommand, resumeCommand, killProcesses }: ValidateOptions): RunConditions {
+  if ((interruptCommand === undefined) !== (resumeCommand === undefined)) {
+    throw refuse(
+      'a token that is taken away has to be given back',
+      'give both --interrupt-command and --resume-command',
+    );
+  }
+  return {
+    idleMinutes: idleMinutes ?? 0,
+    interruption:
+      interruptCommand === undefined || resumeCommand === undefined
+        ? null
+        : { interrupt: interruptCommand, resume: resumeCommand },
+    mayKill: killProcesses === true,
+  };
 }
 
 function chooseChecks({ group, check }: ValidateOptions): readonly Check[] {
