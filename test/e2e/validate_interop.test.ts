@@ -89,7 +89,6 @@ describe('keyferry validate interop, between live tokens', function () {
   this.timeout(120_000);
   let token: ScratchToken;
   let spec: string;
-  let earlierConfiguration: string | undefined;
 
   async function addKey(label: string): Promise<void> {
     const module = TokenModule.load(token.modulePath);
@@ -104,18 +103,13 @@ describe('keyferry validate interop, between live tokens', function () {
   }
 
   before(async () => {
-    earlierConfiguration = process.env['SOFTHSM2_CONF'];
     token = await makeScratchToken('softhsm2', 'somebody’s token');
     token.module.close();
     await addKey('somebody’s key');
-    process.env['SOFTHSM2_CONF'] = token.settings.environment?.['SOFTHSM2_CONF'];
-    spec = `soft=${token.modulePath},label=${token.label},pin-file=${token.userPinFile}`;
+    const configuration = token.settings.environment?.['SOFTHSM2_CONF'] ?? '';
+    spec = `soft=${token.modulePath},label=${token.label},pin-file=${token.userPinFile},environment.SOFTHSM2_CONF=${configuration}`;
   });
-  after(() => {
-    if (earlierConfiguration === undefined) delete process.env['SOFTHSM2_CONF'];
-    else process.env['SOFTHSM2_CONF'] = earlierConfiguration;
-    rmSync(token.directory, { recursive: true, force: true });
-  });
+  after(() => rmSync(token.directory, { recursive: true, force: true }));
 
   const labs = (): readonly string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('kf-interop-'));
 

@@ -12,8 +12,10 @@ export interface LiveToken {
   readonly token: LabToken;
 }
 
-const FORM = 'NAME=MODULE[,label=LABEL][,slot=NUMBER][,pin-file=FILE][,pin-environment=VARIABLE]';
-const MEMBERS = ['label', 'slot', 'pin-file', 'pin-environment'];
+const FORM =
+  'NAME=MODULE[,label=LABEL][,slot=NUMBER][,pin-file=FILE][,pin-environment=VARIABLE][,library-parameters=TEXT][,environment.VARIABLE=VALUE]';
+const MEMBERS = ['label', 'slot', 'pin-file', 'pin-environment', 'library-parameters'];
+const ENVIRONMENT = /^environment\.([A-Za-z_]\w*)$/u;
 
 /** What `--token` takes, for the help. */
 export const LIVE_TOKEN_FORM = FORM;
@@ -33,7 +35,8 @@ export function parseLiveToken(text: string): LiveToken {
   const members = new Map<string, string>();
   for (const part of rest) {
     const [member, value] = splitOnce(part);
-    if (!MEMBERS.includes(member) || value === undefined || value === '') throw refuse(`what is "${part}"?`);
+    const isKnown = MEMBERS.includes(member) || ENVIRONMENT.test(member);
+    if (!isKnown || value === undefined || value === '') throw refuse(`what is "${part}"?`);
     if (members.has(member)) throw refuse(`${member} is there twice`);
     members.set(member, value);
   }
@@ -45,7 +48,9 @@ export function parseLiveToken(text: string): LiveToken {
     throw refuse(`a token of ${module} needs its label or its slot`);
   }
   const pin = pinOf(members);
-  if (isMade && pin !== undefined) throw refuse('a token that is made here has a PIN of its own');
+  const libraryParameters = members.get('library-parameters');
+  const environment = environmentOf(members);
+  if (isMade && members.size > 0) throw refuse('a token that is made here has a PIN and a place of its own');
   if (!isMade && pin === undefined) throw refuse('a token of your own needs pin-file or pin-environment');
   return {
     name,
@@ -54,6 +59,8 @@ export function parseLiveToken(text: string): LiveToken {
       ...(label === undefined ? {} : { label }),
       ...(slot === undefined ? {} : { slot: Number(slot) }),
       ...(pin === undefined ? {} : { pin }),
+      ...(libraryParameters === undefined ? {} : { libraryParameters }),
+      ...(Object.keys(environment).length === 0 ? {} : { environment }),
     },
   };
 }
@@ -69,7 +76,7 @@ export function isMade({ token }: LiveToken): boolean {
  * @param directory - of a token that is made
  */
 export function referenceTo({ token }: LiveToken, directory: string): TokenReference {
-  const { module, label, slot } = token;
+  const { module, label, slot, libraryParameters, environment } = token;
   const kind = MANAGED_MODULES.find((each) => each === module);
   if (label === undefined && slot === undefined && kind !== undefined) {
     const own = 'keyferry-interop';
@@ -84,10 +91,14 @@ export function referenceTo({ token }: LiveToken, directory: string): TokenRefer
       ...{ scratch: { kind, directory }, initialiseAs: own },
     };
   }
+  const settings = {
+    ...(libraryParameters === undefined ? {} : { libraryParameters }),
+    ...(environment === undefined ? {} : { environment }),
+  };
   const selector = { ...(label === undefined ? {} : { label }), ...(slot === undefined ? {} : { slotId: slot }) };
   return {
     module,
-    settings: {},
+    settings,
     selector,
     userPin: pinSource(token.pin),
     soPin: null,
@@ -108,6 +119,15 @@ function pinOf(members: ReadonlyMap<string, string>): LabPin | undefined {
   if (file !== undefined) return { file: resolve(file) };
   const environment = members.get('pin-environment');
   return environment === undefined ? undefined : { environment };
+}
+
+/** Variables that the module reads, by their names. */
+function environmentOf(members: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+  const found = [...members].flatMap(([member, value]) => {
+    const name = ENVIRONMENT.exec(member)?.[1];
+    return name === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 function splitOnce(text: string): readonly [string, string | undefined] {

@@ -19,6 +19,14 @@ describe('a live token on the command line', () => {
     expect(referenceTo(own, '/d')).to.deep.include({ initialiseAs: null, scratch: null });
   });
 
+  it('may need parameters of its library and variables of its environment', () => {
+    const text = "n=/p11.so,label=x,pin-file=/f,library-parameters=configdir='sql:/d' flags=a,environment.CONF=/c=d";
+    const { token } = parseLiveToken(text);
+    const settings = { libraryParameters: "configdir='sql:/d' flags=a", environment: { CONF: '/c=d' } };
+    expect(token).to.deep.include(settings);
+    expect(referenceTo({ name: 'n', token }, '/d').settings).to.deep.equal(settings);
+  });
+
   it('is refused where something is missing, unknown or there twice', () => {
     for (const [text, why] of [
       ['softhsm2', 'which module'],
@@ -27,7 +35,8 @@ describe('a live token on the command line', () => {
       ['a=', 'which module'],
       ['a=/opt/p11.so', 'needs its label or its slot'],
       ['a=/opt/p11.so,label=x', 'needs pin-file'],
-      ['a=softhsm2,pin-file=x', 'a PIN of its own'],
+      ['a=softhsm2,pin-file=x', 'a PIN and a place of its own'],
+      ['a=softhsm2,label=x,pin-file=f,environment.A-B=c', 'what is "environment.A-B=c"'],
       ['a=softhsm2,label=x,pin=1234', 'what is "pin=1234"'],
       ['a=softhsm2,label=x,label=y,pin-file=f', 'label is there twice'],
       ['a=softhsm2,slot=x,pin-file=f', 'whole number'],
