@@ -8,6 +8,7 @@ import { missingFile, type Device } from './device.js';
 
 const SWTPM = '/usr/bin/swtpm';
 const SETPRIV = '/usr/bin/setpriv';
+const FLUSH_HOOK = new URL('./tpm_flush_hook.js', import.meta.url).href;
 const READY_MS_MAX = 10_000;
 
 /** Where Debian has the module, by architecture. */
@@ -23,7 +24,7 @@ export const tpm2: Device = {
   packages: ['libtpm2-pkcs11-1', 'swtpm'],
   howItIsRun:
     '`swtpm socket --tpm2` with its state and its socket in a folder of its own, `TPM2_PKCS11_TCTI=swtpm:path=…`, `TPM2_PKCS11_STORE` in ' +
-    'the same folder, no resource manager between them, and a token that `--init-token` makes.',
+    'the same folder, and a token that `--init-token` makes. What an ended process has left in the TPM is flushed before the next begins, as the resource manager of a real machine would.',
   reasonToSkip: () => missingFile({ [SWTPM]: 'swtpm', [SETPRIV]: 'util-linux', [modulePath()]: 'libtpm2-pkcs11-1' }),
   start: async (directory) => {
     const tpm = await startTpm(directory);
@@ -42,6 +43,8 @@ export const tpm2: Device = {
         TPM2_PKCS11_BACKEND: 'esysdb',
         // Without it tpm2-tss tells of each command that the TPM refuses.
         TSS2_LOG: 'all+NONE',
+        KEYFERRY_TEST_TPM: tpm.socket,
+        NODE_OPTIONS: `--import=${FLUSH_HOOK}`,
       },
       options: [
         ...['--module', modulePath(), '--init-token', 'validation'],
