@@ -1,5 +1,6 @@
 import { moduleCapability } from './cases/capability/module.js';
 import { objectCapability } from './cases/capability/object.js';
+import { publicKeyWrapCapability } from './cases/capability/public_key_wrap.js';
 import { wrappingCapability } from './cases/capability/wrapping.js';
 import { keyAgreementCapability } from './cases/capability/key_agreement.js';
 import { derivationCapability } from './cases/capability/derivation.js';
@@ -38,6 +39,7 @@ export const checks: readonly Check[] = [
   ...keyAgreementCapability,
   ...derivationCapability,
   ...wrappingCapability,
+  ...publicKeyWrapCapability,
   ...objectCapability,
   ...agreementCorrectness,
   ...derivationCorrectness,

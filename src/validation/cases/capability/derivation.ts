@@ -1,4 +1,5 @@
-import { CKM_AES_CBC_ENCRYPT_DATA, CKM_ECDH1_DERIVE } from '../../../token/cryptoki.js';
+import { concat } from '../../../bytes.js';
+import { CKM_AES_CBC_ENCRYPT_DATA, CKM_ECDH1_COFACTOR_DERIVE, CKM_ECDH1_DERIVE } from '../../../token/cryptoki.js';
 import type { ObjectHandle } from '../../../token/object.js';
 import type { Mechanism } from '../../../token/mechanism.js';
 import { mechanismName } from '../../../token/names.js';
@@ -14,6 +15,7 @@ import { wrapPadded } from '../../software_wrap.js';
 
 const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
 const ECDH = mechanismName(CKM_ECDH1_DERIVE);
+const CKM_CONCATENATE_BASE_AND_KEY = 0x360;
 /** Lengths of shared data, octets: FixedInfo of the replication is 430. */
 const SHARED_DATA_OCTETS = [0, 48, 256, 430, 1024] as const;
 /** A longer one has to be hashed first. */
@@ -48,6 +50,32 @@ async function expectLengthRule(
   });
 }
 
+/** The one derivation from two keys: its parameter is the handle of the second. */
+async function recordConcatenation(context: CheckContext): Promise<void> {
+  const shape = { keyType: 'generic', usage: ['derive'] } as const;
+  const second = context.random.octets(32);
+  const made = await context.attempt(
+    'second key',
+    (job) => job.keep(job.createObject(knownSecretTemplate(shape, second))),
+    (result, key) => result.object(key),
+  );
+  if (!made.ok) return;
+  const handle = Buffer.alloc(8);
+  handle.writeBigUInt64LE(made.value.value);
+  const mechanism: Mechanism = { type: CKM_CONCATENATE_BASE_AND_KEY, parameter: { kind: 'octets', octets: handle } };
+  const { seen } = await tryDerivation(
+    context,
+    mechanism,
+    (job) => job.createObject(knownSecretTemplate(shape, knownKey)),
+    concat(knownKey, second),
+  );
+  context.record('CKM_CONCATENATE_BASE_AND_KEY', seen, {
+    call: 'C_DeriveKey',
+    mechanism: 'CKM_CONCATENATE_BASE_AND_KEY',
+  });
+  await context.run('destroy', (job) => job.destroyObject(made.value));
+}
+
 /** What the token derives, and how it wants to be asked. */
 export const derivationCapability: readonly Check[] = [
   {
@@ -69,6 +97,10 @@ export const derivationCapability: readonly Check[] = [
           context.record(name, outcome.seen, { call: 'C_DeriveKey', mechanism: ECDH });
           if (outcome.isRight) working.push(name);
         }
+        const cofactor = { ...ecdh(peer.point), type: CKM_ECDH1_COFACTOR_DERIVE };
+        const { seen } = await tryDerivation(context, cofactor, () => pair.privateKey, z);
+        const more = { call: 'C_DeriveKey', mechanism: 'CKM_ECDH1_COFACTOR_DERIVE' };
+        context.record('CKD_NULL with the cofactor, which is 1', seen, more);
         context.expect(working.length > 0, {
           what: 'key derivation functions of ECDH on P-384, by what software derives',
           call: 'C_DeriveKey',
@@ -101,6 +133,7 @@ export const derivationCapability: readonly Check[] = [
         context.record(name, outcome.seen, { call: 'C_DeriveKey', mechanism: mechanismName(mechanism.type) });
         if (outcome.isRight && isOfSuite) working.push(name);
       }
+      await recordConcatenation(context);
       context.expect(working.length > 0, {
         what: 'derivations that a suite is built on, by what software derives',
         call: 'C_DeriveKey',

@@ -8,8 +8,6 @@ import {
   CKM_AES_KEY_WRAP_KWP,
   CKM_AES_KEY_WRAP_PAD,
   CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD,
-  CKM_ECDH_AES_KEY_WRAP,
-  CKM_RSA_AES_KEY_WRAP,
 } from '../../../token/cryptoki.js';
 import { mechanismName } from '../../../token/names.js';
 import { knownKey } from '../../../token/probe/known_key.js';
@@ -17,12 +15,8 @@ import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
 import { answerOf, type CheckContext } from '../../check_context.js';
 import { knownSecretTemplate, secretTemplate, type SecretShape } from '../../key_template.js';
-import { oaep, oaepHashes } from '../../oaep_mechanism.js';
-import { withRsaPair } from '../../rsa_pair.js';
-import { readMadeSecret } from '../../secret_reading.js';
-import { encryptOaep } from '../../software_oaep.js';
 import { padPkcs7, wrapPadded, wrapPlain } from '../../software_wrap.js';
-import { expectFacts, expectOneOf, needProfile, recordFacts } from './fact.js';
+import { expectFacts, expectOneOf, needProfile } from './fact.js';
 
 const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
 /** Numbers under which a key wrap has been seen; what each is here, the known answer tells. */
@@ -155,55 +149,6 @@ export const wrappingCapability: readonly Check[] = [
       });
       expectFacts(context, ['aesKeyWrapPad', 'aesKeyUnwrapPad']);
     },
-  },
-  {
-    ...quick,
-    id: 'CAP-07',
-    title: 'Wrapping under a public key in one call, where the token lists it',
-    severity: 'information',
-    flows: ['replication', 'import'],
-    source: 'PKCS#11 v2.40 current mechanisms section 2.1.21; v3.0 section 2.3.13',
-    remedy: 'do not list what does not work: Keyferry unwraps in two steps where CKM_RSA_AES_KEY_WRAP is missing',
-    run: async (context) => {
-      needProfile(context);
-      const isListed = (number: number): boolean => context.slot.mechanisms().some(({ type }) => type === number);
-      for (const number of [CKM_RSA_AES_KEY_WRAP, CKM_ECDH_AES_KEY_WRAP]) {
-        context.record(mechanismName(number), isListed(number) ? 'listed' : 'not listed', {
-          call: 'C_GetMechanismList',
-        });
-      }
-      if (isListed(CKM_RSA_AES_KEY_WRAP))
-        expectOneOf(context, 'CKM_RSA_AES_KEY_WRAP', ['rsaAesKeyWrapSha1', 'rsaAesKeyWrapSha256']);
-      else recordFacts(context, ['rsaAesKeyWrapSha1', 'rsaAesKeyWrapSha256']);
-    },
-  },
-  {
-    ...quick,
-    id: 'CAP-08',
-    title: 'Unwrapping with RSA-OAEP, with SHA-1 and with SHA-256',
-    severity: 'strategy',
-    flows: ['import'],
-    source: 'RFC 8017 section 7.1; PKCS#11 v2.40 current mechanisms section 2.1.8',
-    remedy: 'enable CKM_RSA_PKCS_OAEP with CKM_SHA256 and CKG_MGF1_SHA256 in C_UnwrapKey',
-    run: (context) =>
-      withRsaPair(context, ['unwrap'], async ({ privateKey, publicKey }) => {
-        const secret = context.random.octets(32);
-        for (const hash of oaepHashes) {
-          for (const mgf of oaepHashes) {
-            const wrapped = encryptOaep(publicKey, secret, { hash, mgf }, context.random.octets(64));
-            const tried = await readMadeSecret(context, 'OAEP unwrap', (job, shape) =>
-              job.unwrapKey(oaep(hash, mgf), privateKey, wrapped, shape),
-            );
-            const isRight = tried.ok && equalOctets(tried.value, secret);
-            const isNeeded = hash === mgf && (hash === 'sha1' || hash === 'sha256');
-            const what = `${hash.toUpperCase()} with MGF1 by ${mgf.toUpperCase()}`;
-            const more = { call: 'C_UnwrapKey', mechanism: 'CKM_RSA_PKCS_OAEP' };
-            const seen = isRight ? 'the secret' : tried.ok ? 'other octets' : answerOf(tried);
-            if (isNeeded || tried.ok) context.expect(isRight, { what, ...more, expected: 'the secret', seen });
-            else context.record(what, seen, more);
-          }
-        }
-      }),
   },
   {
     ...quick,

@@ -1,4 +1,4 @@
-import { createECDH, createPrivateKey } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { equalOctets } from '../../../bytes.js';
 import { CKM_ECDH1_DERIVE } from '../../../token/cryptoki.js';
 import { mechanismName } from '../../../token/names.js';
@@ -22,16 +22,15 @@ import {
 import {
   addPoints,
   BASE_POINT,
-  FIELD,
   multiplyPoint,
   readPoint,
   scalarOctets,
   toNumber,
-  twistPoint,
   type AffinePoint,
 } from '../../software_p384.js';
 import { wrapPadded } from '../../software_wrap.js';
 import { eccCdhVector } from '../../vectors/derivation.js';
+import { invalidPoints } from './invalid_point.js';
 
 const MECHANISM = mechanismName(CKM_ECDH1_DERIVE);
 const common = { group: 'COR', isQuick: true, flows: ['replication'], timeLimitMs: 180_000 } as const;
@@ -90,39 +89,6 @@ async function agreeWithRare(
       seen: `${found - wrong} of ${found}`,
     });
   });
-}
-
-function invalidPoints(context: CheckContext): readonly (readonly [string, Uint8Array])[] {
-  const { point } = makePeer(context);
-  const offCurve = Uint8Array.from(point);
-  offCurve[96] = (offCurve[96] ?? 0) ^ 1;
-  const field = scalarOctets(FIELD);
-  const { x, y } = twistPoint(context.random.octets(48));
-  const twist = { x: scalarOctets(x), y: scalarOctets(y) };
-  const bare = (x: Uint8Array, y: Uint8Array): Uint8Array => Uint8Array.of(4, ...x, ...y);
-  const zero = new Uint8Array(48);
-  return [
-    ['a point that is not on the curve', offCurve],
-    ['the same in a DER OCTET STRING', Uint8Array.of(4, 97, ...offCurve)],
-    ['a point of the quadratic twist', bare(twist.x, twist.y)],
-    ['the compressed point of the twist', Uint8Array.of(2, ...twist.x)],
-    ['the point at infinity', Uint8Array.of(0)],
-    ['97 octets of zero', new Uint8Array(97)],
-    ['the coordinates (0, 0)', bare(zero, zero)],
-    ['the coordinates (p, p)', bare(field, field)],
-    ['y = 0', bare(point.subarray(1, 49), zero)],
-    ['x not below the field prime', Uint8Array.from(point).fill(0xff, 1, 49)],
-    ['y not below the field prime', Uint8Array.from(point).fill(0xff, 49)],
-    ['x and y exchanged', bare(point.subarray(49), point.subarray(1, 49))],
-    ['a point of P-256', createECDH('prime256v1').generateKeys()],
-    ['a point of P-521', createECDH('secp521r1').generateKeys()],
-    ['a point of brainpoolP384r1, which is as long', createECDH('brainpoolP384r1').generateKeys()],
-    ['a point without its last octet', point.subarray(0, 96)],
-    ['a point without its y', point.subarray(0, 49)],
-    ['a point with an octet behind it', Uint8Array.of(...point, 0)],
-    ['an unknown form octet', Uint8Array.of(5, ...point.subarray(1))],
-    ['no octets', new Uint8Array()],
-  ];
 }
 
 /** The published example, with its private key brought into the token under a known key. */

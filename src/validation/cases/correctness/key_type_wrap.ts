@@ -93,6 +93,26 @@ export async function wrapAesKeys(context: CheckContext, pad: number): Promise<v
       });
     }
   }
+  for (const length of [20, 33, 40]) {
+    const tried = await context.attempt(
+      'unwrap',
+      (job) => {
+        const shape = secretTemplate({ keyType: 'aes', usage: ['encrypt'] });
+        job.unwrapKey(
+          plain(pad),
+          job.createObject(kekFor('unwrap')),
+          wrapPadded(knownKey, context.random.octets(length)),
+          shape,
+        );
+      },
+      () => true,
+    );
+    context.expect(!tried.ok, {
+      ...{ what: `${length} octets unwrapped as CKK_AES`, call: 'C_UnwrapKey', mechanism },
+      expected: 'refused: no AES key is so long',
+      seen: answerOf(tried),
+    });
+  }
 }
 
 /** A kind of private key: how the token makes one and signs with it, and how software does. */

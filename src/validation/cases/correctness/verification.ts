@@ -1,12 +1,13 @@
-import { createECDH, createHash, type KeyObject } from 'node:crypto';
+import { createECDH, createHash, createHmac, type KeyObject } from 'node:crypto';
 import { concat, utf8 } from '../../../bytes.js';
-import { CKA_LABEL, CKM_ECDSA } from '../../../token/cryptoki.js';
+import { CKA_LABEL, CKM_ECDSA, CKM_SHA256_HMAC } from '../../../token/cryptoki.js';
 import { plain } from '../../../token/probe/probe_context.js';
 import { publicKeyTemplate } from '../../../token/public_key.js';
 import { CURVES } from '../../../wire/curve.js';
 import { curvePublicKey } from '../../../wire/public_key.js';
 import type { Check } from '../../check.js';
 import { answerOf, type Attempt, type CheckContext } from '../../check_context.js';
+import { knownSecretTemplate } from '../../key_template.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
 import { signDigest } from '../../software_ecdsa.js';
 import { ORDER, scalarOctets } from '../../software_p384.js';
@@ -84,15 +85,46 @@ function rareSignatures(
   ];
 }
 
-/** Verification of ECDSA on P-384 in the token. */
+/** MACs that `C_Verify` must tell from a good one: also by their length. */
+async function expectMacRefusals(context: CheckContext): Promise<void> {
+  const key = context.random.octets(64);
+  const message = context.random.octets(40);
+  const good = Uint8Array.from(createHmac('sha256', key).update(message).digest());
+  const verified = (mac: Uint8Array): Promise<Attempt<boolean>> =>
+    context.attempt(
+      'verify MAC',
+      (job) => {
+        const shape = { keyType: 'generic', usage: ['sign', 'verify'] } as const;
+        job.verify(plain(CKM_SHA256_HMAC), job.createObject(knownSecretTemplate(shape, key)), message, mac);
+      },
+      () => true,
+    );
+  const place = { call: 'C_Verify', mechanism: 'CKM_SHA256_HMAC' } as const;
+  const control = await verified(good);
+  if (!control.ok) return context.record('an HMAC that software made', answerOf(control), place);
+  const forged: readonly (readonly [string, Uint8Array])[] = [
+    ['an HMAC with a bit changed', good.map((octet, at) => (at === 31 ? octet ^ 1 : octet))],
+    ['an HMAC with an octet behind it', concat(good, Uint8Array.of(0))],
+    ['an HMAC without its last octet', good.subarray(0, 31)],
+  ];
+  for (const [what, mac] of forged) {
+    const tried = await verified(mac);
+    context.expect(!tried.ok, {
+      ...{ what, ...place, expected: 'CKR_SIGNATURE_INVALID or CKR_SIGNATURE_LEN_RANGE' },
+      seen: tried.ok ? 'CKR_OK: taken' : answerOf(tried),
+    });
+  }
+}
+
+/** Verification of ECDSA on P-384, and of MACs, in the token. */
 export const verificationCorrectness: readonly Check[] = [
   {
     ...{ group: 'COR', isQuick: true, timeLimitMs: 60_000, flows: ['signing'] },
     id: 'COR-10',
-    title: 'C_Verify takes good signatures, and none that is not',
+    title: 'C_Verify takes good signatures and MACs, and none that is not',
     severity: 'security',
     source: 'FIPS 186-5 section 6.4.2; RFC 6979 appendix A.2.6; the classes of inputs of Wycheproof’s ECDSA tests',
-    remedy: 'verify outside the token, as Keyferry does',
+    remedy: 'verify signatures outside the token, and compare MACs with what C_Sign gives, as Keyferry does',
     run: async (context) => {
       context.need('ecdsa');
       const control = async (
@@ -131,6 +163,7 @@ export const verificationCorrectness: readonly Check[] = [
           seen: tried.ok ? 'CKR_OK: taken' : answerOf(tried),
         });
       }
+      if (context.works('hmacSha256')) await expectMacRefusals(context);
     },
   },
 ];
