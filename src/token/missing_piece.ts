@@ -81,20 +81,21 @@ function enforcementLacking(strategy: Strategy, profile: TokenProfile): readonly
 /**
  * For a job that a token cannot do: what the strategy would need that lacks least.
  *
+ * @param name - what the job is called, where not by its own name
  * @returns `deriveRwk: CKM_ECDH1_DERIVE is not listed; CKM_… : C_… returned CKR_… (ecdh-x963, which lacks least)`
  */
-export function explainMissingJob(profile: TokenProfile, job: StrategyJob): string {
+export function explainMissingJob(profile: TokenProfile, job: StrategyJob, name: string = job): string {
   const size = ({ unlisted, refused }: MissingPieces): number => unlisted.length + refused.length;
   const ways = strategies
     .filter((strategy) => strategy.job === job && strategy.isOutsideToken !== true)
     .map((strategy) => missingPieces(strategy, profile))
     .toSorted((one, other) => size(one) - size(other));
   const [nearest] = ways;
-  if (nearest === undefined) return `${job}: there is no strategy for it`;
+  if (nearest === undefined) return `${name}: there is no strategy for it`;
   const { unlisted, refused, strategy } = nearest;
   const parts = [
     ...(unlisted.length === 0 ? [] : [`the token does not list ${unlisted.join(', ')}`]),
     ...(refused.length === 0 ? [] : [`it refuses ${refused.join('; ')}`]),
   ];
-  return `${job}: ${parts.join('; ')}${ways.length > 1 ? ` (for ${strategy.id}, which lacks least)` : ''}`;
+  return `${name}: ${parts.join('; ')}${ways.length > 1 ? ` (for ${strategy.id}, which lacks least)` : ''}`;
 }

@@ -45,6 +45,8 @@ function abilityByJobs(profile: TokenProfile, flow: Exclude<Flow, 'import'>): Ab
       : flow === 'operations'
         ? keySpecFactNames
             .filter((fact) => !profile.facts[fact].works)
+            // Without a way to wrap none was tried; what is missing for that is said above.
+            .filter((fact) => lacking.length === 0 || reasonNotTried(profile.facts[fact].answer) === undefined)
             .map((fact) => `key specs that need ${factWords[fact]}: ${profile.facts[fact].answer}`)
         : [];
   return { isAble: lacking.length === 0, strategies, missing: [...missing, ...wider] };
@@ -67,7 +69,7 @@ function abilityToImport(profile: TokenProfile): Ability {
       strategies.push({ id: other.strategy, job: algorithm, suite: '', description });
       missing.push(`${algorithm} in the token: ${plan.refusal}`);
     } else {
-      missing.push(`${algorithm} by ${explainMissingJob(profile, importJobs[algorithm])}`);
+      missing.push(explainMissingJob(profile, importJobs[algorithm], algorithm));
     }
   }
   return { isAble: algorithms.some((algorithm) => 'rung' in inToken[algorithm]), strategies, missing };
