@@ -1,6 +1,7 @@
 import { importCapabilitiesOf } from '../hsm/import_strategy.js';
 import { enforcementWords, factWords } from '../token/fact_words.js';
 import { explainMissingJob } from '../token/missing_piece.js';
+import { reasonNotTried } from '../token/not_tried.js';
 import { keySpecFactNames, type TokenProfile } from '../token/profile.js';
 import type { StrategyJob } from '../token/strategy.js';
 import { chooseStrategies, missingSuites } from '../token/strategy_choice.js';
