@@ -31,6 +31,9 @@ import { processRobustness } from './cases/robustness/processes.js';
 import { protocolRobustness } from './cases/robustness/protocol.js';
 import { recoveryRobustness } from './cases/robustness/recovery.js';
 import { keyPerformance } from './cases/performance/key.js';
+import { replicationPerformance } from './cases/performance/replication.js';
+import { rsaPerformance } from './cases/performance/rsa.js';
+import { sessionPerformance } from './cases/performance/session.js';
 import type { Check } from './check.js';
 
 /** Every check of the suite, in the order in which they run. */
@@ -68,4 +71,7 @@ export const checks: readonly Check[] = [
   ...crowdRobustness,
   ...recoveryRobustness,
   ...keyPerformance,
+  ...rsaPerformance,
+  ...sessionPerformance,
+  ...replicationPerformance,
 ];

@@ -1,96 +1,20 @@
 import { CKM_AES_KEY_GEN, CKM_ECDSA, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js';
-import { Executor } from '../../../token/executor.js';
-import { Job, type JobResult, type ObjectRef } from '../../../token/job.js';
+import { Job, type ObjectRef } from '../../../token/job.js';
 import type { FactName } from '../../../token/profile.js';
 import { knownOctets48 } from '../../../token/probe/known_key.js';
 import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
-import type { CheckContext } from '../../check_context.js';
+
 import { ecPairTemplates, secretTemplate, type KeyShape } from '../../key_template.js';
 import { ecdh, makePeer } from '../../peer.js';
-
-const SESSIONS = [1, 2, 4, 8, 16] as const;
-const SESSIONS_QUICK = [1, 4] as const;
-const LEVEL_MS = 500;
-const LEVEL_MS_QUICK = 120;
-
-/** One job to time; what it needs is made once, on the same executor. */
-type Prepare = (context: CheckContext, executor: Executor) => Promise<() => Job>;
-
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
-
-/** Runs a job again and again in a number of sessions at once, each on a native thread, and says how fast it was. */
-async function measure(context: CheckContext, operation: string, prepare: Prepare): Promise<void> {
-  const levelMs = context.isQuick ? LEVEL_MS_QUICK : LEVEL_MS;
-  const most = context.profile?.rules.sessionCountMax ?? 0;
-  for (const sessions of context.isQuick ? SESSIONS_QUICK : SESSIONS) {
-    // The run itself holds a few sessions.
-    if (most > 0 && sessions + 4 > most) {
-      context.record(`${operation} in ${sessions} sessions`, `the token has ${most} sessions for everybody`);
-      continue;
-    }
-    const executor = await Executor.open({
-      module: context.module.native,
-      slotId: context.slot.slotId,
-      threads: sessions,
-      shortThreadsMax: sessions,
-    });
-    try {
-      const make = await prepare(context, executor);
-      await executor.run(make());
-      const latenciesUs: number[] = [];
-      const startedMs = performance.now();
-      const untilMs = startedMs + levelMs;
-      await Promise.all(
-        Array.from({ length: sessions }, async () => {
-          while (performance.now() < untilMs) {
-            const beganMs = performance.now();
-            await executor.run(make());
-            latenciesUs.push((performance.now() - beganMs) * 1000);
-          }
-        }),
-      );
-      const seconds = (performance.now() - startedMs) / 1000;
-      const sorted = latenciesUs.toSorted((a, b) => a - b);
-      context.measure({
-        operation,
-        sessions,
-        operations: sorted.length,
-        p50Us: Math.round(percentile(sorted, 0.5)),
-        p99Us: Math.round(percentile(sorted, 0.99)),
-        perSecond: Math.round((sorted.length / seconds) * 10) / 10,
-      });
-    } finally {
-      // Its sessions go, and with them every key that was made in them.
-      await executor.close();
-    }
-  }
-}
-
-async function keep(
-  executor: Executor,
-  build: (job: Job) => ReturnType<Job['keep']>,
-): Promise<ReturnType<JobResult['object']>> {
-  const job = new Job('validation', 'performance');
-  const kept = build(job);
-  return (await executor.run(job)).object(kept);
-}
+import { jobOf, keep, measure, type MeasurementOptions, type Prepare } from './measurement.js';
 
 function generateAes(job: Job, shape: KeyShape): ObjectRef {
   return job.generateKey(plain(CKM_AES_KEY_GEN), secretTemplate({ keyType: 'aes', valueBytes: 32, ...shape }));
 }
 
-function jobOf(build: (job: Job) => void): () => Job {
-  return () => {
-    const job = new Job('validation', 'performance');
-    build(job);
-    return job;
-  };
-}
-
-function performanceCheck(
+/** A check of the group that measures one operation. */
+export function performanceCheck(
   facts: {
     readonly id: string;
     readonly title: string;
@@ -98,6 +22,7 @@ function performanceCheck(
     readonly needs: readonly FactName[];
   },
   prepare: Prepare,
+  options: MeasurementOptions = {},
 ): Check {
   const { id, title, flows, needs } = facts;
   return {
@@ -106,7 +31,7 @@ function performanceCheck(
     remedy: 'none is needed',
     run: async (context) => {
       context.need(...needs);
-      await measure(context, title, prepare);
+      await measure(context, title, prepare, options);
     },
   };
 }
@@ -115,8 +40,11 @@ function performanceCheck(
 export const keyPerformance: readonly Check[] = [
   performanceCheck(
     { id: 'PRF-01', title: 'P-384 key pair', flows: ['replication'], needs: ['ecKeyPairP384'] },
-    async () =>
-      jobOf((job) => void job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates({ usage: ['derive'] }))),
+    async (_, executor) =>
+      jobOf(
+        executor,
+        (job) => void job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates({ usage: ['derive'] })),
+      ),
   ),
   performanceCheck(
     {
@@ -131,7 +59,7 @@ export const keyPerformance: readonly Check[] = [
         job.keep(job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates({ usage: ['derive'] })).privateKey),
       );
       const shape = secretTemplate({ keyType: 'generic', usage: ['sign'], valueBytes: 48 });
-      return jobOf((job) => void job.deriveKey(ecdh(point), key, shape));
+      return jobOf(executor, (job) => void job.deriveKey(ecdh(point), key, shape));
     },
   ),
   performanceCheck(
@@ -147,7 +75,7 @@ export const keyPerformance: readonly Check[] = [
       const target = await keep(executor, (job) =>
         job.keep(generateAes(job, { usage: ['encrypt'], extractable: true })),
       );
-      return jobOf((job) => void job.wrapKey(mechanism, kek, target));
+      return jobOf(executor, (job) => void job.wrapKey(mechanism, kek, target));
     },
   ),
   performanceCheck(
@@ -166,7 +94,7 @@ export const keyPerformance: readonly Check[] = [
       const result = await executor.run(prepare);
       const [kek, wrapped] = [result.object(kept), result.bytes(blob)];
       const shape = secretTemplate({ keyType: 'aes', usage: ['encrypt'] });
-      return jobOf((job) => void job.unwrapKey(mechanism, kek, wrapped, shape));
+      return jobOf(executor, (job) => void job.unwrapKey(mechanism, kek, wrapped, shape));
     },
   ),
   performanceCheck(
@@ -180,11 +108,11 @@ export const keyPerformance: readonly Check[] = [
       const key = await keep(executor, (job) =>
         job.keep(job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), ...ecPairTemplates({ usage: ['sign'] })).privateKey),
       );
-      return jobOf((job) => void job.sign(plain(CKM_ECDSA), key, knownOctets48));
+      return jobOf(executor, (job) => void job.sign(plain(CKM_ECDSA), key, knownOctets48));
     },
   ),
   performanceCheck(
     { id: 'PRF-11', title: '32 octets of C_GenerateRandom', flows: ['operations'], needs: ['random'] },
-    async () => jobOf((job) => void job.random(32)),
+    async (_, executor) => jobOf(executor, (job) => void job.random(32)),
   ),
 ];

@@ -1,13 +1,12 @@
 import { utf8 } from '../../../bytes.js';
-import { CKA_LABEL, CKF_SERIAL_SESSION, CKM_AES_ECB } from '../../../token/cryptoki.js';
-import { knownKey } from '../../../token/probe/known_key.js';
+import { CKA_LABEL, CKF_SERIAL_SESSION, CKM_AES_ECB, CKM_AES_KEY_GEN } from '../../../token/cryptoki.js';
 import type { RawAnswer } from '../../../token/raw_library.js';
 import { CKR } from '../../../token/return_value.js';
 import { logIn } from '../../../token/login.js';
 import { TokenError } from '../../../token/errors.js';
 import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
-import { knownSecretTemplate } from '../../key_template.js';
+import { secretTemplate } from '../../key_template.js';
 import { destroyLeftovers, VALIDATION_LABEL } from '../../object_watch.js';
 import { rawTemplate } from '../../raw_template.js';
 import { policyCheck } from './known_wrapping_key.js';
@@ -29,10 +28,11 @@ function findLabelled(context: CheckContext, session: Buffer): readonly string[]
   return handles.map((handle) => handle.toString('hex'));
 }
 
-/** Makes a private key of the validation, in the token or in the session. */
+/** Makes a private key of the validation, in the token or in the session; undefined where the token makes none. */
 function make(context: CheckContext, session: Buffer, token: boolean): Buffer | undefined {
-  const shape = knownSecretTemplate({ keyType: 'aes', usage: ['encrypt'], token }, knownKey);
-  return context.raw.call('C_CreateObject', (library) => library.C_CreateObject(session, rawTemplate(shape))).value;
+  const shape = rawTemplate(secretTemplate({ keyType: 'aes', usage: ['encrypt'], token, valueBytes: 32 }));
+  const mechanism = { mechanism: CKM_AES_KEY_GEN };
+  return context.raw.call('C_GenerateKey', (library) => library.C_GenerateKey(session, mechanism, shape)).value;
 }
 
 /** What can be done with a handle: its label read, and something encrypted under it. */
@@ -137,14 +137,13 @@ export const loginPolicy: readonly Check[] = [
       'keep private objects from sessions that are not the user’s; until then the file permissions of the module and of its device are all that protects the keys',
     run: async (context) => {
       if (!context.slot.token().isLoginRequired) return context.skip('the token asks nobody to log in');
-      context.need('createSecretKey');
+      context.needMechanism(CKM_AES_KEY_GEN, CKM_AES_ECB);
       try {
         await context.raw.withSession(context.slot.handle, async (own) => {
           const handles = [make(context, own, true), make(context, own, false)].filter(
             (handle) => handle !== undefined,
           );
-          if (handles.length < 2)
-            return context.skip('the token takes no known key by C_CreateObject as a token object');
+          if (handles.length < 2) return context.skip('the token generates no AES key as a token object');
           const before = findLabelled(context, own).length;
           context.record('private keys that the user finds', `${before}`, { call: 'C_FindObjects' });
           lookElsewhere(context);
@@ -178,7 +177,7 @@ export const loginPolicy: readonly Check[] = [
     remedy:
       'give handles out once. Keyferry keeps no handle beyond the sessions that it came from, destroys before it forgets, and finds its keys anew by CKA_ID and class, comparing what it reads back',
     run: async (context) => {
-      context.need('createSecretKey');
+      context.needMechanism(CKM_AES_KEY_GEN, CKM_AES_ECB);
       try {
         await context.raw.withSession(context.slot.handle, (session) => {
           expectFreshHandles(context, session);
@@ -200,7 +199,7 @@ function expectFreshHandles(context: CheckContext, session: Buffer): void {
   let undead = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const handle = make(context, session, false);
-    if (handle === undefined) return context.skip('the token takes no known key by C_CreateObject');
+    if (handle === undefined) return context.skip('the token generates no AES key');
     if (gone.has(handle.toString('hex'))) reused += 1;
     raw.call('C_DestroyObject', (library) => library.C_DestroyObject(session, handle));
     if (tryHandle(context, session, handle).some(({ rv }) => rv === CKR.CKR_OK)) undead += 1;
@@ -208,7 +207,7 @@ function expectFreshHandles(context: CheckContext, session: Buffer): void {
   }
   context.expect(reused === 0, {
     what: `${ROUNDS} keys, each made after the one before was destroyed`,
-    call: 'C_CreateObject',
+    call: 'C_GenerateKey',
     expected: 'no handle that named another key before',
     seen: reused === 0 ? 'all handles are new' : `${reused} handles named another key before`,
   });
@@ -223,8 +222,7 @@ function expectFreshHandles(context: CheckContext, session: Buffer): void {
 /** What a logout and a login make of handles and of token objects. */
 async function expectLoginForgets(context: CheckContext, own: Buffer): Promise<void> {
   const [kept, lost] = [make(context, own, true), make(context, own, false)];
-  if (kept === undefined || lost === undefined)
-    return context.record('token objects', 'none is taken by C_CreateObject');
+  if (kept === undefined || lost === undefined) return context.record('token objects', 'none is generated');
   await whileLoggedOut(context, () => undefined);
   const worked = tryHandle(context, own, lost).filter(({ rv }) => rv === CKR.CKR_OK);
   expectRefused(context, 'a private session key, by its handle from before a logout, after the next login', worked);
@@ -247,7 +245,7 @@ async function expectLoginForgets(context: CheckContext, own: Buffer): Promise<v
     next !== undefined && [lost, kept].some((handle) => handle.toString('hex') === next) && !found.includes(next);
   context.expect(!isOld, {
     what: 'a key made after a logout and a login',
-    call: 'C_CreateObject',
+    call: 'C_GenerateKey',
     expected: 'no handle that named another key before',
     seen: isOld ? 'the handle of a key from before' : 'a new handle',
   });

@@ -25,7 +25,7 @@ export const readingPolicy: readonly Check[] = [
     source: 'PKCS#11 v2.40 section 4.9; Bortolozzo, Centenaro, Focardi and Steel, CCS 2010 (A3, A4)',
     attack: 'whoever can log in reads keys by one call: the token keeps nothing secret from its users',
     remedy:
-      'do not use the token for keys that must stay in it. Keyferry makes every key sensitive, reads each one back, and refuses to go on with one whose value can be read',
+      'do not use the token for keys that must stay in it. Keyferry makes every key that it keeps sensitive, reads each one back, and refuses to go on with one whose value can be read',
     run: async (context) => {
       context.need('createSecretKey');
       const shapes = {

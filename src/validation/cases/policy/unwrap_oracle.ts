@@ -24,7 +24,8 @@ const WRONG = 'a blob that is wrong';
 interface OracleTrial {
   readonly mechanism: Mechanism;
   readonly good: Uint8Array;
-  readonly blobs: readonly (readonly [string, Uint8Array])[];
+  /** By kind; another one in each round where `of` is a function. */
+  readonly blobs: readonly (readonly [kind: string, of: Uint8Array | ((round: number) => Uint8Array)])[];
   readonly unwrap: (job: Job, blob: Uint8Array) => void;
 }
 
@@ -37,6 +38,21 @@ function isApart(fastestMs: number, slowestMs: number): boolean {
 interface KindTime {
   readonly kind: string;
   readonly ms: number;
+}
+
+/**
+ * Kinds of blobs by the answers that they usually get. A token that goes on with made-up octets where the padding is wrong, as it
+ * should, takes them for a key once in a while: that depends on the blob, and tells nothing.
+ */
+function kindsByAnswer(answers: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, readonly string[]> {
+  const kinds = new Map<string, string[]>();
+  for (const [kind, given] of answers) {
+    for (const name of new Set(given)) {
+      if (given.filter((each) => each === name).length * 3 < given.length) continue;
+      kinds.set(name, [...(kinds.get(name) ?? []), kind]);
+    }
+  }
+  return kinds;
 }
 
 /** Gives the token every kind of blob in turn; one answer and about one time are expected. False where it does not take the good one. */
@@ -53,27 +69,29 @@ async function expectOneAnswer(context: CheckContext, trial: OracleTrial, isTime
     context.record('a blob that is right', answerOf(control), { call: control.call, mechanism });
     return false;
   }
-  const answers = new Map<string, Set<string>>();
+  const answers = new Map<string, string[]>();
   const ask = async (rounds: number): Promise<readonly KindTime[]> => {
     const times = new Map<string, number>();
     for (let round = 0; round < rounds; round++) {
-      for (const [kind, blob] of trial.blobs) {
+      for (const [kind, of] of trial.blobs) {
+        const blob = of instanceof Uint8Array ? of : of(round);
         const startedMs = performance.now();
         const { rvName } = await attempt(blob);
         times.set(kind, Math.min(times.get(kind) ?? Infinity, performance.now() - startedMs));
-        answers.set(rvName, (answers.get(rvName) ?? new Set()).add(kind));
+        answers.set(kind, [...(answers.get(kind) ?? []), rvName]);
       }
     }
     return [...times].map(([kind, ms]) => ({ kind, ms })).toSorted((a, b) => a.ms - b.ms);
   };
   const rounds = context.isQuick ? ROUNDS.quick : ROUNDS.full;
   const times = await ask(isTimed ? rounds : 1);
-  context.expect(answers.size === 1 && !answers.has('CKR_OK'), {
+  const usual = kindsByAnswer(answers);
+  context.expect(usual.size === 1 && !usual.has('CKR_OK'), {
     what: 'the answers to blobs of one length that are wrong in different ways',
     call: 'C_UnwrapKey',
     mechanism,
     expected: 'one return value, and not CKR_OK',
-    seen: [...answers].map(([name, kinds]) => `${name}: ${[...kinds].join(', ')}`).join('; '),
+    seen: [...usual].map(([name, kinds]) => `${name}: ${kinds.join(', ')}`).join('; '),
   });
   if (!isTimed) return true;
   // What else the machine does may slow one kind down once, and not the same one again.
@@ -95,15 +113,17 @@ const aes: SecretShape = { keyType: 'aes', usage: ['encrypt'] };
 
 /** Blocks of RSA PKCS#1 v1.5, block type 2 (RFC 8017 section 7.2.1): what stands first, where the padding ends, how long the key is. */
 function pkcs1Trial(key: KeyObject): Pick<OracleTrial, 'good' | 'blobs'> {
-  const block = (first: readonly number[], separatorAt: number, keyOctets: number): Uint8Array => {
-    const octets = new Uint8Array(MODULUS_OCTETS).fill(0x5a);
-    octets.set(first);
-    if (separatorAt > 0) octets[separatorAt] = 0;
-    if (keyOctets > 0) octets[MODULUS_OCTETS - 1 - keyOctets] = 0;
-    return encrypted(key, octets);
-  };
+  const block =
+    (first: readonly number[], separatorAt: number, keyOctets: number) =>
+    (round: number): Uint8Array => {
+      const octets = new Uint8Array(MODULUS_OCTETS).fill(1 + (round % 255));
+      octets.set(first);
+      if (separatorAt > 0) octets[separatorAt] = 0;
+      if (keyOctets > 0) octets[MODULUS_OCTETS - 1 - keyOctets] = 0;
+      return encrypted(key, octets);
+    };
   return {
-    good: block([0, 2], 0, 32),
+    good: block([0, 2], 0, 32)(0),
     blobs: [
       ['no block type 2', block([0, 1], 0, 32)],
       ['no separator', block([0, 2], 0, 0)],
@@ -220,7 +240,7 @@ export const unwrapOraclePolicy: readonly Check[] = [
       'whoever may send blobs to be unwrapped, and sees which of them are refused how, decrypts a blob of somebody else that he has recorded, by some thousand questions',
     remedy:
       'give one return value and take one time for every blob that is wrong, and turn CKM_RSA_PKCS off for unwrapping by policy. Keyferry imports ' +
-      'by RSAES-OAEP and RSA_AES_KEY_WRAP only, gives its callers one answer, and each import key unwraps for one import',
+      'by RSAES-OAEP and RSA_AES_KEY_WRAP only, and gives its callers one answer',
     run: async (context) => {
       await withRsaPair(context, ['unwrap'], async ({ privateKey, publicKey }) => {
         const unwrapBy =

@@ -85,6 +85,10 @@ async function expectUnchanged(
     },
     flag(attribute),
   );
+  if (!tried.ok && tried.call === 'C_CreateObject' && by !== 'C_CreateObject') {
+    context.record(`${what}: a key to try it on`, answerOf(tried), { call: tried.call });
+    return;
+  }
   // A copy that is refused may be there all the same, with what was asked for.
   const isLeft = !tried.ok && by === 'C_CopyObject' && (await leavesOneWith(context, laxer));
   const isChanged = (tried.ok && tried.value === to) || isLeft;

@@ -195,7 +195,7 @@ export const crowdRobustness: readonly Check[] = [
     run: async (context) => {
       context.needMechanism(CKM_AES_KEY_GEN);
       const options = context.isQuick
-        ? { 'session-objects': 2_000, 'token-objects': 20, ms: 1_500 }
+        ? { 'session-objects': 2_000, 'token-objects': 10, ms: 800 }
         : { 'session-objects': 10_000, 'token-objects': 1_000, ms: 6_000 };
       const run = await drive(context, 'object-leak', options, { timeLimitMs: 40_000 });
       expectNoLeak(context, run, 'session objects');
