@@ -22,8 +22,12 @@ interface Mutant {
 }
 
 const RSA_KINDS = 4;
-/** Each of the first rounds of POL-14: the call after the good blob, then every fourth. */
-const firstKindIsSlow = Array.from({ length: 30 }, (_, round) => `C_UnwrapKey ${2 + RSA_KINDS * round} delay 6`);
+/** A fault of one of the kinds of blobs of POL-14, which come in turn after a good one: in the rounds and their repetition. */
+function ofEachRound(kind: number, action: string): readonly string[] {
+  return Array.from({ length: 30 }, (_, round) => `C_UnwrapKey ${2 + kind + RSA_KINDS * round} ${action}`);
+}
+const firstKindIsSlow = ofEachRound(0, 'delay 6');
+const secondKindIsTold = ofEachRound(1, 'call-return 110');
 const resultIsSensitive = ['C_DeriveKey * true 103', 'C_DeriveKey * false 162'];
 
 const mutants: readonly Mutant[] = [
@@ -135,7 +139,7 @@ const mutants: readonly Mutant[] = [
   {
     check: 'POL-14',
     what: 'has another answer to a wrong separator',
-    faults: ['C_UnwrapKey 3 call-return 110'],
+    faults: secondKindIsTold,
     sees: 'CKR_WRAPPED_KEY_INVALID: no separator',
   },
   {
@@ -193,7 +197,7 @@ const mutants: readonly Mutant[] = [
   {
     check: 'POL-22',
     what: 'shows private keys without a login',
-    faults: ['C_CreateObject * false 2'],
+    faults: ['C_GenerateKey * false 2'],
     sees: 'found without a login, : 2',
   },
   { check: 'POL-22', what: 'does not log out', faults: ['C_Logout * silent'], sees: 'found without a login, : 2' },
