@@ -74,7 +74,10 @@ export function validateCommand(): Command {
       '--pin-environment <name>',
       'environment variable that holds the user PIN (default: ask on the terminal, again after a crash)',
     )
-    .option('--so-pin-file <file>', 'file that holds the PIN of the security officer, for --init-token')
+    .option(
+      '--so-pin-file <file>',
+      'file that holds the PIN of the security officer: for --init-token, and for what he may see',
+    )
     .option(
       '--init-token <label>',
       'initialise an empty token under this label first; a token with keys is never erased',
