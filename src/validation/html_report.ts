@@ -26,10 +26,10 @@ function counts({ checks }: ValidationReport): Markup {
   const parts: readonly (readonly [number, string])[] = [
     [checks.length, 'checks'],
     [of('passed'), 'passed'],
-    ...SEVERITIES.map((severity): readonly [number, string] => [
-      findings.filter((check) => check.severity === severity).length,
-      severityWords[severity].count,
-    ]),
+    ...SEVERITIES.map((severity): readonly [number, string] => {
+      const count = findings.filter((check) => check.severity === severity).length;
+      return [count, `${severityWords[severity].kind} ${count === 1 ? 'finding' : 'findings'}`];
+    }),
     [of('not-applicable'), 'not applicable'],
     [of('not-run'), 'not run'],
   ];

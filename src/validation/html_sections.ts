@@ -100,13 +100,16 @@ function observations(seen: CheckResult['observations'], caption: string): Marku
   const rows = seen.map(({ what, call, mechanism, expected, seen: saw, isAsExpected }): Row => ({
     cells: [
       what,
-      [...(call === undefined ? [] : [code(call)]), ...(mechanism === undefined ? [] : [' ', code(mechanism)])],
+      [
+        ...(call === undefined ? [] : [html`<code>${call}</code>`]),
+        ...(mechanism === undefined ? [] : [call === undefined ? '' : html`<br />`, html`<code>${mechanism}</code>`]),
+      ],
       expected,
       saw,
     ],
     tone: isAsExpected ? undefined : 'wrong',
   }));
-  return table([{ title: 'What' }, { title: 'Call' }, { title: 'Expected' }, { title: 'Seen' }], rows, {
+  return table([{ title: 'What' }, { title: 'Call', kind: 'short' }, { title: 'Expected' }, { title: 'Seen' }], rows, {
     caption,
     isStacked: true,
   });

@@ -11,27 +11,27 @@ export const flowWords: Readonly<Record<Flow, string>> = {
 
 /** What a severity means. */
 export const severityWords: Readonly<
-  Record<Severity, { readonly title: string; readonly count: string; readonly meaning: string }>
+  Record<Severity, { readonly title: string; readonly kind: string; readonly meaning: string }>
 > = {
   blocks: {
     title: 'Blocks a flow',
-    count: 'blocking findings',
+    kind: 'blocking',
     meaning: 'The token cannot be used for the flows that are named.',
   },
   security: {
     title: 'Security',
-    count: 'security findings',
+    kind: 'security',
     meaning:
       'Somebody who can log in to the token may learn keys or use them otherwise than they are meant to be used.',
   },
   strategy: {
     title: 'Needs another strategy',
-    count: 'findings that need another strategy',
+    kind: 'strategy',
     meaning: 'The flow is carried in another way, or for some key specs not at all.',
   },
   information: {
     title: 'Information',
-    count: 'findings for information',
+    kind: 'information',
     meaning: 'Somebody should know; nothing has to be done.',
   },
 };
