@@ -6,6 +6,7 @@ import { accessTo } from './hsm/token_access.js';
 import { provisionAuthority, provisionRegion, type ProvisionReport } from './hsm/provision.js';
 import type { TokenConfig } from './lab/region_config.js';
 import type { ListedSlot } from './surfaces/cli/programs.js';
+import { dialectDigest, type ModuleDialect } from './token/dialect.js';
 import { TokenModule, type ModuleSettings, type TokenSelector } from './token/module.js';
 import { TokenError } from './token/errors.js';
 import { generatePinFile, type PinSource } from './token/native.js';
@@ -49,6 +50,7 @@ export function loadConfiguredModule(config: TokenConfig): TokenModule {
         }
       : prepareTokenDirectory(config.managed.kind, config.managed.directory, config.label ?? 'keyferry');
   const module = TokenModule.load(config.module);
+  if (config.dialect !== undefined) module.speak(config.dialect);
   module.initialise(settings);
   return module;
 }
@@ -75,7 +77,7 @@ export async function provisionToken(
   const module = loadConfiguredModule(config);
   try {
     if (config.managed !== null) await initialiseManaged(module, config);
-    const profile = await withOpenToken(module, config, (token) => currentProfile(token, profileFile));
+    const profile = await withOpenToken(module, config, (token) => currentProfile(token, profileFile, config.dialect));
     const capabilities = capabilitiesOf(profile, purpose);
     const access = accessTo({
       module,
@@ -107,7 +109,7 @@ export async function openConfiguredToken(
   let token: OpenToken | undefined;
   try {
     token = await OpenToken.open(module, { token: selectorOf(config), userPin: config.pin });
-    const profile = await currentProfile(token, profileFile);
+    const profile = await currentProfile(token, profileFile, config.dialect);
     const opened = token;
     return {
       token: opened,
@@ -184,14 +186,20 @@ function probe(token: OpenToken): Promise<TokenProfile> {
   return probeToken(token, new SystemClock());
 }
 
-async function currentProfile(token: OpenToken, file: string): Promise<TokenProfile> {
+async function currentProfile(
+  token: OpenToken,
+  file: string,
+  dialect: ModuleDialect | undefined,
+): Promise<TokenProfile> {
+  const digest = dialect === undefined ? {} : { dialect: dialectDigest(dialect) };
   if (existsSync(file)) {
     const text = readFileSync(file, 'utf8');
     const stored = isEarlierProfile(text) ? null : parseProfile(text);
     const present = tokenIdentity(token.module, token.slot);
-    if (stored !== null && identityChanges(stored.identity, present).length === 0) return stored;
+    const isSame = stored !== null && identityChanges(stored.identity, present).length === 0;
+    if (isSame && stored.dialect === digest.dialect) return stored;
   }
-  const profile = await probe(token);
+  const profile = { ...(await probe(token)), ...digest };
   storeProfile(profile, file);
   return profile;
 }

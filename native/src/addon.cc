@@ -1,5 +1,6 @@
 #include "addon.h"
 
+#include "dialect.h"
 #include "executor_host.h"
 
 namespace keyferry {
@@ -25,6 +26,17 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   return result;
 }
 
+Napi::Value set_dialect(const Napi::CallbackInfo& info) {
+  const auto module = module_argument(info, 0);
+  if (module == nullptr) return Napi::Value();
+  if (info.Length() < 2 || !info[1].IsTypedArray()) return wrong_argument(info);
+  const auto given = info[1].As<Napi::Uint8Array>();
+  auto dialect = Dialect::read(given.Data(), given.ByteLength());
+  if (dialect == nullptr) return wrong_argument(info);
+  module->set_dialect(std::move(dialect));
+  return info.Env().Undefined();
+}
+
 Napi::Value check_program(const Napi::CallbackInfo& info) {
   if (info.Length() < 1 || !info[0].IsTypedArray()) return wrong_argument(info);
   const auto given = info[0].As<Napi::Uint8Array>();
@@ -42,6 +54,7 @@ Napi::Value check_program(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<Addon>().release());
   exports.Set("loadModule", Napi::Function::New(env, load, "loadModule"));
+  exports.Set("setDialect", Napi::Function::New(env, set_dialect, "setDialect"));
   exports.Set("checkProgram", Napi::Function::New(env, check_program, "checkProgram"));
   export_sessions(env, exports);
   export_executor(env, exports);

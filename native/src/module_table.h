@@ -11,6 +11,8 @@
 
 namespace keyferry {
 
+class Dialect;
+
 // One loaded library. Loaded once per path and kept for the life of the process: other code of the process may hold
 // pointers into it.
 class Module {
@@ -23,6 +25,10 @@ class Module {
   const std::string& path() const { return path_; }
   CK_FUNCTION_LIST_PTR functions() const { return functions_; }
 
+  // Null for a module that keeps to the standard. Set before any thread runs jobs.
+  const Dialect* dialect() const { return dialect_.get(); }
+  void set_dialect(std::shared_ptr<const Dialect> dialect) { dialect_ = std::move(dialect); }
+
   // Object searches and the making and destroying of token objects hold it exclusively, other calls share it:
   // SoftHSM 2.6.1 gives wrong results otherwise.
   void lock_shared() { pthread_rwlock_rdlock(&objects_); }
@@ -32,6 +38,7 @@ class Module {
  private:
   const std::string path_;
   const CK_FUNCTION_LIST_PTR functions_;
+  std::shared_ptr<const Dialect> dialect_;
   pthread_rwlock_t objects_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "dialect.h"
+
 namespace keyferry {
 namespace {
 
@@ -113,6 +115,8 @@ Outcome Runner::run(uint32_t id, const uint8_t* octets, size_t length, WipedBuff
   writer.begin();
   if (decode_program(octets, length, arena_, program_) != nullptr) {
     outcome_.status = Status::kRefused;
+  } else if (module_->dialect() != nullptr && !module_->dialect()->apply(program_, arena_)) {
+    outcome_.status = Status::kNoMemory;
   } else {
     const uint64_t start = now_ns();
     outcome_.status = execute(writer);

@@ -1,4 +1,5 @@
 // Steps that make, read, find and destroy objects.
+#include "dialect.h"
 #include "runner.h"
 
 namespace keyferry {
@@ -245,6 +246,9 @@ Status Runner::get_attributes(const Step& step, ResultWriter& writer) {
     if (status != Status::kOk) return status;
     status = attribute_state(handle, type, secret, states[i], values[i]);
     if (status != Status::kOk) return status;
+    if (type == CKA_ALLOWED_MECHANISMS && module_->dialect() != nullptr) {
+      module_->dialect()->to_standard(values[i].octets, values[i].length);
+    }
     length += 12 + (values[i].length + 3) / 4 * 4;
   }
   uint8_t* out = writer.reserve(length);

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { KEY_STORAGES, type KeyStorageKind } from '../hsm/material.js';
 import { parseListenAddress, type ListenAddress } from '../listen.js';
+import { dialectForm, type ModuleDialect } from '../token/dialect.js';
 import { readIdentityPolicy } from './identity_policy.js';
 import type { TlsFiles } from '../tls_identity.js';
 import type { AccessKey } from './region_config.js';
@@ -15,6 +16,8 @@ export type LabPin = { readonly file: string } | { readonly environment: string 
 export interface LabToken {
   /** `softhsm2`, `nss`, or the path of a PKCS#11 library. */
   readonly module: string;
+  /** Where the module departs from the standard. */
+  readonly dialect?: ModuleDialect;
   readonly label?: string | undefined;
   /** Slot id, as the module numbers its slots. */
   readonly slot?: number | undefined;
@@ -99,6 +102,7 @@ const pin = z.union(
 const token = z
   .strictObject({
     module: z.string().min(1).default('softhsm2'),
+    dialect: dialectForm.exactOptional(),
     label: z.string().min(1).max(32).optional(),
     slot: z.int().nonnegative().optional(),
     pin: pin.optional(),

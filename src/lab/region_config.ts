@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { LabTime } from '../clock.js';
 import { ConfigError } from '../errors.js';
 import { KEY_STORAGES } from '../hsm/material.js';
+import { dialectForm } from '../token/dialect.js';
 
 /** An access key of the lab, and whose it is. */
 export interface AccessKey {
@@ -36,6 +37,8 @@ export const tokenConfigForm = z.strictObject({
    * user's own, which is found by label or slot and must be initialised.
    */
   managed: z.strictObject({ kind: z.enum(['softhsm2', 'nss']), directory: z.string().min(1) }).nullable(),
+  /** Where the module departs from the standard. */
+  dialect: dialectForm.exactOptional(),
   label: z.string().min(1).max(32).nullable(),
   slot: z.int().nonnegative().nullable(),
   pin: pinSource,

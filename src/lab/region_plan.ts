@@ -58,6 +58,7 @@ export function planToken(token: LabToken, own: { readonly directory: string; re
     const pinFile = (who: string): string => join(own.directory, `${who}.pin`);
     return {
       module: token.module,
+      ...(token.dialect !== undefined && { dialect: token.dialect }),
       managed: { kind, directory: join(own.directory, 'token') },
       label: own.label,
       slot: null,
@@ -68,6 +69,7 @@ export function planToken(token: LabToken, own: { readonly directory: string; re
   return {
     module: token.module,
     managed: null,
+    ...(token.dialect !== undefined && { dialect: token.dialect }),
     label: token.label ?? null,
     slot: token.slot ?? null,
     pin: planPin(token.pin, own.label),

@@ -92,6 +92,7 @@ const KNOWN_MEMBERS = [
   'listen',
   'token',
   'module',
+  ...['dialect', 'mechanisms', 'kdfs', 'attributes', 'calls', 'class', 'keyType', 'forbid', 'require'],
   'label',
   'slot',
   'pin',

@@ -5,6 +5,7 @@ import type * as Pkcs11Js from 'pkcs11js';
 import { CKF_OS_LOCKING_OK } from './cryptoki.js';
 import { TokenError } from './errors.js';
 import { callModule } from './module_call.js';
+import { encodeDialect, type ModuleDialect } from './dialect.js';
 import { findModule } from './module_path.js';
 import { loadModule, type NativeModule } from './native.js';
 import { CKR } from './return_value.js';
@@ -112,6 +113,15 @@ export class TokenModule {
     }
     modulesByPath.set(path, module);
     return module;
+  }
+
+  /**
+   * Says where this module departs from the standard; before any of its tokens is opened.
+   *
+   * @throws {@link ConfigError} for a name that PKCS#11 does not have
+   */
+  speak(dialect: ModuleDialect): void {
+    this.native.setDialect(encodeDialect(dialect));
   }
 
   /** What it was initialised with last: a process of its own needs the same. */

@@ -101,6 +101,18 @@ export function mechanismNumber(name: string): number | undefined {
   return digits?.[1] === undefined ? undefined : Number.parseInt(digits[1], 16);
 }
 
+/**
+ * Number of a constant from its whole name, such as `CKA_VERIFY`, or from a number in hexadecimal; undefined if there is none.
+ *
+ * @param prefix - `CKA_`, `CKD_`, `CKK_` or `CKO_`
+ */
+export function constantNumber(prefix: string, name: string): number | undefined {
+  if (/^0x[0-9a-f]{1,8}$/iu.test(name)) return Number.parseInt(name, 16);
+  if (!name.startsWith(prefix)) return undefined;
+  const value = (cryptoki as Readonly<Record<string, unknown>>)[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
 /** Name of an attribute: `CKA_EXTRACTABLE`. */
 export function attributeName(type: number): string {
   return attributeNames.get(type) ?? `CKA_${hex(type)}`;

@@ -32,8 +32,9 @@ interface Refusal {
  * @param results - `count` flat results, one behind another
  * @param state - 0 running, 1 sessions lost, 2 sessions lost and no thread in a job
  * @param lossRv - why they were lost
+ * @param epoch - in which these jobs ran
  */
-export type DrainListener = (results: ArrayBuffer, count: number, state: number, lossRv: number) => void;
+export type DrainListener = (results: ArrayBuffer, count: number, state: number, lossRv: number, epoch: number) => void;
 
 /** The addon's executor: flat programs in, flat results out. Only `executor.ts` uses it. */
 export interface NativeExecutorBinding {
@@ -61,6 +62,8 @@ export interface NativeModule {
   readonly path: string;
   /** `C_GetInterfaceList`: names and versions; null where the library has no such function. */
   interfaces(): (NativeCall & { readonly interfaces: readonly NativeInterface[] }) | null;
+  /** Where the module departs from the standard; set before any executor is opened. @source native/src/dialect.h */
+  setDialect(dialect: Uint8Array): void;
   /** `C_OpenSession`. */
   openSession(
     slotId: number | bigint,
@@ -136,6 +139,7 @@ interface Addon extends AddonExecutorFunctions, NativeMaterialFunctions {
   /** Of the programs that it reads and the results that it writes; absent in an addon of before there was a second one. */
   readonly jobFormat?: number;
   loadModule(path: string, deepBind: boolean): { readonly module: number } | { readonly refusal: string };
+  setDialect(module: number, dialect: Uint8Array): void;
   openSession(module: number, slotId: bigint, readWrite: boolean): NativeCall & { readonly session: bigint };
   closeSession(module: number, session: bigint): NativeCall;
   interfaces(module: number): ReturnType<NativeModule['interfaces']>;
@@ -232,6 +236,7 @@ export function loadModule(path: string, options: { readonly deepBind?: boolean 
   return {
     path,
     interfaces: () => native.interfaces(id),
+    setDialect: (dialect) => native.setDialect(id, dialect),
     openSession: (slotId, { readWrite }) => native.openSession(id, BigInt(slotId), readWrite),
     closeSession: (session) => native.closeSession(id, session),
     sessionInfo: (session) => native.sessionInfo(id, session),

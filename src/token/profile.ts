@@ -176,6 +176,8 @@ export const profileSchema = z.strictObject({
   facts: z.record(z.enum(factNames), factSchema),
   enforcement: z.record(z.enum(enforcementNames), enforcementSchema),
   rules: rulesSchema,
+  /** Digest of the dialect that the module was spoken to in, lower-case hexadecimal; absent for the standard. */
+  dialect: z.string().exactOptional(),
   /** When, milliseconds since the Unix epoch, and how long it took. */
   probedAtMs: z.number().int().nonnegative(),
   probeMs: z.number().nonnegative(),

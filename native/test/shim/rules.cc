@@ -35,6 +35,7 @@ bool parse_action(const std::string& word, Action& action, bool& has_argument) {
       {"close-sessions", Action::kCloseSessions, false}, {"instead", Action::kInstead, true},
       {"true", Action::kTrue, true},            {"false", Action::kFalse, true},
       {"forget", Action::kForget, true},        {"any-point", Action::kAnyPoint, false},
+      {"forbid", Action::kForbid, true},        {"need", Action::kNeed, true},
       {"list", Action::kList, true},
   };
   for (const auto& known : kActions) {
@@ -165,6 +166,10 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
           faults.attributes.push_back({rule.argument, rule.action});
           break;
         case Action::kList:
+          break;
+        case Action::kForbid:
+        case Action::kNeed:
+          faults.refusals.push_back({rule.argument, rule.action});
           break;
         case Action::kAnyPoint:
           faults.any_point = true;

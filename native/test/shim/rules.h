@@ -21,6 +21,8 @@
 //     true <CKA>, false <CKA>  makes a key with this attribute, whatever its template says: the module ignores what it is
 //                         asked for. Of a pair, the private half
 //     forget <CKA>        takes an attribute out of the template
+//     forbid <CKA>        answers CKR_TEMPLATE_INCONSISTENT to a template that has this attribute
+//     need <CKA>          answers CKR_TEMPLATE_INCOMPLETE to one that has not
 //     any-point           C_DeriveKey with ECDH takes every public point, as the base point of P-384
 //
 // Numbers are hexadecimal with or without 0x; milliseconds, octets and nth are decimal.
@@ -51,7 +53,9 @@ enum class Action {
   kTrue,
   kFalse,
   kForget,
-  kAnyPoint
+  kAnyPoint,
+  kForbid,
+  kNeed
 };
 
 struct Rule {
@@ -81,6 +85,7 @@ struct Faults {
   bool room_ends = false;   // the operation, where there is less
   CK_MECHANISM_TYPE mechanism = ~CK_MECHANISM_TYPE{0};  // to use instead; Rules::kNoMechanism for the one that is given
   std::vector<AttributeChange> attributes;
+  std::vector<AttributeChange> refusals;  // attributes that a template must not have, or has to
   bool any_point = false;
 };
 

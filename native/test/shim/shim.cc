@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -162,6 +163,28 @@ void change_template(Arguments& arguments, TamperedTemplate& tampered, const std
   }
 }
 
+// What a module says to the last template among a call's arguments that has what it forbids, or lacks what it needs.
+template <size_t kAt, typename Arguments>
+CK_RV refusal_of(const Arguments& arguments, const std::vector<AttributeChange>& refusals) {
+  if constexpr (kAt > 0) {
+    using First = std::tuple_element_t<kAt - 1, Arguments>;
+    using Second = std::tuple_element_t<kAt, Arguments>;
+    if constexpr (std::is_same_v<First, CK_ATTRIBUTE_PTR> && std::is_same_v<Second, CK_ULONG>) {
+      const CK_ATTRIBUTE* given = std::get<kAt - 1>(arguments);
+      const CK_ATTRIBUTE* end = given + std::get<kAt>(arguments);
+      for (const AttributeChange& refusal : refusals) {
+        const bool has =
+            std::any_of(given, end, [&](const CK_ATTRIBUTE& attribute) { return attribute.type == refusal.type; });
+        if (has && refusal.action == Action::kForbid) return CKR_TEMPLATE_INCONSISTENT;
+        if (!has && refusal.action == Action::kNeed) return CKR_TEMPLATE_INCOMPLETE;
+      }
+    } else {
+      return refusal_of<kAt - 1>(arguments, refusals);
+    }
+  }
+  return CKR_OK;
+}
+
 // The base point of P-384. Source: NIST SP 800-186 section 3.2.1.4
 constexpr CK_BYTE kBasePoint[] = {
     0x04, 0xaa, 0x87, 0xca, 0x22, 0xbe, 0x8b, 0x05, 0x37, 0x8e, 0xb1, 0xc7, 0x1e, 0xf3, 0x20, 0xad, 0x74,
@@ -279,6 +302,10 @@ struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
     }
     std::tuple<Arguments...> arguments(given...);
     std::vector<CK_BYTE> copy;
+    if (!faults.refusals.empty()) {
+      const CK_RV refusal = refusal_of<sizeof...(Arguments) - 1>(arguments, faults.refusals);
+      if (refusal != CKR_OK) return refusal;
+    }
     TamperedTemplate tampered_template(kName);
     if (!faults.attributes.empty()) {
       change_template<sizeof...(Arguments) - 1>(arguments, tampered_template, faults.attributes);
