@@ -144,14 +144,15 @@ function flowChanges(before: readonly FlowVerdict[], after: readonly FlowVerdict
     const then = before.find(({ flow }) => flow === now.flow);
     if (then === undefined) return [];
     const ids = ({ strategies }: FlowVerdict): readonly string[] => [...new Set(strategies.map(({ id }) => id))];
+    const isKnown = then.answer !== 'unknown' && now.answer !== 'unknown';
     const [earlier, later] = [ids(then), ids(now)];
     return [
       {
         flow: now.flow,
         before: then.answer,
         after: now.answer,
-        strategiesGained: later.filter((id) => !earlier.includes(id)),
-        strategiesLost: earlier.filter((id) => !later.includes(id)),
+        strategiesGained: isKnown ? later.filter((id) => !earlier.includes(id)) : [],
+        strategiesLost: isKnown ? earlier.filter((id) => !later.includes(id)) : [],
       },
     ];
   });
@@ -196,7 +197,9 @@ function findingChanges(before: ValidationReport, after: ValidationReport): read
     const [earlier, later] = [keysOf(then), keysOf(now)];
     const fresh = [...later.keys()].filter((key) => !earlier.has(key));
     const gone = [...earlier.keys()].filter((key) => !later.has(key));
-    const other = [...later].filter(([key, seen]) => earlier.has(key) && earlier.get(key) !== seen);
+    const other = [...later].filter(
+      ([key, seen]) => earlier.has(key) && withoutNumbers(earlier.get(key) ?? '') !== withoutNumbers(seen),
+    );
     const details = [
       ...(then.status === 'finding' && now.status === 'finding' && then.severity !== now.severity
         ? [
@@ -212,6 +215,11 @@ function findingChanges(before: ValidationReport, after: ValidationReport): read
     return details.length === 0 ? [] : [{ ...common, change: 'changed', details }];
   });
   return changes.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+/** Counts and times differ from run to run, and say nothing here. */
+function withoutNumbers(text: string): string {
+  return text.replace(/\d+(?:\.\d+)?/gu, '0');
 }
 
 function graver(a: Severity, b: Severity): Severity {
@@ -242,7 +250,9 @@ function mechanismChanges(before: TokenProfile, after: TokenProfile): readonly M
 function notesOn({ name, report, profile }: ComparedModule): readonly string[] {
   if (report === null) return [`${name} is a profile alone: its findings and figures cannot be compared`];
   return [
-    ...(profile === null ? [`${name} holds no profile of this version: what its token can do cannot be compared`] : []),
+    ...(profile === null
+      ? [`${name} holds no profile, or one of an earlier version: what its token can do cannot be compared`]
+      : []),
     ...(report.isComplete ? [] : [`${name} was interrupted: checks that did not run are not compared`]),
   ];
 }

@@ -59,6 +59,9 @@ describe('the comparison of two modules', () => {
     expect(regressionsOf(comparison, 'blocks')).to.deep.equal(['signing: yes before, no now']);
     expect(regressionsOf(comparison, 'strategy').join()).to.contain('replication: no longer by ecdh-hkdf');
     expect(regressionsOf(comparison, 'security').join()).to.contain('no longer enforced');
+    const unknown: ComparedModule = { name: 'u', identity: whole.identity, profile: null, report: report() };
+    const [flow] = compareModules(module('a', before), unknown, options).flows;
+    expect(flow).to.deep.include({ before: 'yes', after: 'unknown', strategiesLost: [] });
     const back = compareModules(module('b', after), module('a', before), options);
     expect(regressionsOf(back, 'information')).to.deep.equal([]);
   });
@@ -80,6 +83,17 @@ describe('the comparison of two modules', () => {
     const comparison = compareModules(before, after, options);
     expect(regressionsOf(comparison, 'security')).to.have.length(1);
     expect(regressionsOf(comparison, 'strategy')).to.have.length(2);
+  });
+
+  it('does not take other counts and times for a change', () => {
+    const seen = (text: string): CheckResult => {
+      const observation = { what: 'memory', expected: 'none', seen: text, isAsExpected: false };
+      return { ...finding('ROB-13'), observations: [observation] };
+    };
+    const changes = (text: string): readonly unknown[] =>
+      compareModules(module('a', whole, seen('252 octets for each')), module('b', whole, seen(text)), options).findings;
+    expect(changes('244.5 octets for each')).to.deep.equal([]);
+    expect(changes('CKR_GENERAL_ERROR')).to.have.length(1);
   });
 
   it('does not take a check that could not be run for one that is better', () => {
