@@ -80,6 +80,7 @@ CK_RV Executor::start() {
     workers_.push_back(std::move(worker));
   }
   epoch_ = next_epoch();
+  for (const auto& worker : workers_) worker->epoch = epoch_;
   // Signals are for the threads of the process's own making.
   sigset_t all;
   sigset_t before;
@@ -171,26 +172,31 @@ Drained Executor::drain() {
   const std::lock_guard<std::mutex> guard(mutex_);
   woken_ = false;
   Drained drained{std::exchange(done_, SlotList()), state_, true, loss_rv_};
-  for (const uint32_t running : running_) drained.idle = drained.idle && running == 0;
+  for (const auto& worker : workers_) drained.idle = drained.idle && !worker->busy;
   return drained;
 }
 
 CK_RV Executor::reopen() {
+  // While sessions are lost no thread takes a job, so those that are idle now stay so.
+  std::vector<Worker*> idle;
+  std::vector<Worker*> busy;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    bool idle = true;
-    for (const uint32_t running : running_) idle = idle && running == 0;
-    if (state_ != ExecutorState::kLost || !idle) return CKR_FUNCTION_FAILED;
+    if (state_ != ExecutorState::kLost) return CKR_FUNCTION_FAILED;
+    for (const auto& worker : workers_) (worker->busy ? busy : idle).push_back(worker.get());
   }
-  for (const auto& worker : workers_) {
-    const CK_RV rv = worker->runner->open_session();
+  if (idle.empty()) return CKR_FUNCTION_FAILED;
+  // Handles of sessions that are gone may come again. They are let go of before there are new ones.
+  for (Worker* worker : busy) worker->runner->abandon_lost_session();
+  for (Worker* worker : idle) worker->runner->close_session();
+  for (Worker* worker : idle) {
+    const CK_RV rv = open_session(*worker);
     if (rv != CKR_OK) return rv;
-    // The sessions were closed again since the login: in a public one a search finds nothing and does not fail.
-    if (logged_in_ && !worker->runner->logged_in()) return CKR_USER_NOT_LOGGED_IN;
   }
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     epoch_ = next_epoch();
+    for (Worker* worker : idle) worker->epoch = epoch_;
     state_ = ExecutorState::kRunning;
     loss_rv_ = CKR_OK;
   }
@@ -210,19 +216,16 @@ void Executor::abandon() {
 }
 
 // Which jobs a thread takes next; the mutex is held. Short jobs keep to as few threads as the limits say. Slow ones
-// leave one thread to the others where there is more than one, and run beside no job that is to be alone.
-bool Executor::take(Batch& batch, bool after_short) {
-  if (state_ != ExecutorState::kRunning) return false;
+// leave one thread to the others where there is more than one. Of those that hold the objects alone, one runs.
+bool Executor::take(const Worker& worker, Batch& batch, bool after_short) {
+  if (state_ != ExecutorState::kRunning || worker.epoch != epoch_) return false;
   SlotList& short_jobs = queues_[0];
   SlotList& long_jobs = queues_[1];
   SlotList& slow_jobs = queues_[2];
   SlotList& alone_jobs = queues_[3];
   const uint32_t slow_max = limits_.threads > 1 ? limits_.threads - 1 : 1;
-  const bool can_alone = !alone_jobs.empty() && running_[2] == 0 && running_[3] == 0;
-  // A job that waits to be alone is not overtaken by slow ones without end.
-  const bool is_turn = alone_jobs.empty() || slow_jobs.empty() ||
-                       slow_jobs.front()->queued_ns < alone_jobs.front()->queued_ns;
-  const bool can_slow = !slow_jobs.empty() && running_[2] < slow_max && running_[3] == 0 && is_turn;
+  const bool can_alone = !alone_jobs.empty() && running_[3] == 0;
+  const bool can_slow = !slow_jobs.empty() && running_[2] < slow_max;
   const bool can_short = !short_jobs.empty() && running_[0] < limits_.short_threads_max;
   JobSlot* longer = long_jobs.front();
   for (JobSlot* other : {can_slow ? slow_jobs.front() : nullptr, can_alone ? alone_jobs.front() : nullptr}) {
@@ -243,6 +246,32 @@ bool Executor::take(Batch& batch, bool after_short) {
   queued_ -= batch.slots.size();
   ++running_[static_cast<uint32_t>(batch.weight)];
   return true;
+}
+
+CK_RV Executor::open_session(Worker& worker) {
+  const CK_RV rv = worker.runner->open_session();
+  if (rv != CKR_OK) return rv;
+  // The sessions were closed again since the login: in a public one a search finds nothing and does not fail.
+  return logged_in_ && !worker.runner->logged_in() ? CKR_USER_NOT_LOGGED_IN : CKR_OK;
+}
+
+// Opens the session of a thread whose job outlived its epoch. Where that fails this epoch has ended too.
+void Executor::renew(Worker& worker, std::unique_lock<std::mutex>& lock) {
+  worker.busy = true;
+  const uint32_t epoch = epoch_;
+  lock.unlock();
+  const CK_RV rv = open_session(worker);
+  lock.lock();
+  worker.busy = false;
+  worker.epoch = epoch;
+  if (rv == CKR_OK || state_ != ExecutorState::kRunning || epoch != epoch_) return;
+  state_ = ExecutorState::kLost;
+  loss_rv_ = rv;
+  if (woken_) return;
+  woken_ = true;
+  lock.unlock();
+  wake_();
+  lock.lock();
 }
 
 // Gives back what a thread took and did not run; the mutex is held.
@@ -266,7 +295,11 @@ void Executor::work(Worker& worker) {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     Batch batch{SlotList(), Weight::kShort};
-    if (!take(batch, after_short)) {
+    if (state_ == ExecutorState::kRunning && worker.epoch != epoch_) {
+      renew(worker, lock);
+      continue;
+    }
+    if (!take(worker, batch, after_short)) {
       if (state_ == ExecutorState::kClosing) return;
       ++idle_threads_;
       work_there_.wait(lock);
@@ -274,6 +307,7 @@ void Executor::work(Worker& worker) {
       continue;
     }
     after_short = batch.weight == Weight::kShort;
+    worker.busy = true;
     lock.unlock();
 
     SlotList done;
@@ -286,11 +320,13 @@ void Executor::work(Worker& worker) {
       if (done.empty()) first_done_ns = now;
       done.push_back(slot);
       if (batch.slots.empty() || done.size() >= kToldTogetherMax || now - first_done_ns >= kToldWithinNs) publish(done);
-      go_on = state_.load(std::memory_order_relaxed) == ExecutorState::kRunning;
+      go_on = state_.load(std::memory_order_relaxed) == ExecutorState::kRunning &&
+              worker.epoch == epoch_.load(std::memory_order_relaxed);
     }
     publish(done);
 
     lock.lock();
+    worker.busy = false;
     finish(batch);
     if (state_ == ExecutorState::kLost && !woken_) {
       woken_ = true;
@@ -302,13 +338,15 @@ void Executor::work(Worker& worker) {
 }
 
 void Executor::run(Worker& worker, JobSlot* slot) {
-  if (slot->epoch != 0 && slot->epoch != epoch_) {
+  const bool is_stale = slot->epoch != 0 && slot->epoch != worker.epoch;
+  slot->epoch = worker.epoch;
+  if (is_stale) {
     answer(slot, Status::kStale);
     return;
   }
   const Outcome outcome = worker.runner->run(slot->id, slot->program.data(), slot->program.size(), slot->result);
   slot->program.clear(false);
-  if (outcome.status == Status::kSessionLost) lose(outcome.rv);
+  if (outcome.status == Status::kSessionLost) lose(worker, outcome.rv);
 }
 
 void Executor::answer(JobSlot* slot, Status status) {
@@ -320,10 +358,10 @@ void Executor::answer(JobSlot* slot, Status status) {
   slot->program.clear(false);
 }
 
-// The first loss stops the taking of jobs; those that run end as they end.
-void Executor::lose(CK_RV rv) {
+// The first loss of an epoch stops the taking of jobs; those that run end as they end.
+void Executor::lose(const Worker& worker, CK_RV rv) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  if (state_ != ExecutorState::kRunning) return;
+  if (state_ != ExecutorState::kRunning || worker.epoch != epoch_) return;
   state_ = ExecutorState::kLost;
   loss_rv_ = rv;
 }

@@ -18,7 +18,7 @@ namespace keyferry {
 struct JobSlot {
   uint32_t id = 0;
   Weight weight = Weight::kShort;
-  uint32_t epoch = 0;
+  uint32_t epoch = 0;  // of its handles, 0 for none; once it is done, of the session that it ran in
   uint64_t queued_ns = 0;
   WipedBuffer program;
   WipedBuffer result;
@@ -74,13 +74,14 @@ class Executor {
   // Takes what is finished. The slots go back through give_back().
   Drained drain();
   void give_back(JobSlot* slot);
-  // Opens the sessions anew, in a new epoch; only while lost and idle.
+  // Opens the sessions anew, in a new epoch; only while lost. Threads that still run a job do so in the session that they
+  // have, as long as it lives, and get one of the new epoch when the job has ended.
   CK_RV reopen();
   // Finishes all queued jobs as abandoned.
   void abandon();
   // Ends the threads after the jobs they are running, and closes the sessions.
   void stop();
-  uint32_t epoch() const { return epoch_; }
+  uint32_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
 
  private:
   struct Worker {
@@ -88,6 +89,9 @@ class Executor {
     std::unique_ptr<Runner> runner;
     pthread_t thread;
     bool started = false;
+    // With the executor's mutex: whether it uses its runner, and the epoch of its session.
+    bool busy = false;
+    uint32_t epoch = 0;
   };
   // What a thread took from the queue at once.
   struct Batch {
@@ -97,12 +101,14 @@ class Executor {
 
   static void* thread_main(void* worker);
   void work(Worker& worker);
-  bool take(Batch& batch, bool after_short);
+  bool take(const Worker& worker, Batch& batch, bool after_short);
+  CK_RV open_session(Worker& worker);
+  void renew(Worker& worker, std::unique_lock<std::mutex>& lock);
   void finish(Batch& batch);
   void run(Worker& worker, JobSlot* slot);
   void answer(JobSlot* slot, Status status);
   void publish(SlotList& done);
-  void lose(CK_RV rv);
+  void lose(const Worker& worker, CK_RV rv);
   JobSlot* new_slot();
 
   const std::shared_ptr<Module> module_;
@@ -121,7 +127,7 @@ class Executor {
   std::atomic<ExecutorState> state_ = ExecutorState::kRunning;  // changed with the mutex held
   CK_RV loss_rv_ = CKR_OK;
   bool logged_in_ = false;  // when it was started
-  uint32_t epoch_ = 0;
+  std::atomic<uint32_t> epoch_ = 0;  // changed with the mutex held
 
   std::vector<std::unique_ptr<Worker>> workers_;
   // Only used by the thread that submits and drains.

@@ -72,19 +72,33 @@ void ExecutorHost::on_wake(napi_env env, napi_value on_drain, void* context, voi
 
 void ExecutorHost::drain(napi_env env, napi_value on_drain) {
   Drained drained = executor_.drain();
-  const uint32_t count = drained.slots.size();
+  do {
+    // Handles in results are of the epoch in which they were made.
+    SlotList of_one_epoch;
+    const uint32_t epoch = drained.slots.empty() ? executor_.epoch() : drained.slots.front()->epoch;
+    while (!drained.slots.empty() && drained.slots.front()->epoch == epoch) {
+      of_one_epoch.push_back(drained.slots.pop_front());
+    }
+    if (!tell(env, on_drain, of_one_epoch, epoch, drained)) {
+      while (!drained.slots.empty()) executor_.give_back(drained.slots.pop_front());
+    }
+  } while (open_ && !drained.slots.empty());
+}
+
+bool ExecutorHost::tell(napi_env env, napi_value on_drain, SlotList& slots, uint32_t epoch, const Drained& drained) {
+  const uint32_t count = slots.size();
   size_t length = 0;
-  for (const JobSlot* slot = drained.slots.front(); slot != nullptr; slot = slot->next) length += slot->result.size();
-  napi_value arguments[4];
+  for (const JobSlot* slot = slots.front(); slot != nullptr; slot = slot->next) length += slot->result.size();
+  napi_value arguments[5];
   void* octets = nullptr;
   if (napi_create_arraybuffer(env, length, &octets, &arguments[0]) != napi_ok) {
     // The environment is being terminated (without memory the engine ends the process itself): nobody is left to tell.
-    while (!drained.slots.empty()) executor_.give_back(drained.slots.pop_front());
-    return;
+    while (!slots.empty()) executor_.give_back(slots.pop_front());
+    return false;
   }
   auto* place = static_cast<uint8_t*>(octets);
-  while (!drained.slots.empty()) {
-    JobSlot* slot = drained.slots.pop_front();
+  while (!slots.empty()) {
+    JobSlot* slot = slots.pop_front();
     memcpy(place, slot->result.data(), slot->result.size());
     place += slot->result.size();
     executor_.give_back(slot);
@@ -99,7 +113,8 @@ void ExecutorHost::drain(napi_env env, napi_value on_drain) {
   napi_create_uint32(env, count, &arguments[1]);
   napi_create_uint32(env, state, &arguments[2]);
   napi_create_double(env, static_cast<double>(drained.loss_rv), &arguments[3]);
-  napi_call_function(env, receiver, on_drain, 4, arguments, nullptr);
+  napi_create_uint32(env, epoch, &arguments[4]);
+  return napi_call_function(env, receiver, on_drain, 5, arguments, nullptr) == napi_ok;
 }
 
 namespace {

@@ -26,7 +26,7 @@ class ExecutorHost {
   ExecutorHost(const ExecutorHost&) = delete;
   ExecutorHost& operator=(const ExecutorHost&) = delete;
 
-  // Opens the sessions; `on_drain` is called with results, their number, the state and why sessions were lost.
+  // Opens the sessions; `on_drain` is called with results of one epoch, their number, the state, why sessions were lost and the epoch.
   CK_RV start(napi_value on_drain);
   uint32_t submit(const uint8_t* programs, size_t length, uint32_t count);
   void close();
@@ -37,6 +37,8 @@ class ExecutorHost {
   static void on_function_gone(napi_env env, void* data, void* context);
   static void on_environment_end(void* host);
   void drain(napi_env env, napi_value on_drain);
+  // False where JavaScript takes nothing any more.
+  bool tell(napi_env env, napi_value on_drain, SlotList& slots, uint32_t epoch, const Drained& drained);
 
   const napi_env env_;
   const std::shared_ptr<Waker> waker_;

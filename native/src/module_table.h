@@ -35,11 +35,23 @@ class Module {
   void lock_exclusive() { pthread_rwlock_wrlock(&objects_); }
   void unlock() { pthread_rwlock_unlock(&objects_); }
 
+  // A call that takes seconds and makes session objects at its end does not hold the lock. A search beside it is made again
+  // until two agree.
+  void begin_slow_call() {
+    ++slow_calls_;
+    ++slow_calls_begun_;
+  }
+  void end_slow_call() { --slow_calls_; }
+  bool has_slow_call() const { return slow_calls_ > 0; }
+  uint32_t slow_calls_begun() const { return slow_calls_begun_; }
+
  private:
   const std::string path_;
   const CK_FUNCTION_LIST_PTR functions_;
   std::shared_ptr<const Dialect> dialect_;
   pthread_rwlock_t objects_;
+  std::atomic<uint32_t> slow_calls_ = 0;
+  std::atomic<uint32_t> slow_calls_begun_ = 0;
 };
 
 struct LoadedModule {

@@ -31,8 +31,7 @@ constexpr uint32_t kRandomBytesMax = 65536;
 constexpr uint32_t kScalarBytesMax = 66;
 
 // How long a job may take: it decides which thread runs it.
-// A job that holds the module's objects alone never runs beside a slow one, which shares them: it would wait for it on its
-// thread, and with it everybody who shares them.
+// Of the jobs that hold the module's objects alone one runs at a time: another would wait for it on its thread.
 enum class Weight : uint32_t { kShort = 0, kLong = 1, kSlow = 2, kAlone = 3 };
 constexpr uint32_t kWeights = 4;
 

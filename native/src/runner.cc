@@ -19,13 +19,12 @@ uint64_t now_ns() {
 
 CK_RV Runner::open_session() {
   close_session();
-  const CK_RV rv = module_->functions()->C_OpenSession(slot_, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
-                                                       &session_);
-  if (rv != CKR_OK) {
-    session_ = CK_INVALID_HANDLE;
-    return rv;
-  }
-  logged_in_ = is_logged_in(session_);
+  CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+  const CK_RV rv =
+      module_->functions()->C_OpenSession(slot_, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
+  if (rv != CKR_OK) return rv;
+  session_ = session;
+  logged_in_ = is_logged_in(session);
   return CKR_OK;
 }
 
@@ -35,14 +34,22 @@ bool Runner::is_logged_in(CK_SESSION_HANDLE session) {
 }
 
 void Runner::close_session() {
-  if (session_ != CK_INVALID_HANDLE) module_->functions()->C_CloseSession(session_);
-  for (const CK_SESSION_HANDLE session : set_aside_) module_->functions()->C_CloseSession(session);
+  if (!abandoned_.exchange(false)) {
+    if (session_ != CK_INVALID_HANDLE) module_->functions()->C_CloseSession(session_);
+    for (const CK_SESSION_HANDLE session : set_aside_) module_->functions()->C_CloseSession(session);
+  }
   set_aside_.clear();
   keeps_objects_ = false;
   session_ = CK_INVALID_HANDLE;
 }
 
+void Runner::abandon_lost_session() {
+  CK_SESSION_INFO info{};
+  if (module_->functions()->C_GetSessionInfo(session_, &info) != CKR_OK) abandoned_ = true;
+}
+
 bool Runner::replace_session() {
+  if (abandoned_) return false;
   bool has_objects = keeps_objects_;
   for (const Object& object : objects_) has_objects = has_objects || (object.made && !object.destroyed);
   if (has_objects && set_aside_.size() >= kSessionsSetAsideMax) return false;
@@ -107,6 +114,12 @@ Status Runner::failed(Call call, CK_RV rv, CK_MECHANISM_TYPE mechanism) {
   return session_is_lost(rv) ? Status::kSessionLost : Status::kCallFailed;
 }
 
+Status Runner::abandoned(Call call) {
+  outcome_.call = static_cast<uint32_t>(call);
+  outcome_.rv = CKR_SESSION_HANDLE_INVALID;
+  return Status::kSessionLost;
+}
+
 Outcome Runner::run(uint32_t id, const uint8_t* octets, size_t length, WipedBuffer& result) {
   outcome_ = Outcome{};
   calls_ = 0;
@@ -136,8 +149,9 @@ Status Runner::execute(ResultWriter& writer) {
   Status status = Status::kOk;
   for (uint32_t i = 0; i < program_.step_count && status == Status::kOk; ++i) {
     outcome_.step = i;
-    status = step(program_.steps[i], writer);
+    status = abandoned_ ? abandoned(Call::kNone) : step(program_.steps[i], writer);
   }
+  if (abandoned_ && status != Status::kOk) status = Status::kSessionLost;
   // With a lost session its objects are gone; what is left of them goes when it is closed.
   if (status != Status::kSessionLost) status = clean_up(status);
   hold(Hold::kNothing);
@@ -222,6 +236,7 @@ Status Runner::clean_up(Status status) {
     hold(object.token_object ? Hold::kExclusive : Hold::kShared);
     object.destroyed = true;
     ++calls_;
+    if (abandoned_) return abandoned(Call::kDestroyObject);
     const CK_RV rv = module_->functions()->C_DestroyObject(session_, object.handle);
     if (rv == CKR_OK) continue;
     ++outcome_.cleanup_failures;

@@ -1,6 +1,7 @@
 // Runs decoded programs on one PKCS#11 session.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -26,6 +27,9 @@ class Runner {
   // Opens the read-write session, after closing an older one.
   CK_RV open_session();
   void close_session();
+  // Called while another thread runs a job: where the session is gone the job ends after the call that it is in, and
+  // neither the session's handle nor handles of its objects are used any more. They may be somebody else's by then.
+  void abandon_lost_session();
   bool logged_in() const { return logged_in_; }
 
   // Runs one program and leaves its result in `result`; the caller gives handles of its epoch only.
@@ -77,6 +81,7 @@ class Runner {
   Status get_attributes(const Step& step, ResultWriter& writer);
   Status set_attributes(const Step& step);
   Status find_objects(const Step& step, ResultWriter& writer);
+  Status search(const Step& step, CK_OBJECT_HANDLE* handles, CK_ULONG& found);
   Status destroy_object(const Step& step);
   Status keep(const Step& step, ResultWriter& writer);
   Status unpad_oaep(const Step& step, ResultWriter& writer);
@@ -105,8 +110,10 @@ class Runner {
   Status failed(Call call, CK_RV rv, CK_MECHANISM_TYPE mechanism = kNone);
   Status check(Call call, CK_RV rv, CK_MECHANISM_TYPE mechanism = kNone) {
     ++calls_;
+    if (abandoned_.load(std::memory_order_relaxed)) return abandoned(call);
     return rv == CKR_OK ? Status::kOk : failed(call, rv, mechanism);
   }
+  Status abandoned(Call call);
   bool session_is_lost(CK_RV rv);
   bool is_logged_in(CK_SESSION_HANDLE session);
   void hold(Hold hold);
@@ -114,7 +121,8 @@ class Runner {
 
   const std::shared_ptr<Module> module_;
   const CK_SLOT_ID slot_;
-  CK_SESSION_HANDLE session_ = CK_INVALID_HANDLE;
+  std::atomic<CK_SESSION_HANDLE> session_ = CK_INVALID_HANDLE;
+  std::atomic<bool> abandoned_ = false;
   bool logged_in_ = false;
   bool keeps_objects_ = false;  // some job kept a session object, which dies with the session
   std::vector<CK_SESSION_HANDLE> set_aside_;

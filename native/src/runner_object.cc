@@ -1,4 +1,6 @@
 // Steps that make, read, find and destroy objects.
+#include <algorithm>
+
 #include "dialect.h"
 #include "runner.h"
 
@@ -12,6 +14,8 @@ constexpr CK_ULONG kAttributeSlack = 64;
 constexpr CK_ULONG kSecretMax = 4096;
 constexpr CK_ULONG kRoomMax = CK_ULONG{1} << 28;
 constexpr CK_ULONG kHandlesAtOnce = 512;
+// Searches beside a slow call, until two agree.
+constexpr uint32_t kSearchesMax = 8;
 
 // Attributes that are key octets, except in objects whose class says that they are public.
 bool may_be_secret(CK_ATTRIBUTE_TYPE type) {
@@ -46,15 +50,18 @@ Status Runner::generate_key(const Step& step) {
 }
 
 Status Runner::generate_key_pair(const Step& step) {
-  hold(step.first.token_object || step.second.token_object ? Hold::kExclusive : Hold::kShared);
+  const bool token_object = step.first.token_object || step.second.token_object;
+  const bool is_slow = program_.weight == Weight::kSlow && !token_object;
+  hold(is_slow ? Hold::kNothing : token_object ? Hold::kExclusive : Hold::kShared);
   CK_MECHANISM mechanism = step.mechanism;
   CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
   CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
-  const Status status = check(
-      Call::kGenerateKeyPair,
-      module_->functions()->C_GenerateKeyPair(session_, &mechanism, step.first.attributes, step.first.count,
-                                              step.second.attributes, step.second.count, &public_key, &private_key),
-      mechanism.mechanism);
+  if (is_slow) module_->begin_slow_call();
+  const CK_RV rv = module_->functions()->C_GenerateKeyPair(session_, &mechanism, step.first.attributes, step.first.count,
+                                                           step.second.attributes, step.second.count, &public_key,
+                                                           &private_key);
+  if (is_slow) module_->end_slow_call();
+  const Status status = check(Call::kGenerateKeyPair, rv, mechanism.mechanism);
   if (status == Status::kOk) {
     made(step.reg, public_key, step.first.token_object);
     made(step.second_reg, private_key, step.second.token_object);
@@ -268,17 +275,42 @@ Status Runner::get_attributes(const Step& step, ResultWriter& writer) {
 }
 
 Status Runner::find_objects(const Step& step, ResultWriter& writer) {
-  CK_FUNCTION_LIST_PTR functions = module_->functions();
   hold(Hold::kExclusive);
+  CK_OBJECT_HANDLE* handles = arena_.take_array<CK_OBJECT_HANDLE>(step.count);
+  CK_OBJECT_HANDLE* earlier = arena_.take_array<CK_OBJECT_HANDLE>(step.count);
+  if (handles == nullptr || earlier == nullptr) return Status::kNoMemory;
+  CK_ULONG found = 0;
+  CK_ULONG found_earlier = 0;
+  for (uint32_t searches = 1; searches <= kSearchesMax; ++searches) {
+    const uint32_t begun = module_->slow_calls_begun();
+    const bool alone = !module_->has_slow_call();
+    const Status status = search(step, handles, found);
+    if (status != Status::kOk) return status;
+    if (alone && begun == module_->slow_calls_begun()) break;
+    // Objects that came into being meanwhile may have been seen half made.
+    std::sort(handles, handles + found);
+    if (searches > 1 && found == found_earlier && std::equal(handles, handles + found, earlier)) break;
+    std::swap(handles, earlier);
+    std::swap(found, found_earlier);
+    if (searches == kSearchesMax) return failed(Call::kFindObjects, CKR_FUNCTION_FAILED);
+  }
+  const size_t length = found * sizeof(CK_OBJECT_HANDLE);
+  uint8_t* out = writer.reserve(length);
+  if (out == nullptr) return Status::kNoMemory;
+  memcpy(out, handles, length);
+  writer.commit(step.output, OutputKind::kHandles, length);
+  return Status::kOk;
+}
+
+Status Runner::search(const Step& step, CK_OBJECT_HANDLE* handles, CK_ULONG& found) {
+  CK_FUNCTION_LIST_PTR functions = module_->functions();
+  found = 0;
   CK_RV rv = functions->C_FindObjectsInit(session_, step.first.attributes, step.first.count);
   if (rv == CKR_OPERATION_ACTIVE && replace_session()) {
     rv = functions->C_FindObjectsInit(session_, step.first.attributes, step.first.count);
   }
   Status status = check(Call::kFindObjectsInit, rv);
   if (status != Status::kOk) return status;
-  CK_ULONG found = 0;
-  CK_OBJECT_HANDLE* handles = arena_.take_array<CK_OBJECT_HANDLE>(step.count);
-  if (handles == nullptr) status = Status::kNoMemory;
   while (status == Status::kOk && found < step.count) {
     const CK_ULONG wanted = step.count - found < kHandlesAtOnce ? step.count - found : kHandlesAtOnce;
     CK_ULONG count = 0;
@@ -287,17 +319,12 @@ Status Runner::find_objects(const Step& step, ResultWriter& writer) {
     if (status != Status::kOk || count == 0) break;
     found += count;
   }
+  if (status == Status::kSessionLost) return status;
   ++calls_;
   if (functions->C_FindObjectsFinal(session_) != CKR_OK && status == Status::kOk && !replace_session()) {
     return Status::kSessionLost;
   }
-  if (status != Status::kOk) return status;
-  const size_t length = found * sizeof(CK_OBJECT_HANDLE);
-  uint8_t* out = writer.reserve(length);
-  if (out == nullptr) return Status::kNoMemory;
-  memcpy(out, handles, length);
-  writer.commit(step.output, OutputKind::kHandles, length);
-  return Status::kOk;
+  return status;
 }
 
 // Unknown counts as a token object: then the lock is held alone.

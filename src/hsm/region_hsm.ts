@@ -350,7 +350,7 @@ export class RegionHsm {
     const whileWorking = async <Value>(ask: () => Promise<Value>, otherwise: Value): Promise<Value> =>
       failure === null ? ask() : otherwise;
     const { enforcesExtractable, enforcesWrapWithTrusted, enforcesAllowedMechanisms } = this.#capabilities;
-    // All at once: each search waits until no RSA pair is being made.
+    // All at once: one wait for the token instead of five.
     const [domainKeys, singleRegionDomainKeys, recordKeys, signingKeys, ephemeralKeys] = await Promise.all([
       whileWorking(() => this.#domainKeys.ids(KEY_LABELS.domainKey), []),
       whileWorking(() => this.#domainKeys.ids(KEY_LABELS.singleRegionDomainKey), []),

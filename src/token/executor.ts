@@ -1,8 +1,9 @@
 import { TokenError } from './errors.js';
 import type { Job, JobResult } from './job.js';
+import { JobCounts, type AllJobStats } from './job_counts.js';
 import { FlatResult, failureOf, readHeader, ResultBatch } from './job_result.js';
 import { callNames, type NativeExecutorBinding, type NativeModule } from './native.js';
-import { CKR, errorCodeFor } from './return_value.js';
+import { CKR, errorCodeFor, severityOf } from './return_value.js';
 
 /** Why sessions have to be opened anew. */
 export interface ExecutorLoss {
@@ -33,21 +34,10 @@ export interface ExecutorOptions {
   readonly recoverBackoffMs?: number;
 }
 
-/** What jobs of one name, or all, have cost. */
-export interface JobStats {
-  readonly jobs: number;
-  readonly failures: number;
-  readonly calls: number;
-  /** Microseconds from a job's first PKCS#11 call to its last, what lies between them included. */
-  readonly tokenMicroseconds: number;
-}
-
-export interface ExecutorStats extends JobStats {
+export interface ExecutorStats extends AllJobStats {
   readonly epoch: number;
   /** Jobs that wait or run. */
   readonly pending: number;
-  readonly byName: ReadonlyMap<string, JobStats>;
-  readonly byStrategy: readonly (JobStats & { readonly name: string; readonly strategy: string })[];
   /** Sessions that are open. */
   readonly sessions: number;
 }
@@ -58,11 +48,14 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-interface Counters {
-  jobs: number;
-  failures: number;
-  calls: number;
-  tokenNs: number;
+/** What the native executor hands over at once. */
+interface Drained {
+  readonly results: ArrayBuffer;
+  readonly count: number;
+  readonly state: number;
+  readonly lossRv: number;
+  /** In which the jobs ran. */
+  readonly epoch: number;
 }
 
 const FLUSH_BYTES = 262_144;
@@ -70,6 +63,10 @@ const FLUSH_JOBS = 256;
 const JOBS_MAX = 8192;
 /** After giving up, the next job tries to recover again only when so long has passed. */
 const DOWN_MS = 1000;
+/** How long the other jobs that run may take to end before sessions are opened anew beside them. */
+const ENDING_MS = 50;
+/** What the native executor says of itself: sessions are lost, and whether some thread still runs a job. */
+const LOST = 1;
 const LOST_AND_IDLE = 2;
 const NOT_BY_ITSELF: ReadonlySet<string> = new Set([
   'ERR_TOKEN_PIN_REFUSED',
@@ -83,7 +80,8 @@ const NOT_BY_ITSELF: ReadonlySet<string> = new Set([
  *
  * When sessions are lost, jobs that used them are rejected (`retryable`), the module is made usable again by `recover`,
  * sessions are opened in a new epoch and waiting jobs go on; those with handles of the old epoch fail with
- * `ERR_TOKEN_STALE_HANDLE` and never reach the token.
+ * `ERR_TOKEN_STALE_HANDLE` and never reach the token. A job that runs for long is not waited for: it ends in the session that it
+ * has, or fails where that is gone too, and its thread gets a session of the new epoch then.
  */
 export class Executor {
   readonly #options: ExecutorOptions;
@@ -93,9 +91,7 @@ export class Executor {
   readonly #jobsMax: number;
   readonly #sessions: number;
   readonly #listeners = new Set<(epoch: number) => void>();
-  readonly #total: Counters = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
-  /** By name, and then by strategy. */
-  readonly #byName = new Map<string, Map<string, Counters>>();
+  readonly #counts = new JobCounts();
   #pendingCount = 0;
   #epoch: number;
   #batch = new Uint8Array(65_536);
@@ -108,6 +104,11 @@ export class Executor {
     this.#flush();
   };
   #recovering: Promise<void> | null = null;
+  /** Set while sessions are lost and some job still runs. */
+  #ending: NodeJS.Timeout | null = null;
+  /** Whether, with sessions lost, no thread runs a job. */
+  #isIdle = false;
+  #onLostAndIdle: (() => void) | null = null;
   #down: { readonly error: TokenError; readonly untilMs: number } | null = null;
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
@@ -119,7 +120,7 @@ export class Executor {
     const made = options.module.createExecutor(
       options.slotId,
       { threads: this.#sessions, shortThreadsMax: options.shortThreadsMax ?? 1, jobsMax: this.#jobsMax },
-      (results, count, state, lossRv) => this.#onDrain(results, count, state, lossRv),
+      (results, count, state, lossRv, epoch) => this.#onDrain({ results, count, state, lossRv, epoch }),
     );
     if (made.executor === null) throw new TokenError(errorCodeFor(made.rv), { call: made.call, rv: made.rv });
     this.#native = made.executor;
@@ -181,13 +182,9 @@ export class Executor {
   /** What jobs have cost since the executor was opened. */
   stats(): ExecutorStats {
     return {
-      ...snapshot(this.#total),
+      ...this.#counts.stats(),
       epoch: this.#epoch,
       pending: this.#pendingCount,
-      byName: new Map([...this.#byName].map(([name, strategies]) => [name, snapshot(sum(strategies.values()))])),
-      byStrategy: [...this.#byName].flatMap(([name, strategies]) =>
-        [...strategies].map(([strategy, counters]) => ({ name, strategy, ...snapshot(counters) })),
-      ),
       sessions: this.#closed === null && this.#down === null && this.#recovering === null ? this.#sessions : 0,
     };
   }
@@ -204,6 +201,7 @@ export class Executor {
         this.#onIdle = resolve;
       });
     }
+    this.#stopWaiting();
     await this.#recovering;
     this.#native.close();
   }
@@ -255,22 +253,22 @@ export class Executor {
     return pending;
   }
 
-  #onDrain(results: ArrayBuffer, count: number, state: number, lossRv: number): void {
+  #onDrain({ results, count, state, lossRv, epoch }: Drained): void {
     const batch = new ResultBatch(results);
     let at = 0;
     for (let i = 0; i < count; i += 1) {
       const header = readHeader(batch, at);
       const pending = this.#take(header.id);
-      this.#count(pending.job, header.status === 0, header.calls, header.tokenNs);
+      this.#counts.add(pending.job, header.status === 0, header.calls, header.tokenNs);
       if (header.status === 0) {
         pending.job.encoder.release();
-        pending.resolve(new FlatResult(batch, at, this.#epoch));
+        pending.resolve(new FlatResult(batch, at, epoch));
       } else {
         pending.reject(failureOf(batch, at, pending.job, callNames()));
       }
       at += header.words;
     }
-    if (state === LOST_AND_IDLE && this.#down === null) this.#startRecovery(lossRv);
+    if (state === LOST || state === LOST_AND_IDLE) this.#onLost(state === LOST_AND_IDLE, lossRv);
     this.#tellIdle();
   }
 
@@ -278,26 +276,31 @@ export class Executor {
     if (this.#pendingCount === 0) this.#onIdle?.();
   }
 
-  #count({ name, strategy }: Job, ok: boolean, calls: number, tokenNs: number): void {
-    let strategies = this.#byName.get(name);
-    if (strategies === undefined) {
-      strategies = new Map();
-      this.#byName.set(name, strategies);
-    }
-    let counters = strategies.get(strategy);
-    if (counters === undefined) {
-      counters = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
-      strategies.set(strategy, counters);
-    }
-    for (const each of [this.#total, counters]) {
-      each.jobs += 1;
-      if (!ok) each.failures += 1;
-      each.calls += calls;
-      each.tokenNs += tokenNs;
-    }
+  /** Most jobs that still run end in a moment; what takes longer does not hold the others up. */
+  #onLost(isIdle: boolean, rv: number): void {
+    this.#isIdle = isIdle;
+    if (isIdle) this.#onLostAndIdle?.();
+    if (this.#down !== null || this.#recovering !== null) return;
+    if (isIdle) this.#startRecovery(rv);
+    else if (severityOf(rv) !== 'module') this.#ending ??= setTimeout(() => this.#startRecovery(rv), ENDING_MS);
+  }
+
+  #stopWaiting(): void {
+    if (this.#ending !== null) clearTimeout(this.#ending);
+    this.#ending = null;
+  }
+
+  /** Resolves when no thread is inside the module, so that it can be initialised anew. */
+  async #whenIdle(): Promise<void> {
+    if (this.#isIdle) return;
+    await new Promise<void>((resolve) => {
+      this.#onLostAndIdle = resolve;
+    });
+    this.#onLostAndIdle = null;
   }
 
   #startRecovery(rv: number): void {
+    this.#stopWaiting();
     this.#down = null;
     this.#recovering ??= this.#recover(rv).finally(() => {
       this.#recovering = null;
@@ -310,11 +313,14 @@ export class Executor {
     let cause: unknown;
     for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       if (attempt > 1) await pause((this.#options.recoverBackoffMs ?? 100) * 2 ** (attempt - 2));
+      // What recovers from more than lost sessions may take the module away from under a call.
+      if (attempt > 1 || severityOf(rv) === 'module') await this.#whenIdle();
       try {
         await this.#options.recover?.({ rv, epoch: this.#epoch, attempt });
         const opened = this.#native.reopen();
         if (opened.rv === CKR.CKR_OK) {
           this.#epoch = this.#native.epoch();
+          this.#isIdle = false;
           for (const listener of this.#listeners) listener(this.#epoch);
           return;
         }
@@ -330,21 +336,6 @@ export class Executor {
     this.#flush();
     this.#native.abandon();
   }
-}
-
-function sum(all: Iterable<Counters>): Counters {
-  const total = { jobs: 0, failures: 0, calls: 0, tokenNs: 0 };
-  for (const { jobs, failures, calls, tokenNs } of all) {
-    total.jobs += jobs;
-    total.failures += failures;
-    total.calls += calls;
-    total.tokenNs += tokenNs;
-  }
-  return total;
-}
-
-function snapshot({ jobs, failures, calls, tokenNs }: Counters): JobStats {
-  return { jobs, failures, calls, tokenMicroseconds: tokenNs / 1000 };
 }
 
 function jobError(
