@@ -162,6 +162,9 @@ export class CheckContext {
       await run(this);
     } catch (error) {
       if (error instanceof NotApplicable) this.#reason = error.message;
+      // A function that the module does not have is no failure of what it has.
+      else if (error instanceof TokenError && error.rv === CKR.CKR_FUNCTION_NOT_SUPPORTED)
+        this.#reason = `${error.call} returned ${error.rvName}`;
       else if (error instanceof TokenError) this.#observeFailure(error);
       else this.#observeUnusable(error);
     }
