@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "report.h"
@@ -145,13 +146,19 @@ void session_times(Token& token, const Arguments& arguments) {
   const unsigned long threads = arguments.number("threads", 1);
   const double until = now_us() + static_cast<double>(arguments.number("ms", 100)) * 1000;
   std::vector<std::vector<double>> each(threads);
+  std::atomic<CK_RV> failure{CKR_OK};
   const double began = now_us();
   std::vector<std::thread> running;
   for (unsigned long at = 0; at < threads; ++at) {
-    running.emplace_back([&token, &mine = each[at], until] {
+    running.emplace_back([&token, &failure, &mine = each[at], until] {
       for (double from = now_us(); from < until;) {
         CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
-        if (token.open_session(session) != CKR_OK || token->C_CloseSession(session) != CKR_OK) return;
+        CK_RV rv = token.open_session(session);
+        if (rv == CKR_OK) rv = token->C_CloseSession(session);
+        if (rv != CKR_OK) {
+          failure = rv;
+          return;
+        }
         const double to = now_us();
         mine.push_back(to - from);
         from = to;
@@ -162,6 +169,7 @@ void session_times(Token& token, const Arguments& arguments) {
   const double seconds = (now_us() - began) / 1e6;
   std::vector<double> all;
   for (const auto& mine : each) all.insert(all.end(), mine.begin(), mine.end());
+  answer("every session", "C_OpenSession", failure);
   times(all, seconds);
   token->C_CloseSession(kept);
 }
@@ -173,9 +181,15 @@ void login_times(Token& token, const Arguments& arguments) {
   std::vector<double> latencies;
   double busy = 0;
   while (latencies.size() < least || now_us() < until) {
-    if (const CK_RV rv = token->C_Logout(session); rv != CKR_OK) refuse("C_Logout", rv);
+    if (const CK_RV rv = token->C_Logout(session); rv != CKR_OK) {
+      answer("every logout", "C_Logout", rv);
+      break;
+    }
     const double from = now_us();
-    if (const CK_RV rv = token.login(session); rv != CKR_OK) refuse("C_Login", rv);
+    if (const CK_RV rv = token.login(session); rv != CKR_OK) {
+      answer("every login", "C_Login", rv);
+      break;
+    }
     latencies.push_back(now_us() - from);
     busy += latencies.back();
   }

@@ -5,6 +5,8 @@ import type { TokenProfile } from '../../src/token/profile.js';
 import { checks } from '../../src/validation/catalogue.js';
 import { CheckContext } from '../../src/validation/check_context.js';
 import { destroyLeftovers } from '../../src/validation/object_watch.js';
+import { noConditions, type RunConditions } from '../../src/validation/run_conditions.js';
+import type { TokenReference } from '../../src/validation/token_reference.js';
 import { makeFaultyToken, type FaultyToken } from './faulty_token.js';
 import type { SoftwareTokenKind } from './token_directory.js';
 
@@ -20,12 +22,18 @@ export interface Mutant {
   readonly sees: string;
   /** Whether the check goes by the probe, so that the broken module is probed first; with the faults that do not count calls. */
   readonly probesAgain?: boolean;
+  /** What is said about the run; the path of the shim's rules comes in, so that commands can change them. */
+  readonly conditions?: (rulesPath: string) => Partial<RunConditions>;
 }
 
 /** A token behind the shim, and what checks find there. */
 export interface BrokenModule {
   /** Each thing that a check finds, as a text. */
-  findings(id: string, faults: readonly string[], probesAgain?: boolean): Promise<ReadonlySet<string>>;
+  findings(
+    id: string,
+    faults: readonly string[],
+    more?: Pick<Mutant, 'probesAgain' | 'conditions'>,
+  ): Promise<ReadonlySet<string>>;
   close(): Promise<void>;
 }
 
@@ -35,11 +43,23 @@ export async function openBrokenModule(kind: SoftwareTokenKind): Promise<BrokenM
   const token = await OpenToken.open(faulty.module, { token: { slotId: faulty.slotId }, userPin: faulty.userPin });
   const profile = await probeToken(token, clock);
 
-  async function run(id: string, asProbed: TokenProfile): Promise<ReadonlySet<string>> {
+  const reference: TokenReference = {
+    module: faulty.modulePath,
+    settings: faulty.settings,
+    selector: { slotId: faulty.slotId },
+    userPin: faulty.userPin,
+    soPin: faulty.soPin,
+    scratch: { kind, directory: faulty.directory },
+    initialiseAs: null,
+  };
+
+  async function run(id: string, asProbed: TokenProfile, more: Partial<RunConditions>): Promise<ReadonlySet<string>> {
     const check = checks.find((each) => each.id === id);
     if (check === undefined) throw new Error(`there is no check ${id}`);
     const context = new CheckContext({
       ...{ token, profile: asProbed, seed: 'mutants', checkId: id, isQuick: true },
+      reference,
+      conditions: { ...noConditions, ...more },
       onObservation: () => undefined,
     });
     await context.conduct((itself) => check.run(itself));
@@ -53,10 +73,11 @@ export async function openBrokenModule(kind: SoftwareTokenKind): Promise<BrokenM
   }
 
   return {
-    findings: async (id, faults, probesAgain = false) => {
+    findings: async (id, faults, { probesAgain = false, conditions } = {}) => {
       faulty.setFaults(...faults);
       try {
-        return await run(id, probesAgain ? await probeToken(token, clock) : profile);
+        const more = conditions?.(faulty.shimEnvironment['KEYFERRY_SHIM_RULES'] ?? '') ?? {};
+        return await run(id, probesAgain ? await probeToken(token, clock) : profile, more);
       } finally {
         faulty.setFaults();
         await destroyLeftovers(token.executor);
@@ -81,11 +102,13 @@ export function describeMutants(kind: SoftwareTokenKind, mutants: readonly Mutan
     });
     after(() => broken.close());
 
-    for (const { check, what, faults, sees, probesAgain } of mutants) {
+    for (const { check, what, faults, sees, ...more } of mutants) {
       it(`${check} tells a module that ${what} (${faults.join('; ')})`, async () => {
-        const before = withoutFault.get(check) ?? (await broken.findings(check, []));
-        withoutFault.set(check, before);
-        const found = await broken.findings(check, faults, probesAgain);
+        const { conditions } = more;
+        const known = conditions === undefined ? withoutFault.get(check) : undefined;
+        const before = known ?? (await broken.findings(check, [], conditions === undefined ? {} : { conditions }));
+        if (conditions === undefined) withoutFault.set(check, before);
+        const found = await broken.findings(check, faults, more);
         expect([...found].filter((each) => !before.has(each)).join('\n')).to.contain(sees);
       });
     }

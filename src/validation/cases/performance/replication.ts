@@ -11,6 +11,7 @@ import {
   CKM_ECDSA,
   CKM_EC_KEY_PAIR_GEN,
 } from '../../../token/cryptoki.js';
+import { TokenError } from '../../../token/errors.js';
 import type { Executor } from '../../../token/executor.js';
 import { Job } from '../../../token/job.js';
 import type { ObjectHandle } from '../../../token/object.js';
@@ -18,7 +19,7 @@ import { plain } from '../../../token/probe/probe_context.js';
 import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
 import { ecPairTemplates, secretTemplate } from '../../key_template.js';
-import { keep, measure } from './measurement.js';
+import { keep, measure, type Prepare } from './measurement.js';
 
 /** What both regions hold before a key is replicated. */
 interface Region {
@@ -115,6 +116,18 @@ class TokenReplication {
   }
 }
 
+/** Measures what the HSM floor does; what it refuses is a finding. */
+async function measuringHsm(context: CheckContext, operation: string, prepare: Prepare): Promise<void> {
+  try {
+    await measure(context, operation, prepare);
+  } catch (error) {
+    if (!(error instanceof HsmError)) throw error;
+    const { cause } = error;
+    const seen = cause instanceof TokenError ? `${cause.call} returned ${cause.rvName}` : error.message;
+    context.expect(false, { what: operation, expected: 'the same keys in both roles', seen });
+  }
+}
+
 /** How long the token's part of a whole replication takes. */
 export const replicationPerformance: readonly Check[] = [
   {
@@ -142,7 +155,8 @@ export const replicationPerformance: readonly Check[] = [
       const [suite] = capabilities.suites;
       if (suite === undefined) context.skip('the token can do no replication suite');
       let callsEach = 0;
-      await measure(context, `replication of an AES-256 key by ${suite}`, async (_, executor) => {
+      const operation = `replication of an AES-256 key by ${suite}`;
+      await measuringHsm(context, operation, async (_, executor) => {
         const replication = new TokenReplication(context, capabilities, executor, await prepareRegion(executor));
         const before = executor.stats().calls;
         await replication.run();

@@ -9,7 +9,7 @@ import type { CheckContext } from '../../check_context.js';
 import { secretTemplate } from '../../key_template.js';
 import { numberOf, type DriverRun } from '../../module_driver.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
-import { drive } from '../robustness/driven.js';
+import { drive, expectByName, oneOf } from '../robustness/driven.js';
 import { levelMs, measure, sessionLevels } from './measurement.js';
 
 const common = { group: 'PRF', severity: 'information', isQuick: true, timeLimitMs: 60_000 } as const;
@@ -78,8 +78,16 @@ async function measureFinding(context: CheckContext): Promise<void> {
   }
 }
 
+/** The calls that are measured have to work each time. */
+const eachTime = {
+  'every session': oneOf('CKR_OK'),
+  'every login': oneOf('CKR_OK'),
+  'every logout': oneOf('CKR_OK'),
+};
+
 /** Takes over what the program measured. Latencies below a microsecond are told as one. */
 function takeOver(context: CheckContext, run: DriverRun, operation: string, sessions: number): void {
+  expectByName(context, run, eachTime);
   const operations = numberOf(run, 'operations');
   const seconds = numberOf(run, 'seconds');
   if (operations === undefined || seconds === undefined || seconds === 0) return;

@@ -118,6 +118,8 @@ interface Losses {
 async function inspect(token: DrivenToken, losses: Losses): Promise<DriverRun> {
   const run = await driveModule(token, { scenario: 'inspection', timeLimitMs: KILL_TIME_LIMIT_MS });
   losses.broken.push(...run.facts.filter(({ name }) => name === 'broken object').map(({ text }) => brokenText(text)));
+  const failed = run.answers.filter(({ rv }) => rv !== CKR.CKR_OK);
+  losses.broken.push(...failed.map(({ call, rv }) => `${call} ${returnValueName(rv)}`));
   losses.lone += numberOf(run, 'halves of a pair without the other') ?? 0;
   losses.undestroyed += numberOf(run, 'objects that could not be destroyed') ?? 0;
   return run;
@@ -165,13 +167,21 @@ async function killAgainAndAgain(context: CheckContext, mortal: MortalToken): Pr
     child.kill();
     const run = await child.ended;
     const isLost = run.ending === 'refused' || run.ending === 'crashed' || run.ending === 'hung';
-    if (!isLost && done % INSPECTION_EVERY !== INSPECTION_EVERY - 1) continue;
+    const isInspected = done % INSPECTION_EVERY === INSPECTION_EVERY - 1 && done < kills - 1;
+    if (!isLost && !isInspected) continue;
     const inspected = isLost ? run : await inspect(mortal.token, losses);
     if (inspected.ending === 'ended') continue;
     losses.lost += 1;
     howLost = inspected.how;
     if (!mortal.isReplaceable) break;
     await mortal.renew();
+  }
+  if (losses.lost === 0 || mortal.isReplaceable) {
+    const last = await inspect(mortal.token, losses);
+    if (last.ending !== 'ended') {
+      losses.lost += 1;
+      howLost = last.how;
+    }
   }
   tell(context, { kills: done, losses, howLost });
 }

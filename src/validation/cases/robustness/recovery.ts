@@ -45,7 +45,8 @@ async function tryToken(context: CheckContext, key?: ObjectHandle): Promise<Toke
 }
 
 function seenOf(error: TokenError | null): string {
-  return error === null ? 'CKR_OK' : `${error.call} returned ${error.rvName}`;
+  if (error === null) return 'CKR_OK';
+  return error.rv === CKR.CKR_OK ? error.code : `${error.call} returned ${error.rvName}`;
 }
 
 /** Uses the token until it works again, in this process. */
@@ -64,11 +65,13 @@ async function expectReturn(context: CheckContext, what: string): Promise<void> 
   });
 }
 
-/** An answer that tells a lost session, token or module from a call that was wrong. */
+/**
+ * An answer that tells a lost session, token or module from a call that was wrong. Where the module answered nothing, a job was given up
+ * without it, because the sessions are not there.
+ */
 function saysLost(error: TokenError): boolean {
-  return (
-    error.severity !== 'call' || error.code === 'ERR_TOKEN_STALE_HANDLE' || error.rv === CKR.CKR_OBJECT_HANDLE_INVALID
-  );
+  const isModulesAnswer = error.rv !== CKR.CKR_OK;
+  return !isModulesAnswer || error.severity !== 'call' || error.rv === CKR.CKR_OBJECT_HANDLE_INVALID;
 }
 
 async function loseSessions(context: CheckContext): Promise<void> {
