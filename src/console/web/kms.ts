@@ -37,6 +37,18 @@ export interface Alias {
   readonly LastUpdatedDate: number;
 }
 
+/** A key's material: `RotationsListEntry` of the AWS KMS API. */
+export interface KeyMaterial {
+  readonly KeyMaterialId: string;
+  readonly KeyMaterialDescription?: string;
+  readonly ImportState?: string;
+  readonly KeyMaterialState: string;
+  readonly ExpirationModel?: string;
+  readonly ValidTo?: number;
+  readonly RotationDate?: number;
+  readonly RotationType?: string;
+}
+
 interface Page {
   readonly Truncated: boolean;
   readonly NextMarker?: string;
@@ -58,6 +70,17 @@ export async function listAliases(region: string, keyId?: string, signal?: Abort
   const input = { Limit: 100, ...(keyId !== undefined && { KeyId: keyId }) };
   const pages = await allPages<Page & { Aliases: readonly Alias[] }>(region, 'ListAliases', input, signal);
   return pages.flatMap(({ Aliases }) => Aliases);
+}
+
+/** All material that a symmetric encryption key knows, the oldest first. @throws {@link Refusal} */
+export async function listMaterials(
+  region: string,
+  keyId: string,
+  signal?: AbortSignal,
+): Promise<readonly KeyMaterial[]> {
+  const input = { KeyId: keyId, IncludeKeyMaterial: 'ALL_KEY_MATERIAL' };
+  const pages = await allPages<Page & { Rotations: readonly KeyMaterial[] }>(region, 'ListKeyRotations', input, signal);
+  return pages.flatMap(({ Rotations }) => Rotations);
 }
 
 /** A key's metadata. @throws {@link Refusal} */

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { KeyPage } from './pages/key.js';
+import { CreateKeyPage } from './pages/key_create.js';
 import { KeysPage } from './pages/keys.js';
 import { LabPage } from './pages/lab.js';
 
@@ -26,5 +27,6 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { path: '/lab', nav: 'Regions and programs', group: 'Laboratory', isOperator: true, component: LabPage },
   { path: '/:region/keys', nav: 'Customer managed keys', group: 'Key Management Service', component: KeysPage },
+  { path: '/:region/keys/create', component: CreateKeyPage },
   { path: '/:region/keys/:keyId/:tab?', component: KeyPage },
 ];

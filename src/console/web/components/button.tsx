@@ -9,6 +9,8 @@ interface ButtonProps {
   readonly icon?: IconName;
   readonly type?: 'button' | 'submit';
   readonly isDisabled?: boolean;
+  /** In a row of a table. */
+  readonly isSmall?: boolean;
   /** Shows that work is going on, and takes no second click. */
   readonly isBusy?: boolean;
   /** Why it is disabled, or what it does beyond its text. */
@@ -17,11 +19,11 @@ interface ButtonProps {
 
 /** A button with a text. */
 export function Button(props: ButtonProps): JSX.Element {
-  const { children, onClick, kind = 'normal', icon, type = 'button', isDisabled, isBusy, title } = props;
+  const { children, onClick, kind = 'normal', icon, type = 'button', isDisabled, isSmall, isBusy, title } = props;
   return (
     <button
       type={type}
-      class={`button ${kind}`}
+      class={`button ${kind}${isSmall === true ? ' small' : ''}`}
       onClick={onClick}
       disabled={isDisabled === true || isBusy === true}
       aria-busy={isBusy === true}

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import type { Service } from '../api.js';
 import { lab } from '../lab.js';
 import { CopyButton } from './copy_button.js';
 import { Icon } from './icon.js';
@@ -6,8 +7,8 @@ import { Icon } from './icon.js';
 /** A call of an AWS operation, and what its command line cannot say by itself. */
 export interface CliCall {
   readonly region: string;
-  /** `kms`, `cloudwatch` or `cloudtrail`. */
-  readonly service?: string;
+  /** `kms` where it is absent. */
+  readonly service?: Service;
   readonly operation: string;
   readonly input: Readonly<Record<string, unknown>>;
   /** Members whose octets come from a file: its name. */

@@ -101,6 +101,21 @@ export function TextArea(
   );
 }
 
+/** A file of the person's own: only its name is shown, and nothing of it is read before it is used. */
+export function FileField(
+  props: FieldProps & { readonly onFile: (file: File | undefined) => void; readonly accept?: string },
+): JSX.Element {
+  const { onFile, accept, ...field } = props;
+  return (
+    <Field
+      {...field}
+      field={(ids) => (
+        <input {...ids} type="file" accept={accept} onChange={(event) => onFile(event.currentTarget.files?.[0])} />
+      )}
+    />
+  );
+}
+
 /** One of a list of values. */
 export interface Choice {
   readonly value: string;

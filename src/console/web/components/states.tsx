@@ -39,6 +39,17 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ServiceUnavailableException:
     'The Region’s process does not answer. It is started again by itself; the Lab page says how it is.',
   KeyUnavailableException: 'The token does not answer at the moment. Try again.',
+  ExpiredImportTokenException:
+    'Download a new wrapping key and import token, wrap the material again, and upload within 24 hours.',
+  InvalidImportTokenException:
+    'Take the import token and the material that was wrapped with the wrapping key of the same download: each pair works once, and for its own key.',
+  InvalidCiphertextException:
+    'The material does not unwrap: wrap it with the wrapping key of this download and the algorithm that was chosen for it, and download again first.',
+  IncorrectKeyMaterialException:
+    'It is not the material that this key needs: a key takes only the material that was first imported into it, of the length and form of its key spec.',
+  MalformedPolicyDocumentException: 'Correct the policy; nothing was changed.',
+  AlreadyExistsException: 'Choose another name.',
+  InvalidAliasNameException: 'A name has letters, digits, “/”, “_” and “-”, and does not begin with “aws/”.',
   ThrottlingException: 'Too much was asked for at once. Try again.',
   ERR_CONSOLE_UNAVAILABLE: 'Look whether the lab runs, with: npx keyferry status',
   ERR_CONSOLE_OPERATOR: 'Log in as the account’s root: npx keyferry console --login',

@@ -11,6 +11,7 @@ import { aliasText, describeKey, listAliases, regionalityText } from '../kms.js'
 import { useLive } from '../live.js';
 import type { PageProps } from '../pages.js';
 import { go, Link, pathOf } from '../router.js';
+import { KeyActions } from './key_actions.js';
 
 /** A key: what it is, and its tabs. */
 export function KeyPage({ params }: PageProps): JSX.Element {
@@ -27,7 +28,15 @@ export function KeyPage({ params }: PageProps): JSX.Element {
   const title = aliasText(live.value?.aliases[0]?.AliasName ?? keyId);
   return (
     <>
-      <PageHead title={title} trail={<Link to={pathOf(region, 'keys')}>Customer managed keys</Link>} />
+      <PageHead
+        title={title}
+        trail={<Link to={pathOf(region, 'keys')}>Customer managed keys</Link>}
+        actions={
+          live.value !== undefined && (
+            <KeyActions region={region} keys={[live.value.key]} onDone={() => live.reload()} />
+          )
+        }
+      />
       <Loaded live={live} what={`the key ${keyId}`}>
         {(found) => {
           const view: KeyView = { ...found, region, reload: () => live.reload() };

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import { CliCommand } from '../components/cli_command.js';
 import { CopyButton } from '../components/copy_button.js';
 import { PageHead } from '../components/facts.js';
@@ -9,6 +10,7 @@ import { useKeyRows, type KeyRow } from '../key_rows.js';
 import { aliasText, keyTypeText, originText, regionalityText, usageText, type KeyMetadata } from '../kms.js';
 import type { PageProps } from '../pages.js';
 import { Link, pathOf } from '../router.js';
+import { KeyActions } from './key_actions.js';
 
 /** A column of what DescribeKey answers: loaded for the rows in view. */
 function described(
@@ -84,6 +86,7 @@ const columnsOf = (region: string): readonly Column<KeyRow>[] => [
   { ...described('description', 'Description', ({ Description }) => Description), isOptional: true },
 ];
 
+const NONE: ReadonlySet<string> = new Set();
 const COLUMNS = new Map<string, readonly Column<KeyRow>[]>();
 
 /** The table of customer managed keys of a region. */
@@ -92,6 +95,8 @@ export function KeysPage({ params }: PageProps): JSX.Element {
   const columns = COLUMNS.get(region) ?? columnsOf(region);
   COLUMNS.set(region, columns);
   const keys = useKeyRows(region);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(NONE);
+  useEffect(() => setChosen(NONE), [region]);
   return (
     <>
       <PageHead
@@ -109,14 +114,32 @@ export function KeysPage({ params }: PageProps): JSX.Element {
             search="Find keys by alias, key ID or what is shown"
             onShow={keys.show}
             onNeedAll={keys.showAll}
+            chosen={chosen}
+            onChoose={setChosen}
             actions={
-              keys.waiting > 10 ? (
-                <span class="quiet">{keys.waiting.toLocaleString('en')} keys to load</span>
-              ) : undefined
+              <>
+                {keys.waiting > 10 && <span class="quiet">{keys.waiting.toLocaleString('en')} keys to load</span>}
+                <KeyActions
+                  region={region}
+                  keys={rows.flatMap(({ keyId, metadata }) =>
+                    metadata !== undefined && chosen.has(keyId) ? [metadata] : [],
+                  )}
+                  onDone={() => {
+                    setChosen(NONE);
+                    keys.live.reload();
+                  }}
+                />
+                <Link class="button primary" to={pathOf(region, 'keys', 'create')}>
+                  Create key
+                </Link>
+              </>
             }
             empty={
               <Empty title={`There are no keys in ${region}`}>
-                <p>Make one with the command line, or choose another Region at the top right.</p>
+                <p>
+                  <Link to={pathOf(region, 'keys', 'create')}>Create a key</Link>, or choose another Region at the top
+                  right.
+                </p>
                 <CliCommand calls={[{ region, operation: 'CreateKey', input: {} }]} />
               </Empty>
             }
