@@ -49,6 +49,10 @@ function ofHsm(purpose: 'key' | 'service', code: HsmErrorCode, cause: HsmError):
             cause,
             retryable: true,
           });
+    case 'ERR_HSM_FULL':
+      return purpose === 'key'
+        ? new KmsError('KeyUnavailableException', 'The key is not available at the moment.', { cause, retryable: true })
+        : new KmsError('LimitExceededException', 'The HSM has no room for another key.', { cause });
     case 'ERR_HSM_STRATEGY':
       return new KmsError('UnsupportedOperationException', cause.message, { cause });
     case 'ERR_HSM_MECHANISM':

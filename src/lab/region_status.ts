@@ -22,6 +22,9 @@ const regionStatusForm = z.looseObject({
     suites: z.array(z.string()),
     dataSuites: z.array(z.string()),
     ephemeralKeys: z.number(),
+    /** Absent where a region of an earlier version runs. */
+    keyStorage: z.string().optional(),
+    tokenObjects: z.number().optional(),
     undestroyed: z.number(),
     /** How long the token has not answered, milliseconds; what is told of it is from before then. */
     busyMs: z.number(),

@@ -98,6 +98,19 @@ describe('A region whose keys rest in its token', function () {
     expect(evidence(primary, 0)).to.deep.equal([objects, keys]);
   });
 
+  it('says that the token is full, and goes on', async () => {
+    const before = evidence(primary, 0);
+    primary.setTokenFaults('C_GenerateKey 1 return 31');
+    const refused = await here.send(new CreateKeyCommand({})).then(
+      () => 'made',
+      (error: unknown) => (error as Error).name,
+    );
+    primary.setTokenFaults();
+    expect(refused).to.equal('LimitExceededException');
+    expect(evidence(primary, 0)).to.deep.equal(before);
+    await here.send(new CreateKeyCommand({}));
+  });
+
   it('destroys the object of a key that is deleted', async () => {
     const { KeyMetadata } = await here.send(new CreateKeyCommand({}));
     const [objects, keys] = evidence(primary, 0);

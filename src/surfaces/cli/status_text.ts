@@ -86,6 +86,7 @@ function regionLines(status: RegionStatus, colours: Colours): readonly (readonly
     ...(sessions.length === 0
       ? [['sessions', 'none open, none waiting'] as const]
       : sessions.map((text, index) => [index === 0 ? 'sessions' : '', text] as const)),
+    ...(hsm.keyStorage === 'token' ? [['keys', `new ones rest in the token, ${hsm.tokenObjects} there`] as const] : []),
     ['ephemeral', `${hsm.ephemeralKeys} agreement and session keys in the token`],
     ...(time.offsetMs === 0 ? [] : [['clock', `${time.now}, ${colours.yellow(offsetText(time.offsetMs))}`] as const]),
     ...(status.outsideToken === 'allow' ? [['imports', colours.red('OUTSIDE TOKEN ALLOWED')] as const] : []),

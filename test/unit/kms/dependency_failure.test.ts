@@ -13,6 +13,7 @@ describe('A failure of the HSM or of replication', () => {
     ['ERR_HSM_CIPHERTEXT', 'InvalidCiphertextException', 'InvalidCiphertextException'],
     ['ERR_HSM_SESSION_LOST', 'KeyUnavailableException', 'DependencyTimeoutException'],
     ['ERR_HSM_UNAVAILABLE', 'KeyUnavailableException', 'DependencyTimeoutException'],
+    ['ERR_HSM_FULL', 'KeyUnavailableException', 'LimitExceededException'],
     ['ERR_HSM_STRATEGY', 'UnsupportedOperationException', 'UnsupportedOperationException'],
   ];
   for (const [code, withKey, without] of translated) {
