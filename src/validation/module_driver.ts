@@ -73,7 +73,8 @@ export class DrivenProcess {
     const values = [
       ...[`module=${token.modulePath}`, place, ...pinArguments('pin', token.userPin)],
       ...(libraryParameters === undefined ? [] : [`parameters=${libraryParameters}`]),
-      ...(process.env['KEYFERRY_DEEPBIND'] === 'off' ? ['deep-bind=off'] : []),
+      // Bound deeply, a module would have a heap of its own that nobody watches, beside the one that is watched.
+      ...(process.env['KEYFERRY_DEEPBIND'] === 'off' || watchesHeap ? ['deep-bind=off'] : []),
       ...Object.entries(options).map(([name, value]) => `${name}=${value}`),
     ];
     this.#child = spawn(program, [scenario, ...values], {
