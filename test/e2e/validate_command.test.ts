@@ -50,10 +50,10 @@ describe('keyferry validate', () => {
   });
 
   it('finds what SoftHSM2 gives away and gets wrong', () => {
-    expect(finding('POL-01')).to.deep.equal(['the key in clear']);
-    expect(finding('POL-02')).to.deep.equal(['the key in clear']);
-    expect(finding('POL-06')).to.deep.equal(['CKR_OK: CKA_VALUE can be read']);
-    expect(finding('POL-05')).to.have.length(2);
+    expect(finding('POL-01')).to.include('the key in clear');
+    expect(finding('POL-02')).to.include('the key in clear');
+    expect(finding('POL-06')).to.include('CKR_OK: CKA_VALUE can be read');
+    expect(finding('POL-05')).to.include('CKR_OK: CKA_WRAP is true');
     expect(finding('CAP-08').join()).to.contain('CKR_ARGUMENTS_BAD');
     expect(finding('COR-08')).to.not.deep.equal([]);
   });
@@ -65,7 +65,6 @@ describe('keyferry validate', () => {
       'COR-12',
       'COR-13',
       'COR-14',
-      'COR-15',
       'COR-16',
       'POL-15',
       'COR-01',
@@ -80,7 +79,7 @@ describe('keyferry validate', () => {
       'ROB-01',
       'ROB-03',
     ];
-    expect(clean.flatMap(finding)).to.deep.equal([]);
+    expect(clean.flatMap((id) => finding(id).map((seen) => `${id}: ${seen}`))).to.deep.equal([]);
     expect(report.checks.filter(({ status }) => status === 'not-run')).to.deep.equal([]);
     expect(report.incidents).to.deep.equal([]);
   });
@@ -116,7 +115,8 @@ describe('keyferry validate', () => {
     expect(known.status, known.stderr).to.equal(0);
   });
 
-  it('exits with 2 where it could not run, and says why', async () => {
+  it('exits with 2 where it could not run, and says why', async function () {
+    this.timeout(30_000);
     const refusals: readonly (readonly [string, readonly string[]])[] = [
       ['/nowhere/p11.so', ['--module', '/nowhere/p11.so', '--slot', '1', '--pin-environment', 'NO_SUCH_PIN']],
       ['COR-99', ['--module', 'softhsm2', '--scratch', '--check', 'COR-99']],
