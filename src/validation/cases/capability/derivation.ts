@@ -88,6 +88,7 @@ export const derivationCapability: readonly Check[] = [
     remedy: 'enable one of CKD_SHA384_KDF_SP800, CKD_SHA384_KDF, or CKD_NULL with a second derivation',
     run: async (context) => {
       context.needMechanism(CKM_ECDH1_DERIVE);
+      context.need('ecKeyPairP384');
       await withAgreement(context, async ({ pair, peer, z }) => {
         const sharedData = context.random.octets(48);
         const working: string[] = [];
@@ -223,6 +224,7 @@ export const derivationCapability: readonly Check[] = [
     remedy: 'take at least 430 octets of shared data; a suite that hashes them first works until then',
     run: async (context) => {
       context.needMechanism(CKM_ECDH1_DERIVE);
+      context.need('ecKeyPairP384');
       await withAgreement(context, async ({ pair, peer, z }) => {
         let tried = 0;
         for (const { name, kdf, takesSharedData, derive } of ecdhFunctions) {

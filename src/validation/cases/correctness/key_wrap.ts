@@ -175,6 +175,7 @@ export const keyWrapCorrectness: readonly Check[] = [
   },
   {
     ...common,
+    timeLimitMs: 180_000,
     id: 'COR-08',
     title: 'What the token wraps is RFC 5649 of the key, of every type and length, and back',
     severity: 'strategy',
