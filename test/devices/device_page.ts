@@ -100,6 +100,7 @@ function section(device: Device, record: DeviceRecord): string {
       `- ${device.howItIsRun}`,
       `- ${record.mechanisms ?? 'no'} mechanisms listed; ${applicable} checks applied${record.isQuick ? ' (quick)' : ''}, ${checks.passed} passed, ` +
         `${checks['not-applicable']} did not apply${checks['not-run'] > 0 ? `, ${checks['not-run']} could not be run` : ''}`,
+      ...record.notRun.map(({ id, reason }) => `- ${id} could not be run: ${plain(reason)}`),
       ...record.incidents.map((incident) => `- Incident: ${plain(incident)}`),
     ].join('\n'),
     '### What it can carry',

@@ -48,6 +48,8 @@ const recordForm = z.strictObject({
       seen: z.array(text),
     }),
   ),
+  /** Checks that could not be run, and why. */
+  notRun: z.array(z.strictObject({ id: text, reason: text })),
   incidents: z.array(text),
   performance: z.array(performanceForm),
 });
@@ -99,6 +101,9 @@ export function recordOf(device: Device, report: ValidationReport, earlier: Devi
         ...{ id, group, severity, title },
         seen: seenIn(observations),
       })),
+    notRun: report.checks
+      .filter(({ status }) => status === 'not-run')
+      .map(({ id, reason }) => ({ id, reason: reason ?? 'no reason given' })),
     incidents: [...report.incidents],
     performance: report.checks
       .flatMap(({ measurements }) => measurements)
