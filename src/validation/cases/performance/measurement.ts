@@ -16,8 +16,8 @@ export type Prepare = (context: CheckContext, executor: Executor) => Promise<() 
 
 /** How a measurement differs from the usual one. */
 export interface MeasurementOptions {
-  /** Only one session at a time: for what is too slow, or whose sessions say nothing. */
-  readonly isAlone?: boolean;
+  /** Most sessions at once: for what is so slow that more of them would only wait for the processors. */
+  readonly sessionsMax?: number;
   /** No first time that does not count: for what takes long and is not learnt. */
   readonly isCold?: boolean;
   /** How long each number of sessions is measured, as a part of the usual time. */
@@ -66,9 +66,10 @@ export async function measure(
   context: CheckContext,
   operation: string,
   prepare: Prepare,
-  { isAlone = false, isCold = false, share = 1 }: MeasurementOptions = {},
+  { sessionsMax = Number.POSITIVE_INFINITY, isCold = false, share = 1 }: MeasurementOptions = {},
 ): Promise<void> {
-  for (const sessions of isAlone ? [1] : sessionLevels(context, operation)) {
+  for (const sessions of sessionLevels(context, operation)) {
+    if (sessions > sessionsMax) break;
     const executor = await Executor.open({
       module: context.module.native,
       slotId: context.slot.slotId,
