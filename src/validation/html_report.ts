@@ -1,6 +1,15 @@
 import { SEVERITIES } from './check.js';
 import { html, list, Markup } from './html_element.js';
-import { environment, everyCheck, findings, ladder, mechanisms, performance, tone, verdict } from './html_sections.js';
+import {
+  environment,
+  everyCheck,
+  findingsSection,
+  ladder,
+  mechanisms,
+  performance,
+  tone,
+  verdictSection,
+} from './html_sections.js';
 import { REPORT_STYLE } from './html_style.js';
 import { flowWords, severityWords, verdictWords } from './report_words.js';
 import type { CheckResult, FlowVerdict, ValidationReport } from './result.js';
@@ -52,10 +61,10 @@ function sections(report: ValidationReport): readonly Section[] {
   const measured = report.checks.flatMap(({ measurements }) => measurements);
   const loose = profile === null ? [] : unenforced(profile);
   return [
-    { id: 'verdicts', title: 'Verdicts', body: html`${report.verdicts.map(verdict)}` },
+    { id: 'verdicts', title: 'Verdicts', body: html`${report.verdicts.map(verdictSection)}` },
     ...(profile === null ? [] : [{ id: 'strategies', title: 'Strategy ladder', body: ladder(profile) }]),
     ...(incidents.length === 0 ? [] : [{ id: 'incidents', title: 'Incidents', body: list(incidents) }]),
-    { id: 'findings', title: 'Findings', body: findings(report) },
+    { id: 'findings', title: 'Findings', body: findingsSection(report) },
     ...(profile === null
       ? []
       : [

@@ -34,7 +34,7 @@ export function tone({ answer, reservations }: FlowVerdict): string {
 }
 
 /** A verdict with its strategies, and what is missing. */
-export function verdict(each: FlowVerdict): Markup {
+export function verdictSection(each: FlowVerdict): Markup {
   const rows = each.strategies.map(({ job, id, suite, description }): Row => ({
     cells: [jobTitle(job), id, suite, description],
   }));
@@ -144,7 +144,7 @@ function finding(check: CheckResult): Markup {
 }
 
 /** Findings, the gravest first, each with what to do. */
-export function findings(report: ValidationReport): Markup {
+export function findingsSection(report: ValidationReport): Markup {
   const all = report.checks.filter(({ status }) => status === 'finding');
   if (all.length === 0) return html`<p>None.</p>`;
   return html`${SEVERITIES.map((severity) => {

@@ -20,6 +20,9 @@ export interface PerformanceChange {
   }[];
 }
 
+/** Fewer operations than this at one level are chance: RSA-4096 pairs come in twos and threes. */
+const OPERATIONS_MIN = 20;
+
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
@@ -30,8 +33,8 @@ function median(values: readonly number[]): number {
 /**
  * Compares measurements of the same operations at the same numbers of sessions.
  *
- * One level alone may be unlucky: an operation is faster or slower where the median of its levels is outside the noise, and the median
- * latency says the same.
+ * One level alone may be unlucky: an operation is faster or slower where the median over its levels is outside the noise, both of how many
+ * are done in a second and of their median latency. Levels of a few operations say nothing.
  *
  * @param options - `noise`: ratio, at least 1; 1.5 means that two thirds to one and a half times as fast is the same
  */
@@ -48,6 +51,7 @@ export function comparePerformance(
     const levels = now.flatMap((later) => {
       const earlier = then.find((each) => each.operation === operation && each.sessions === later.sessions);
       if (later.operation !== operation || earlier === undefined) return [];
+      if (Math.min(earlier.operations, later.operations) < OPERATIONS_MIN) return [];
       if (earlier.perSecond === 0 || later.perSecond === 0) return [];
       return [
         {
@@ -66,8 +70,8 @@ export function comparePerformance(
     const ratio = median(levels.map((level) => level.ratio));
     // Latencies of 0 µs are below what is measured.
     const quicker = median(levels.map((level) => Math.max(level.p50UsBefore, 1) / Math.max(level.p50UsAfter, 1)));
-    const isFaster = ratio > noise && quicker > 1;
-    const isSlower = ratio < 1 / noise && quicker < 1;
+    const isFaster = ratio > noise && quicker > noise;
+    const isSlower = ratio < 1 / noise && quicker < 1 / noise;
     return [{ operation, change: isFaster ? 'faster' : isSlower ? 'slower' : 'noise', ratio, levels }];
   });
 }

@@ -43,15 +43,15 @@ export function parseLiveToken(text: string): LiveToken {
   const label = members.get('label');
   const slot = members.get('slot');
   if (slot !== undefined && !/^\d{1,15}$/u.test(slot)) throw refuse('a slot is a whole number');
-  const isMade = label === undefined && slot === undefined;
-  if (isMade && !(MANAGED_MODULES as readonly string[]).includes(module)) {
+  const isOfOurs = label === undefined && slot === undefined;
+  if (isOfOurs && !(MANAGED_MODULES as readonly string[]).includes(module)) {
     throw refuse(`a token of ${module} needs its label or its slot`);
   }
   const pin = pinOf(members);
   const libraryParameters = members.get('library-parameters');
   const environment = environmentOf(members);
-  if (isMade && members.size > 0) throw refuse('a token that is made here has a PIN and a place of its own');
-  if (!isMade && pin === undefined) throw refuse('a token of your own needs pin-file or pin-environment');
+  if (isOfOurs && members.size > 0) throw refuse('a token that is made here has a PIN and a place of its own');
+  if (!isOfOurs && pin === undefined) throw refuse('a token of your own needs pin-file or pin-environment');
   return {
     name,
     token: {
