@@ -7,7 +7,7 @@ import { KeyStatus } from '../components/status.js';
 import { Tabs } from '../components/tabs.js';
 import { Time } from '../components/time.js';
 import { KEY_TABS, type KeyView } from '../key_tabs.js';
-import { aliasText, describeKey, listAliases, regionalityText } from '../kms.js';
+import { aliasText, describeKey, listAliases, listMaterials, regionalityText, type KeyMetadata } from '../kms.js';
 import { useLive } from '../live.js';
 import type { PageProps } from '../pages.js';
 import { go, Link, pathOf } from '../router.js';
@@ -19,9 +19,12 @@ export function KeyPage({ params }: PageProps): JSX.Element {
   const live = useLive(
     async (signal): Promise<Omit<KeyView, 'region' | 'reload'>> => {
       const key = await describeKey(region, keyId, signal);
-      // Whoever may see a key may not always see aliases.
-      const aliases = await listAliases(region, key.KeyId, signal).catch(() => []);
-      return { key, aliases };
+      // Whoever may see a key may not always see its aliases and its rotations.
+      const [aliases, materials] = await Promise.all([
+        listAliases(region, key.KeyId, signal).catch(() => []),
+        isImportedSymmetric(key) ? listMaterials(region, key.KeyId, signal).catch(() => []) : [],
+      ]);
+      return { key, aliases, materials };
     },
     { inputs: [region, keyId], region },
   );
@@ -60,6 +63,10 @@ export function KeyPage({ params }: PageProps): JSX.Element {
       </Loaded>
     </>
   );
+}
+
+function isImportedSymmetric({ Origin, KeySpec }: KeyMetadata): boolean {
+  return Origin === 'EXTERNAL' && KeySpec === 'SYMMETRIC_DEFAULT';
 }
 
 function GeneralConfiguration({ key, aliases, region }: KeyView): JSX.Element {

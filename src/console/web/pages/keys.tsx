@@ -111,7 +111,7 @@ export function KeysPage({ params }: PageProps): JSX.Element {
             rows={rows}
             rowKey={({ keyId }) => keyId}
             columns={columns}
-            search="Find keys by alias, key ID or what is shown"
+            search="Find keys by alias, ID or spec"
             onShow={keys.show}
             onNeedAll={keys.showAll}
             chosen={chosen}
