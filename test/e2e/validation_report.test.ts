@@ -14,6 +14,9 @@ import {
 } from '../support/browser.js';
 import { keyferry } from '../support/keyferry_command.js';
 
+/** Whether somebody wants to look: pictures of a page of some metres cost seconds. */
+const isWatched = (process.env['KEYFERRY_SCREENSHOTS'] ?? '') !== '';
+
 describe('report.html of a validation, in a browser', function () {
   this.timeout(60_000);
   let directory: string;
@@ -55,7 +58,7 @@ describe('report.html of a validation, in a browser', function () {
     it(`is accessible and needs no sideways scrolling: ${viewport}, ${colorScheme}`, async () => {
       const page = await open(viewport, { colorScheme });
       await page.locator('details').first().evaluate('(details) => { details.open = true; }');
-      await page.screenshot({ path: join(screenshots, `report-${viewport}-${colorScheme}.png`), fullPage: true });
+      await page.screenshot({ path: join(screenshots, `report-${viewport}-${colorScheme}.png`), fullPage: isWatched });
       expect(await accessibilityViolations(page)).to.deep.equal([]);
       expect(await sidewaysOverflow(page)).to.equal(0);
       await page.context().close();
@@ -106,7 +109,7 @@ describe('report.html of a validation, in a browser', function () {
     await page.setViewportSize({ width: 680, height: 1000 });
     expect(await page.locator('table thead').first().isVisible()).to.equal(true);
     expect(await sidewaysOverflow(page)).to.equal(0);
-    await page.screenshot({ path: join(screenshots, 'report-print.png'), fullPage: true });
+    await page.screenshot({ path: join(screenshots, 'report-print.png'), fullPage: isWatched });
     await page.context().close();
   });
 });
