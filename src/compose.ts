@@ -34,6 +34,7 @@ import { ReplicaImportWatch } from './kms/multi_region_sync.js';
 import { explainStep } from './hsm/step_explanation.js';
 import { StoredReplicatedKeys } from './kms/replicated_keys.js';
 import type { RegionConfig, RunningRegion } from './lab/region_config.js';
+import { LIMITS } from './limits.js';
 import { formatListenAddress } from './listen.js';
 import { ReplicationAgent } from './replication/agent.js';
 import { requestEnrolment } from './replication/enrolment.js';
@@ -149,7 +150,7 @@ export async function startRegion(config: RegionConfig): Promise<RunningRegion> 
 async function openRegion(config: RegionConfig, closers: Closers): Promise<RunningRegion> {
   const { region, partition, account } = config;
   const opened = await openConfiguredToken(config.token, profileFileOf(config), 'region');
-  closers.add(() => opened.close());
+  closers.add(() => opened.close({ patienceMs: LIMITS.tokenClosePatienceMs }));
   const database = Database.open(join(config.directory, 'region.db'));
   closers.add(() => database.close());
   const hsm = await RegionHsm.open({
@@ -232,7 +233,8 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
   await agent.start();
 
   const imports = hsm.openImports(importCapabilitiesOf(opened.profile, config.hsm));
-  closers.add(() => imports.close());
+  // Nobody will want the pair that is being made.
+  closers.add(() => void imports.close());
   // RSA pairs take a second to make: nobody who imports is to wait for one, and nobody else has any use for them.
   if (materials.hasExternalKeys()) imports.expectImports();
   const kms: KmsRegion = {

@@ -32,7 +32,8 @@ export interface ConfiguredToken {
   readonly token: OpenToken;
   readonly profile: TokenProfile;
   readonly capabilities: HsmCapabilities;
-  close(): Promise<void>;
+  /** @param options - as for {@link OpenToken.close} */
+  close(options?: { readonly patienceMs?: number }): Promise<void>;
 }
 
 /**
@@ -115,9 +116,8 @@ export async function openConfiguredToken(
       token: opened,
       profile,
       capabilities: capabilitiesOf(profile, purpose),
-      close: async () => {
-        await opened.close();
-        module.close();
+      close: async (options) => {
+        if ((await opened.close(options)) === 'closed') module.close();
       },
     };
   } catch (error) {

@@ -114,6 +114,8 @@ export const LIMITS = {
   awsKeepAliveTimeoutMs: 65_000,
   /** Time that a closing server waits for the answers in progress, milliseconds. */
   awsDrainTimeoutMs: 5_000,
+  /** How long a region that ends waits for jobs in its token, milliseconds: an RSA pair may take ten seconds, everything else a fraction. */
+  tokenClosePatienceMs: 1_000,
   /** How far the time of a signed request may be from ours, milliseconds. @source AWS general reference */
   awsSignatureSkewMs: 5 * 60 * 1000,
   /** Signers that are remembered, with their signing keys: one per access key, day and list of signed headers. */

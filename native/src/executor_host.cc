@@ -1,5 +1,8 @@
 #include "executor_host.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "addon.h"
 
 namespace keyferry {
@@ -54,6 +57,10 @@ void ExecutorHost::close() {
     function = std::exchange(waker_->function, nullptr);
   }
   if (function != nullptr) napi_release_threadsafe_function(function, napi_tsfn_abort);
+}
+
+void ExecutorHost::leave() {
+  if (open_) napi_unref_threadsafe_function(env_, waker_->function);
 }
 
 uint32_t ExecutorHost::submit(const uint8_t* programs, size_t length, uint32_t count) {
@@ -188,6 +195,20 @@ Napi::Value close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value leave(const Napi::CallbackInfo& info) {
+  ExecutorHost* host = host_argument(info);
+  if (host != nullptr) host->leave();
+  return info.Env().Undefined();
+}
+
+// Ends the process at once: destructors of libraries would take away what a thread inside a module still uses, and
+// nothing can interrupt it there.
+Napi::Value exit_process(const Napi::CallbackInfo& info) {
+  if (info.Length() < 1 || !info[0].IsNumber()) return wrong_argument(info);
+  fflush(nullptr);
+  _exit(info[0].As<Napi::Number>().Int32Value());
+}
+
 }  // namespace
 
 void export_executor(Napi::Env env, Napi::Object exports) {
@@ -197,6 +218,8 @@ void export_executor(Napi::Env env, Napi::Object exports) {
   exports.Set("executorReopen", Napi::Function::New(env, reopen, "executorReopen"));
   exports.Set("executorAbandon", Napi::Function::New(env, abandon, "executorAbandon"));
   exports.Set("executorClose", Napi::Function::New(env, close, "executorClose"));
+  exports.Set("executorLeave", Napi::Function::New(env, leave, "executorLeave"));
+  exports.Set("exitProcess", Napi::Function::New(env, exit_process, "exitProcess"));
   exports.Set("jobFormat", kJobFormat);
   // Results carry a call's number.
   Napi::Array names = Napi::Array::New(env);

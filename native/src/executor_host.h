@@ -30,6 +30,8 @@ class ExecutorHost {
   CK_RV start(napi_value on_drain);
   uint32_t submit(const uint8_t* programs, size_t length, uint32_t count);
   void close();
+  // Jobs that run keep the process alive no longer.
+  void leave();
   Executor& executor() { return executor_; }
 
  private:

@@ -110,7 +110,7 @@ export class Executor {
   #isIdle = false;
   #onLostAndIdle: (() => void) | null = null;
   #down: { readonly error: TokenError; readonly untilMs: number } | null = null;
-  #closed: Promise<void> | null = null;
+  #closed: Promise<'closed' | 'left'> | null = null;
   #onIdle: (() => void) | null = null;
 
   private constructor(options: ExecutorOptions) {
@@ -189,21 +189,36 @@ export class Executor {
     };
   }
 
-  /** Lets the jobs that were given before finish, then ends the threads and closes the sessions. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
+  /**
+   * Lets the jobs that were given before finish, then ends the threads and closes the sessions.
+   *
+   * @param options - `patienceMs`: jobs that take longer are left, which only a process may do that ends now; a call of a module
+   * cannot be interrupted
+   * @returns whether jobs were `left`: then the module must not be finalised
+   */
+  close(options: { readonly patienceMs?: number } = {}): Promise<'closed' | 'left'> {
+    this.#closed ??= this.#close(options.patienceMs);
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
+  async #close(patienceMs: number | undefined): Promise<'closed' | 'left'> {
     if (this.#pendingCount > 0) {
       await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
+        const timer = patienceMs === undefined ? undefined : setTimeout(resolve, patienceMs);
+        this.#onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
     this.#stopWaiting();
+    if (this.#pendingCount > 0) {
+      this.#native.leave();
+      return 'left';
+    }
     await this.#recovering;
     this.#native.close();
+    return 'closed';
   }
 
   #refusal(job: Job): TokenError | null {

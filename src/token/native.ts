@@ -42,12 +42,17 @@ export interface NativeExecutorBinding {
   epoch(): number;
   /** Hands over `count` programs that lie one after another; returns how many were taken. */
   submit(programs: Uint8Array, byteLength: number, count: number): number;
-  /** Opens the sessions anew, in a new epoch. Only while the executor is lost and idle. */
+  /** Opens the sessions anew, in a new epoch; only while they are lost, and some thread runs no job. */
   reopen(): NativeCall;
   /** Answers all queued jobs with "abandoned". */
   abandon(): void;
   /** Joins the threads and closes the sessions. */
   close(): void;
+  /**
+   * Leaves the threads to themselves, for a process that is about to end: nothing keeps it alive any more, and it ends without the
+   * destructors of its libraries, inside of which a thread still is.
+   */
+  leave(): void;
 }
 
 /** One interface of a module: its name, and the version that its function list begins with. @source PKCS#11 v3.0 section 3.7 */
@@ -103,6 +108,8 @@ interface AddonExecutorFunctions {
   executorReopen(id: number): NativeCall;
   executorAbandon(id: number): void;
   executorClose(id: number): void;
+  executorLeave(id: number): void;
+  exitProcess(status: number): void;
 }
 
 /** The addon's calls on key material that is on its way to an import; only `material.ts` uses them. */
@@ -259,6 +266,10 @@ function executorBinding(native: AddonExecutorFunctions, id: number): NativeExec
     reopen: () => native.executorReopen(id),
     abandon: () => native.executorAbandon(id),
     close: () => native.executorClose(id),
+    leave: () => {
+      native.executorLeave(id);
+      process.once('exit', (status) => native.exitProcess(status));
+    },
   };
 }
 

@@ -26,7 +26,7 @@ export class OpenToken {
   readonly slot: Slot;
   readonly executor: Executor;
   readonly #keeper: LoginKeeper;
-  #closing: Promise<void> | undefined;
+  #closing: Promise<'closed' | 'left'> | undefined;
 
   private constructor(module: TokenModule, slot: Slot, executor: Executor, keeper: LoginKeeper) {
     this.module = module;
@@ -70,18 +70,26 @@ export class OpenToken {
     return this.#keeper.logInAgain();
   }
 
-  /** Ends the executor after its jobs, and logs out by closing the last session. The module stays initialised. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /**
+   * Ends the executor after its jobs, and logs out by closing the last session. The module stays initialised.
+   *
+   * @param options - as for {@link Executor.close}; a token whose jobs were left stays in use, and its module open
+   */
+  close(options: { readonly patienceMs?: number } = {}): Promise<'closed' | 'left'> {
+    this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(options: { readonly patienceMs?: number }): Promise<'closed' | 'left'> {
+    let end: 'closed' | 'left' = 'closed';
     try {
-      await this.executor.close();
+      end = await this.executor.close(options);
+      return end;
     } finally {
-      this.#keeper.close();
-      this.module.removeUser(this.#keeper);
+      if (end === 'closed') {
+        this.#keeper.close();
+        this.module.removeUser(this.#keeper);
+      }
     }
   }
 }

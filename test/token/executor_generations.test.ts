@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import {
   CKA_CLASS,
@@ -63,7 +65,21 @@ function searchJob(): { readonly job: Job; readonly count: (result: JobResult) =
   return { job, count: (result) => result.handles(found).length };
 }
 
+const leavingProgram = fileURLToPath(new URL('../support/leave_while_generating.js', import.meta.url));
+
 for (const kind of tokenKinds()) {
+  describe(`a process that ends while a ${kind} makes a pair`, function () {
+    this.timeout(30_000);
+
+    it('is not kept by it, and ends with its own status', () => {
+      const { status, signal, stdout } = spawnSync(process.execPath, [leavingProgram, kind], {
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      expect({ status, signal, stdout }).to.deep.equal({ status: 7, signal: null, stdout: 'left' });
+    });
+  });
+
   describe(`the executor of a ${kind} that loses a session while a pair is made`, function () {
     this.timeout(30_000);
     let scratch: FaultyToken;
