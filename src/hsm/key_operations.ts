@@ -13,6 +13,7 @@ import {
 } from '../token/cryptoki.js';
 import { Job, type BytesOperand, type Output, type SecretRef } from '../token/job.js';
 import type { Mechanism } from '../token/mechanism.js';
+import type { FactName } from '../token/profile.js';
 import { publicKeyTemplate } from '../token/public_key.js';
 import { template } from '../token/template.js';
 import { parsePublicKey, pointOf } from '../wire/public_key.js';
@@ -22,13 +23,21 @@ import { HsmError } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import { privateKeySpec, specInToken } from './key_spec.js';
 import { withLoaded, type KeyStorage, type LoadedKey } from './key_storage.js';
-import type { KeySpec, KeyUsage, StoredMaterial } from './material.js';
+import type { KeySpec, KeyStorageKind, KeyUsage, StoredMaterial } from './material.js';
 import { publicHalfOf } from './signing.js';
+
+/** What a pair needs only where it rests wrapped, or is to be replicated. */
+const factsOfWrappedPairs: ReadonlySet<FactName> = new Set(['rsaPrivateWrap', 'rsaPrivateUnwrap']);
 
 /**
  * Why this token cannot hold and use keys of a spec and usage, naming the mechanisms; undefined where it can.
  */
-export function refusalOfSpec(capabilities: HsmCapabilities, keySpec: KeySpec, keyUsage: KeyUsage): string | undefined {
+export function refusalOfSpec(
+  capabilities: HsmCapabilities,
+  keySpec: KeySpec,
+  keyUsage: KeyUsage,
+  storage: KeyStorageKind = 'wrapped',
+): string | undefined {
   const spec = specInToken(keySpec);
   const usage = spec.usages[keyUsage];
   if (usage === undefined) return `a ${keySpec} key is not for ${keyUsage}`;
@@ -36,6 +45,7 @@ export function refusalOfSpec(capabilities: HsmCapabilities, keySpec: KeySpec, k
     return `CKM_RSA_PKCS_KEY_PAIR_GEN: the token makes at most ${capabilities.rsaModulusBitsMax} bits`;
   }
   const refusals = usage.needs.flatMap((oneOf) => {
+    if (storage === 'token' && oneOf.every((fact) => factsOfWrappedPairs.has(fact))) return [];
     const refused = oneOf.flatMap((fact) => capabilities.refusedFacts[fact] ?? []);
     return refused.length === oneOf.length ? refused : [];
   });

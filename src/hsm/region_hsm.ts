@@ -266,7 +266,7 @@ export class RegionHsm {
 
   /** Why this token cannot hold and use such a key, naming the mechanisms; undefined where it can. */
   refusalOfSpec(keySpec: KeySpec, keyUsage: KeyUsage): string | undefined {
-    return refusalOfSpec(this.#capabilities, keySpec, keyUsage);
+    return refusalOfSpec(this.#capabilities, keySpec, keyUsage, this.#storage.kind);
   }
 
   /** HMAC of the whole message, made in the token. */

@@ -1,6 +1,7 @@
 import { toHex } from '../bytes.js';
 import { LIMITS } from '../limits.js';
-import { CKO_PRIVATE_KEY, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { CKA_TOKEN, CKO_PRIVATE_KEY, CKO_SECRET_KEY } from '../token/cryptoki.js';
+import { TokenError } from '../token/errors.js';
 import { Job, type JobResult, type ObjectOperand, type Output } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
@@ -57,6 +58,12 @@ interface ObjectSource {
   check(result: JobResult, job: Job): void;
   /** The id that the material must have, where it is known. */
   readonly materialId: string | undefined;
+}
+
+/** A key that is there, and its public half; null for a secret. */
+interface MadeObject {
+  readonly key: ObjectHandle;
+  readonly publicKey: Uint8Array | null;
 }
 
 /**
@@ -228,14 +235,8 @@ export class TokenStorage implements KeyStorage {
   ): Promise<{ readonly materialId: string; readonly publicKey: Uint8Array | null }> {
     const { jobs, capabilities } = this.#parts;
     const shape = this.#shape(binding, id);
-    const job = new Job(name, 'token object');
-    const made = source.make(job, { ...shape, uses: identifyingUse(binding.keySpec).uses });
-    const kept = job.keep(made.key);
-    const result = await jobs.run(job);
-    source.check(result, job);
-    const publicKey = made.publicKey(result);
-    const key = result.object(kept);
-
+    const making = { ...shape, uses: identifyingUse(binding.keySpec).uses };
+    const { key, publicKey } = await this.#keptObject(name, making, source);
     const identification = identificationOf(binding, publicKey);
     const proving = new Job('key material id', binding.keySpec);
     const use = proving.attempt();
@@ -245,8 +246,41 @@ export class TokenStorage implements KeyStorage {
     const proved = await jobs.run(proving);
     if (proved.rv(use) !== 0) throw noKeyOf(binding.keySpec);
     assertShape(proved.attributes(attributes), shape, capabilities);
-    const materialId = checkedMaterialId(binding, await proof(proved), source.materialId);
-    return { materialId, publicKey };
+    const found = await proof(proved);
+    if (found === null && source.materialId === undefined) {
+      throw jobs.health.stop('the halves of a new key do not fit each other', { keyId: binding.keyId });
+    }
+    return { materialId: checkedMaterialId(binding, found, source.materialId), publicKey };
+  }
+
+  /**
+   * Makes the object. A pair that is made here is a session object first, and the token object a copy of its private half: the token is
+   * held for the copy only, and not for as long as an RSA pair takes. Tokens that make no such copy make the pair where it stays.
+   */
+  async #keptObject(name: string, making: KeyShape, source: ObjectSource): Promise<MadeObject> {
+    const { jobs } = this.#parts;
+    const isPairMadeHere = source.materialId === undefined && isPrivateKeyShape(making);
+    if (!isPairMadeHere) return this.#made(name, making, source);
+    const pair = await this.#made(name, { ...making, onToken: false }, source);
+    const job = new Job(name, 'copy of a session object');
+    const kept = job.keep(job.copyObject(pair.key, template([CKA_TOKEN, true])));
+    try {
+      return { ...pair, key: (await jobs.run(job)).object(kept) };
+    } catch (error) {
+      if (!isRefusedCopy(error)) throw error;
+      return await this.#made(name, making, source);
+    } finally {
+      await jobs.destroy(pair.key, 'destroy session pair');
+    }
+  }
+
+  async #made(name: string, shape: KeyShape, source: ObjectSource): Promise<MadeObject> {
+    const job = new Job(name, 'token object');
+    const made = source.make(job, shape);
+    const kept = job.keep(made.key);
+    const result = await this.#parts.jobs.run(job);
+    source.check(result, job);
+    return { key: result.object(kept), publicKey: made.publicKey(result) };
   }
 
   async #loadForUse(material: StoredMaterial): Promise<ObjectHandle> {
@@ -287,6 +321,13 @@ export class TokenStorage implements KeyStorage {
     const wrapWithTrusted = !binding.multiRegion && this.#parts.capabilities.enforcesWrapWithTrusted;
     return { ...baseShape(binding.keySpec), uses: [], extractable: true, wrapWithTrusted };
   }
+}
+
+/** Whether the token makes no token object of a session object; a full one makes none of anything. */
+function isRefusedCopy(error: unknown): boolean {
+  if (!(error instanceof HsmError) || error.code === 'ERR_HSM_FULL' || !(error.cause instanceof TokenError))
+    return false;
+  return error.cause.call === 'C_CopyObject' && error.cause.severity === 'call';
 }
 
 /** Takes away the use by which a key was identified, and gives it the one that it is for. */

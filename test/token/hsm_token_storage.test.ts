@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { PKCS11 } from 'pkcs11js';
 import { HsmError } from '../../src/hsm/errors.js';
+import type { JobRunner } from '../../src/hsm/job_runner.js';
 import { tokenObjectIdOf, type StoredMaterial } from '../../src/hsm/material.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import {
@@ -15,9 +16,11 @@ import {
   CKA_TOKEN,
   CKA_VALUE,
 } from '../../src/token/cryptoki.js';
+import { TokenError } from '../../src/token/errors.js';
 import { Job, type AttributeValue } from '../../src/token/job.js';
 import type { ObjectHandle } from '../../src/token/object.js';
-import { template } from '../../src/token/template.js';
+import { CKR } from '../../src/token/return_value.js';
+import { template, type Template } from '../../src/token/template.js';
 import { makeRegionToken, type RegionToken } from '../support/region_token.js';
 import { tokenKinds } from '../support/token_directory.js';
 
@@ -74,6 +77,12 @@ for (const kind of tokenKinds()) {
       return (await region.executor.run(job)).handles(found);
     };
 
+    const countOf = async (shape: Template): Promise<number> => {
+      const job = new Job('count', 'test');
+      const found = job.findObjects(shape, 4096);
+      return (await region.executor.run(job)).handles(found).length;
+    };
+
     const attributesOf = async (material: StoredMaterial): Promise<ReadonlyMap<number, AttributeValue>> => {
       const [handle] = await objectsOf(tokenObjectIdOf(material) ?? '');
       if (handle === undefined) throw new Error('no object');
@@ -104,6 +113,37 @@ for (const kind of tokenKinds()) {
     it('lets only a multi-Region key be wrapped', async () => {
       expect(truthOf(await attributesOf(await create({ multiRegion: true })), CKA_EXTRACTABLE)).to.equal(true);
     });
+
+    for (const copies of [true, false]) {
+      it(`keeps the private half of a pair alone, ${copies ? 'as a copy of a session object' : 'made where it stays, where the token refuses the copy'}`, async () => {
+        const refusing: JobRunner = {
+          get epoch() {
+            return region.executor.epoch;
+          },
+          run: (job) =>
+            job.strategy === 'copy of a session object'
+              ? Promise.reject(
+                  new TokenError('ERR_TOKEN_CALL', { call: 'C_CopyObject', rv: CKR.CKR_FUNCTION_NOT_SUPPORTED }),
+                )
+              : region.executor.run(job),
+        };
+        const runner = copies ? region.executor : refusing;
+        const { capabilities, ledger } = region;
+        const other = await RegionHsm.open({ runner, capabilities, storage: { kind: 'token', ledger } });
+        const before = await countOf(template([CKA_TOKEN, false]));
+        const pair = { ...binding, keySpec: 'ECC_NIST_P256', keyUsage: 'SIGN_VERIFY', dataSuite: null } as const;
+        const material = await other.createMaterial(pair);
+        ledger.records.push(material);
+        expect(await countOf(template([CKA_TOKEN, false]))).to.equal(before);
+        expect(await objectsOf(tokenObjectIdOf(material) ?? '')).to.have.lengthOf(1);
+        const attributes = await attributesOf(material);
+        expect(truthOf(attributes, CKA_EXTRACTABLE)).to.equal(false);
+        const input = { kind: 'message', octets: hello } as const;
+        const signature = await hsm.sign(material, 'ECDSA_SHA_256', input);
+        expect(await hsm.verify(material, 'ECDSA_SHA_256', input, signature)).to.equal(true);
+        await other.close();
+      });
+    }
 
     it('uses keys again after the HSM was opened anew, and wrapped keys beside them', async () => {
       const material = await create();
