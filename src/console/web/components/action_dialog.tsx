@@ -3,7 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import { callAws, type Answer } from '../api.js';
 import { CliCommand, type CliCall } from './cli_command.js';
 import { Dialog } from './dialog.js';
-import { Failure } from './states.js';
+import { DialogFailure } from './dialog_failure.js';
 import { tell } from './toasts.js';
 
 /**
@@ -57,7 +57,7 @@ export function ActionDialog(props: {
       isWide={isWide}
     >
       {children}
-      {failure !== undefined && <Failure what="It was refused" failure={failure} />}
+      <DialogFailure what="It was refused" failure={failure} />
       {calls.length > 0 && <CliCommand calls={calls} />}
     </Dialog>
   );

@@ -1,10 +1,10 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { callAws } from '../api.js';
+import { callAws, Refusal } from '../api.js';
 import { CliCommand } from '../components/cli_command.js';
 import { Dialog } from '../components/dialog.js';
+import { DialogFailure } from '../components/dialog_failure.js';
 import { Radios, SelectField } from '../components/form.js';
-import { Failure } from '../components/states.js';
 import { Time } from '../components/time.js';
 import { tell } from '../components/toasts.js';
 import { archiveEntries, archiveName, wrappingCommands } from '../import_archive.js';
@@ -103,7 +103,11 @@ export function ImportParametersDialog(props: {
         choices={WRAPPING_KEY_SPECS}
       />
       <Radios label="Wrapping algorithm" value={algorithm} onInput={setWanted} choices={choices} />
-      {failure !== undefined && <Failure what="There are no parameters" failure={failure} />}
+      <DialogFailure what="There is nothing to download" failure={failure}>
+        {failure instanceof Refusal && failure.code === 'UnsupportedOperationException' && (
+          <p class="hint">Choose another algorithm: the Region’s token decides under which it unwraps.</p>
+        )}
+      </DialogFailure>
       <CliCommand calls={[call]} />
     </Dialog>
   );

@@ -3,8 +3,8 @@ import { useState } from 'preact/hooks';
 import { callAws } from '../api.js';
 import { CliCommand } from '../components/cli_command.js';
 import { Dialog } from '../components/dialog.js';
+import { DialogFailure } from '../components/dialog_failure.js';
 import { FileField, Radios, TextField } from '../components/form.js';
-import { Failure } from '../components/states.js';
 import { durationText } from '../components/time.js';
 import { tell } from '../components/toasts.js';
 import type { KeyMaterial, KeyMetadata } from '../kms.js';
@@ -152,7 +152,7 @@ export function UploadMaterialDialog(props: {
           onInput={setDescription}
         />
       )}
-      {failure !== undefined && <Failure what="The material was not imported" failure={failure} />}
+      <DialogFailure what="The material was not imported" failure={failure} />
       <CliCommand
         calls={[
           {

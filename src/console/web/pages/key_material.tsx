@@ -40,7 +40,7 @@ export function KeyMaterialTab(view: KeyView): JSX.Element {
             <Button isDisabled={isEnding} onClick={() => setOpened({ dialog: 'upload' })}>
               Upload key material
             </Button>
-            <Button kind="danger" isDisabled={!hasMaterial} onClick={() => setOpened({ dialog: 'delete' })}>
+            <Button isDisabled={!hasMaterial} onClick={() => setOpened({ dialog: 'delete' })}>
               Delete key material
             </Button>
           </>

@@ -49,16 +49,12 @@ const COLUMNS: readonly Column<KeyMaterial>[] = [
   },
   {
     id: 'rotated',
-    title: 'Rotation date',
+    title: 'Rotated',
     value: ({ RotationDate = 0 }) => RotationDate,
-    cell: ({ RotationDate }) => seconds(RotationDate),
-  },
-  {
-    id: 'type',
-    title: 'Rotation type',
-    value: ({ RotationType = '' }) => RotationType,
-    cell: ({ RotationType }) =>
-      RotationType === undefined ? '–' : RotationType === 'AUTOMATIC' ? 'Automatic' : 'On demand',
+    cell: ({ RotationDate, RotationType }) =>
+      RotationDate === undefined
+        ? '–'
+        : `${timeText(RotationDate * 1000)}, ${RotationType === 'AUTOMATIC' ? 'automatic' : 'on demand'}`,
   },
 ];
 
