@@ -19,8 +19,8 @@ const isWatched = (process.env['KEYFERRY_SCREENSHOTS'] ?? '') !== '';
 
 describe('report.html of a validation, in a browser', function () {
   this.timeout(60_000);
-  let directory: string;
-  let screenshots: string;
+  let directory = '';
+  let screenshots = '';
   let url: string;
   let browser: Browser;
 
@@ -38,6 +38,7 @@ describe('report.html of a validation, in a browser', function () {
   after(async () => {
     await browser?.close();
     rmSync(directory, { recursive: true, force: true });
+    if (!isWatched) rmSync(screenshots, { recursive: true, force: true });
   });
 
   async function open(
