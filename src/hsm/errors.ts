@@ -17,7 +17,7 @@ export type HsmErrorCode =
   | 'ERR_HSM_POLICY_REFUSED' // the key may not be used so, by the token's rule or by Keyferry's
   | 'ERR_HSM_KEY_NOT_FOUND' // no such key in this token
   | 'ERR_HSM_RECORD' // the record key's MAC is not over this record
-  | 'ERR_HSM_FULL' // the token has no room for another object
+  | 'ERR_HSM_FULL' // the token has no room for another token object
   | 'ERR_HSM_UNAVAILABLE' // the token does not work at the moment, or refuses for a reason of its own
   | 'ERR_HSM_STRATEGY'; // the token has no way to do this inside; `details` names the mechanisms that would change it
 
@@ -60,7 +60,6 @@ export function saysObjectIsGone(rv: number): boolean {
 /** The code for a call that failed by itself, with sessions and module intact. */
 function codeOfCall(error: TokenError): HsmErrorCode {
   if (handleIsGone.has(error.rv)) return 'ERR_HSM_SESSION_LOST';
-  if (error.rv === CKR.CKR_DEVICE_MEMORY) return 'ERR_HSM_FULL';
   if (mechanismIsRefused.has(error.rv)) return 'ERR_HSM_MECHANISM';
   if (useIsRefused.has(error.rv)) return 'ERR_HSM_POLICY_REFUSED';
   if (roomIsMissing.has(error.rv)) return 'ERR_HSM_UNAVAILABLE';

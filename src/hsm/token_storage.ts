@@ -4,6 +4,7 @@ import { CKA_TOKEN, CKO_PRIVATE_KEY, CKO_SECRET_KEY } from '../token/cryptoki.js
 import { TokenError } from '../token/errors.js';
 import { Job, type JobResult, type ObjectOperand, type Output } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
+import { CKR } from '../token/return_value.js';
 import { template } from '../token/template.js';
 import { pointOf } from '../wire/public_key.js';
 import { baseShape, checkedExportedKeyToken, narrowAndRead, usesOf } from './backing_key.js';
@@ -223,7 +224,9 @@ export class TokenStorage implements KeyStorage {
       });
     } catch (error) {
       await objects.discard(id);
-      throw error;
+      throw isFull(error)
+        ? new HsmError('ERR_HSM_FULL', 'the token has no room for another key', { cause: error })
+        : error;
     }
   }
 
@@ -323,10 +326,13 @@ export class TokenStorage implements KeyStorage {
   }
 }
 
+function isFull(error: unknown): error is HsmError {
+  return error instanceof HsmError && error.cause instanceof TokenError && error.cause.rv === CKR.CKR_DEVICE_MEMORY;
+}
+
 /** Whether the token makes no token object of a session object; a full one makes none of anything. */
 function isRefusedCopy(error: unknown): boolean {
-  if (!(error instanceof HsmError) || error.code === 'ERR_HSM_FULL' || !(error.cause instanceof TokenError))
-    return false;
+  if (isFull(error) || !(error instanceof HsmError) || !(error.cause instanceof TokenError)) return false;
   return error.cause.call === 'C_CopyObject' && error.cause.severity === 'call';
 }
 
