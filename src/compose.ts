@@ -216,14 +216,14 @@ async function openRegion(config: RegionConfig, closers: Closers): Promise<Runni
         const strategy = recorded.strategy ?? strategies.strategyOf(recorded.code, recorded.sid);
         const event = { ...recorded, strategy };
         audit.append({ at: new Date(atMs).toISOString(), clockOffsetMs: clock.offsetMs, region, ...event });
-        events.add({ kind: 'audit', atMs, ...event });
+        events.add({ kind: 'audit', atMs, clockOffsetMs: clock.offsetMs, ...event });
       },
     },
   });
   const metrics = composeMetrics({ home, clock, database, jobs: () => opened.token.executor.stats() });
   agent.observe((event) => {
     strategies.observe(event);
-    events.add(event);
+    events.add({ clockOffsetMs: clock.offsetMs, ...event });
     if (event.kind === 'session') metrics.observeSession(event);
   });
   agent.applyRosters(rostersIn(config.rosterFile));

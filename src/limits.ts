@@ -196,8 +196,12 @@ export const LIMITS = {
   consoleHeartbeatMs: 15_000,
   /** How often the console looks at the state of programs and clocks while a page is open, milliseconds. */
   consoleWatchMs: 500,
-  /** Entries of the trace in one event for pages: more come in the next one. */
-  consoleTraceBatchMax: 200,
+  /** Replications that the console remembers. */
+  consoleReplicationsMax: 300,
+  /** What is kept of one of them: an undisturbed one has about fifty entries. */
+  consoleReplicationEntriesMax: 600,
+  /** Refusals, and sessions, of which is not known yet to which replication they belong. */
+  consoleOrphansMax: 256,
   /** Octets of one answer that the console hands on: 50 events of the trail with two policies each. */
   consoleAnswerBytesMax: 32 * 1024 * 1024,
   /** Time for one answer, milliseconds: a busy token takes that long to make an RSA pair. */

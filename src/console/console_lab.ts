@@ -30,8 +30,8 @@ export type LabEvent =
   | { readonly type: 'changed'; readonly region: string; readonly names: readonly string[] }
   /** Programs, or clocks. */
   | { readonly type: 'lab' }
-  /** Entries of the trace, as `keyferry trace` shows them; for operators only. */
-  | { readonly type: 'trace'; readonly entries: readonly unknown[] };
+  /** Ids of replications about which something is new; for operators only. */
+  | { readonly type: 'trace'; readonly replications: readonly string[] };
 
 /** A question of an operator's: a path below `/api/operator/`, with a JSON body where it changes something. */
 export interface OperatorAsk {

@@ -3,23 +3,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { clockOffsetMs, RecordReader, type LabRecord } from '../lab/record_reader.js';
 import { readRegionConfig, type RegionConfig } from '../lab/region_config.js';
 import type { LabState, StateDirectory } from '../lab/state_directory.js';
-import { followTrace } from '../lab/trace_follow.js';
-import { TraceReader } from '../lab/trace_reader.js';
 import { LIMITS } from '../limits.js';
 import type { ConsoleLab, ConsolePrincipal, LabEvent, LabFacts, OperatorAsk } from './console_lab.js';
 import { ConsoleError } from './errors.js';
 import { answerOperator } from './operator.js';
+import { ReplicationWatch } from './replication_watch.js';
 
 /** A lab that `keyferry up` runs, seen through its directory. */
 export class LabInDirectory implements ConsoleLab {
   readonly principals: readonly ConsolePrincipal[];
   readonly #directory: StateDirectory;
   readonly #config: RegionConfig;
+  readonly #replications: ReplicationWatch;
 
   /** @throws {@link ConsoleError} `ERR_CONSOLE_UNAVAILABLE` where no lab has run there */
   constructor(directory: StateDirectory) {
     this.#directory = directory;
-    const [first = ''] = this.#state().regions;
+    const { regions } = this.#state();
+    const [first = ''] = regions;
+    this.#replications = new ReplicationWatch(directory, regions);
     this.#config = readRegionConfig(directory.regionConfig(first));
     const { credentials, account } = this.#config;
     this.principals = credentials.map(({ accessKeyId, secretAccessKey, sessionToken, principal, policy }) => ({
@@ -48,27 +50,19 @@ export class LabInDirectory implements ConsoleLab {
   }
 
   operate(ask: OperatorAsk): Promise<unknown> {
-    return answerOperator({ directory: this.#directory, state: this.#state(), ask });
+    return answerOperator({
+      directory: this.#directory,
+      state: this.#state(),
+      replications: this.#replications,
+      ask,
+    });
   }
 
   async watch(tell: (event: LabEvent) => void, signal: AbortSignal): Promise<void> {
-    const { regions } = this.#state();
-    const trace = new TraceReader(this.#directory, regions);
-    // What happened before is asked for, not told.
-    await trace.read().catch(() => undefined);
     await Promise.all([
       this.#watchTrail(tell, signal),
       this.#watchPrograms(tell, signal),
-      followTrace(trace, {
-        regions,
-        show: (entries) => {
-          for (let at = 0; at < entries.length; at += LIMITS.consoleTraceBatchMax) {
-            tell({ type: 'trace', entries: entries.slice(at, at + LIMITS.consoleTraceBatchMax) });
-          }
-        },
-        signal,
-        isPatient: true,
-      }),
+      this.#replications.follow((replications) => tell({ type: 'trace', replications }), signal),
     ]);
   }
 

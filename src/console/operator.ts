@@ -4,21 +4,23 @@ import { askAdmin } from '../lab/admin_client.js';
 import { readLabReport } from '../lab/lab_report.js';
 import { RecordReader } from '../lab/record_reader.js';
 import type { LabState, StateDirectory } from '../lab/state_directory.js';
-import { TraceReader } from '../lab/trace_reader.js';
 import { wholeNumber } from '../http_exchange.js';
 import type { OperatorAsk } from './console_lab.js';
 import { ConsoleError } from './errors.js';
+import type { ReplicationWatch } from './replication_watch.js';
 
 interface Operating {
   readonly directory: StateDirectory;
   readonly state: LabState;
+  readonly replications: ReplicationWatch;
   readonly ask: OperatorAsk;
 }
 
 /**
  * What an operator may ask, by method and path below `/api/operator/`; each answers what the command line shows with `--json`.
  *
- * - `GET status`: `keyferry status`; `GET trace`: everything that `keyferry trace` knows, the oldest first;
+ * - `GET status`: `keyferry status`;
+ * - `GET replications`: those of which `keyferry trace` knows something, the newest first; `GET replication?id=ID`: one, with all that happened in it;
  * - `GET security?last=N`: `keyferry audit --security`; `GET tokens`: each region's token profile;
  * - `GET clock`, `POST clock` `{"milliseconds"}`, `DELETE clock`: readings of all regions' clocks, by region;
  * - `GET proxy`, `PUT proxy` `{"mode": "honest"}` or `{"mode": "hostile", "drop": 0.1, …}`: what the proxy says of itself.
@@ -28,7 +30,12 @@ const QUESTIONS: Readonly<Record<string, (operating: Operating) => Promise<unkno
     const { report, problems } = await readLabReport(directory, state);
     return { endpoint: state.endpoint, startedMs: state.startedMs, ...report, problems };
   },
-  'GET trace': async ({ directory, state }) => ({ entries: await new TraceReader(directory, state.regions).read() }),
+  'GET replications': async ({ replications }) => ({ replications: (await replications.current()).list() }),
+  'GET replication': async ({ replications, ask }) => {
+    const found = (await replications.current()).find(ask.query.get('id') ?? '');
+    if (found !== undefined) return found;
+    throw new ConsoleError('ERR_CONSOLE_NOT_FOUND', 'The lab remembers no such replication');
+  },
   'GET security': async ({ directory, state, ask }) => {
     const max = wholeNumber(ask.query.get('last'), { min: 1, max: 1_000, absent: 100 });
     if (max === undefined) throw new ConsoleError('ERR_CONSOLE_REQUEST', 'last is a whole number from 1 to 1000');

@@ -20,6 +20,14 @@ export interface ObservedMessage {
   readonly prev: string | null;
   readonly keyIds: readonly string[];
   readonly kid: string | null;
+  /** Type in the protected header, for example `mrkr1-offer+jws`; null where it could not be read. */
+  readonly typ: string | null;
+  /** Whose key signed it, by the rosters; null where none lists the key. */
+  readonly signer: {
+    readonly region: string;
+    /** Of the newest roster that lists it. */
+    readonly epoch: string;
+  } | null;
   /** Octets of the compact form. */
   readonly octets: number;
   /** `ok`, or the code of the refusal and what is wrong. */
@@ -44,6 +52,8 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
     prev: null,
     keyIds: [],
     kid: null,
+    typ: null,
+    signer: null,
     message: null,
     payload: null,
   };
@@ -51,12 +61,14 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
   if (seed !== undefined) return seed;
   const jws = parseJws(octets);
   if (isReject(jws)) return { ...unknown, octets: octets.length, verification: `${jws.code}: ${jws.detail}` };
-  const { kid, messageId } = jws;
+  const { kid, typ, messageId } = jws;
+  const signer = signerOf(kid, rosters);
+  const listed = signer === undefined ? null : { region: signer.region, epoch: signer.epoch };
   const name = messageOfTyp(jws.typ);
   const payload = parsePayload(jws);
   if (name === undefined || isReject(payload)) {
     const verification = isReject(payload) ? `${payload.code}: ${payload.detail}` : 'TYP: no message of this protocol';
-    return { ...unknown, kid, messageId, octets: octets.length, verification };
+    return { ...unknown, kid, typ, signer: listed, messageId, octets: octets.length, verification };
   }
   const message = decodeMessage(name, payload);
   const read = isReject(message) ? null : message;
@@ -69,6 +81,8 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
     prev: read?.envelope.prev ?? null,
     keyIds: keyIdsOf(read),
     kid,
+    typ,
+    signer: listed,
     octets: octets.length,
     verification: isReject(message) ? `${message.code}: ${message.detail}` : verify(),
     message: read,
@@ -76,7 +90,6 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
   };
 
   function verify(): string {
-    const signer = signerOf(kid, rosters);
     if (signer === undefined) return 'KID_STATE: no roster lists its key';
     const refusal = isReject(jws) ? jws : refusalOfSignature(jws, signer.key);
     if (refusal !== null) return `${refusal.code}: ${refusal.detail}`;
@@ -89,12 +102,15 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
 function signerOf(
   kid: string,
   rosters: readonly Roster[],
-): { readonly region: string; readonly key: KeyObject; readonly isRevoked: boolean } | undefined {
-  for (const { regions } of rosters.toReversed()) {
+):
+  | { readonly region: string; readonly epoch: string; readonly key: KeyObject; readonly isRevoked: boolean }
+  | undefined {
+  for (const { regions, epoch } of rosters.toReversed()) {
     for (const { region, rsk } of regions) {
       const listed = rsk.find((candidate) => candidate.kid === kid);
       const key = listed === undefined ? null : publicKeyOf(listed.jwk);
-      if (listed !== undefined && key !== null) return { region, key, isRevoked: listed.state === 'revoked' };
+      if (listed !== undefined && key !== null)
+        return { region, epoch: String(epoch), key, isRevoked: listed.state === 'revoked' };
     }
   }
   return undefined;
@@ -112,6 +128,7 @@ function observeSeedMessage(octets: Uint8Array, rosters: readonly Roster[]): Obs
   const jws = compact === '-' ? undefined : parseJws(compact);
   const signed = jws === undefined || isReject(jws) ? undefined : jws;
   const payload = signed === undefined ? null : parsePayload(signed);
+  const signer = signed === undefined ? undefined : signerOf(signed.kid, rosters);
   return {
     label: `seed ${kind}`,
     issuer: from,
@@ -121,6 +138,8 @@ function observeSeedMessage(octets: Uint8Array, rosters: readonly Roster[]): Obs
     prev: null,
     keyIds: [keyId],
     kid: signed?.kid ?? null,
+    typ: signed?.typ ?? null,
+    signer: signer === undefined ? null : { region: signer.region, epoch: signer.epoch },
     octets: octets.length,
     verification: verdict(),
     message: null,
@@ -130,7 +149,6 @@ function observeSeedMessage(octets: Uint8Array, rosters: readonly Roster[]): Obs
   function verdict(): string {
     if (jws === undefined) return 'unsigned';
     if (isReject(jws)) return `${jws.code}: ${jws.detail}`;
-    const signer = signerOf(jws.kid, rosters);
     if (signer === undefined) return 'KID_STATE: no roster lists its key';
     const refusal = refusalOfSignature(jws, signer.key);
     return refusal === null ? 'ok' : `${refusal.code}: ${refusal.detail}`;

@@ -17,10 +17,20 @@ export type TraceEntry =
       readonly where: 'proxy';
       readonly atMs: number;
       readonly event: string;
+      /** The proxy’s own number of the message: the same on all lines about it. */
+      readonly number: number | null;
       readonly detail: string | null;
       readonly message: ObservedMessage | null;
     }
-  | { readonly where: 'region'; readonly atMs: number; readonly region: string; readonly event: RegionEvent };
+  | {
+      readonly where: 'region';
+      /** By the region’s own clock, milliseconds. */
+      readonly atMs: number;
+      /** How far that clock was moved. */
+      readonly offsetMs: number;
+      readonly region: string;
+      readonly event: RegionEvent;
+    };
 
 /** A region's trace event, or a line of its security audit. */
 export type RegionEvent =
@@ -52,7 +62,12 @@ const logForm = z.object({
   ),
 });
 const eventsForm = z.object({
-  events: z.array(z.object({ number: z.number(), event: z.looseObject({ atMs: z.number(), kind: z.string() }) })),
+  events: z.array(
+    z.object({
+      number: z.number(),
+      event: z.looseObject({ atMs: z.number(), kind: z.string(), clockOffsetMs: z.number().default(0) }),
+    }),
+  ),
 });
 
 /** Reads what happened in a lab, from the proxy's log and from each region, and goes on where it stopped. */
@@ -99,7 +114,8 @@ export class TraceReader {
           ? this.#seen.get(entry.messageId ?? 0)
           : observeMessage(Buffer.from(entry.octets, 'base64'), rosters);
       if (message !== undefined && entry.event === 'accepted') this.#remember(entry.messageId ?? 0, message);
-      return { where: 'proxy', atMs: entry.atMs, event: entry.event, detail: entry.detail, message: message ?? null };
+      const { atMs, event, messageId: number, detail } = entry;
+      return { where: 'proxy', atMs, event, number, detail, message: message ?? null };
     });
   }
 
@@ -112,11 +128,12 @@ export class TraceReader {
       ...(signal === undefined ? {} : { signal }),
     });
     const { events } = eventsForm.parse(answer);
-    return events.map(({ number, event }) => {
+    return events.map(({ number, event: { clockOffsetMs, ...event } }) => {
       this.#after.set(region, number);
       return {
         where: 'region',
         atMs: event.atMs,
+        offsetMs: clockOffsetMs,
         region,
         event: this.#explained(region, event as unknown as RegionEvent),
       };

@@ -20,7 +20,6 @@ import { traceHsm } from './traced_hsm.js';
 
 export type { ReplicationAgentParts } from './agent_parts.js';
 export type { ReplicationProfile, ReplicationStatus, SessionStatus } from './agent_status.js';
-const TICK_MS = 250;
 
 /** The part of a region that speaks the replication protocol: the decisions are here, every key stays in the token. */
 export class ReplicationAgent {
@@ -92,7 +91,7 @@ export class ReplicationAgent {
     }
     this.#nextSweepMs = clock.monotonicMs() + times.sweepIntervalMs;
     this.#parts.transport.listen((octets) => this.receive(octets));
-    const tickMs = this.#parts.tickMs ?? TICK_MS;
+    const tickMs = this.#parts.tickMs ?? LIMITS.tickMs;
     if (tickMs > 0) {
       this.#timer = setInterval(() => void this.#keep(this.tick()), tickMs);
       this.#timer.unref();
@@ -181,16 +180,18 @@ export class ReplicationAgent {
   }
 
   async #handle(octets: Uint8Array): Promise<void> {
-    const { channel } = this.#services;
+    const { channel, clock } = this.#services;
+    const atMs = clock.nowMs();
     let opened = await channel.open(octets);
     if (opened.kind === 'reject') {
       // A roster proves itself: it may teach this region the very key that signed the message.
       if (this.#applyAttached(opened.payload)) opened = await channel.open(octets);
-      if (opened.kind === 'reject') return this.#refused(octets, opened);
+      if (opened.kind === 'reject') return this.#refused(octets, opened, atMs);
     }
     const { message, jws } = opened;
     const refusal = await this.#dispatch(opened);
-    channel.traceMessage('received', octets, message.envelope.issuer, refusal?.code ?? 'ok');
+    const verification = refusal?.code ?? 'ok';
+    channel.traceMessage('received', octets, { peer: message.envelope.issuer, verification, atMs });
     if (refusal === null) return;
     // One line says that the region stops, whoever found out first: the HSM, or a check of the agent's own.
     if (refusal.code === 'SELFTEST') return this.#fail(refusal.detail);
@@ -201,13 +202,12 @@ export class ReplicationAgent {
   #applyAttached(payload: JsonObject | null): boolean {
     const attached = payload?.['rosters'];
     if (!Array.isArray(attached) || attached.length > LIMITS.rostersPerMessageMax) return false;
-    const texts = attached.filter((item): item is string => typeof item === 'string');
-    return this.applyRosters(texts).applied > 0;
+    return this.applyRosters(attached.filter((item): item is string => typeof item === 'string')).applied > 0;
   }
 
-  async #refused(octets: Uint8Array, refused: RefusedMessage): Promise<void> {
+  async #refused(octets: Uint8Array, refused: RefusedMessage, atMs: number): Promise<void> {
     const { channel } = this.#services;
-    channel.traceMessage('received', octets, null, refused.code);
+    channel.traceMessage('received', octets, { peer: null, verification: refused.code, atMs });
     channel.auditRefusedMessage(refused);
     await this.#rosters.answerRefused(octets, refused);
   }

@@ -210,15 +210,23 @@ export class Channel {
     const { transport, trace } = this.#args;
     if (this.#leaving.has(compact) || this.#leaving.size >= LIMITS.outboundMessagesMax) return;
     this.#leaving.add(compact);
-    if (trace.isWatched) this.traceMessage('sent', utf8(compact), destination, 'ok');
+    if (trace.isWatched) this.traceMessage('sent', utf8(compact), { peer: destination, verification: 'ok' });
     transport.send(destination, utf8(compact)).then(
       () => this.#leaving.delete(compact),
       () => this.#leaving.delete(compact),
     );
   }
 
-  /** Shows a message to the observers. */
-  traceMessage(kind: 'sent' | 'received', octets: Uint8Array, peer: string | null, verification: string): void {
+  /**
+   * Shows a message to the observers.
+   *
+   * @param seen.atMs - when it came, which is before the token did anything about it; now where it is absent
+   */
+  traceMessage(
+    kind: 'sent' | 'received',
+    octets: Uint8Array,
+    seen: { readonly peer: string | null; readonly verification: string; readonly atMs?: number },
+  ): void {
     const { trace, clock } = this.#args;
     if (!trace.isWatched) return;
     const parsed = parseJws(octets);
@@ -229,16 +237,16 @@ export class Channel {
     const keys = payload?.['keys'];
     trace.emit({
       kind,
-      atMs: clock.nowMs(),
+      atMs: seen.atMs ?? clock.nowMs(),
       label: name === undefined ? (jws?.typ.slice(0, 64) ?? 'unreadable') : MESSAGES[name].label,
-      peer: peer ?? textMember(payload, 'iss'),
+      peer: seen.peer ?? textMember(payload, 'iss'),
       sid: textMember(payload, 'sid'),
       keyIds: Array.isArray(keys) ? keys.flatMap((key) => textMember(key as JsonObject, 'keyId') ?? []) : [],
       kid: jws?.kid ?? null,
       octets: octets.length,
       messageId: jws?.messageId ?? null,
       payload,
-      verification,
+      verification: seen.verification,
     });
   }
 

@@ -1,5 +1,7 @@
 /** Bounds of sessions, timers and tables of the replication protocol. */
 export const REPLICATION_LIMITS = {
+  /** How often an agent looks at what is due, milliseconds. */
+  tickMs: 250,
   /** Keys in one transfer: one agreement and one set of signatures for all of them. */
   keysPerTransferMax: 32,
   /** Materials of one key in one transfer; more rotations than that need a second transfer. */

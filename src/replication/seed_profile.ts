@@ -113,7 +113,10 @@ export class SeedExchange {
     try {
       const refusal = await this.#handle(routing);
       if (routing.jws !== '-')
-        this.#services.channel.traceMessage('received', utf8(routing.jws), routing.from, refusal?.code ?? 'ok');
+        this.#services.channel.traceMessage('received', utf8(routing.jws), {
+          peer: routing.from,
+          verification: refusal?.code ?? 'ok',
+        });
       if (refusal !== null) this.#services.channel.auditRefusal(refusal, { peer: routing.from, keyId: routing.keyId });
     } catch (error) {
       const failure = classifyHsmFailure(error);
@@ -152,7 +155,7 @@ export class SeedExchange {
   }
 
   async #send(destination: string, routing: Routing): Promise<void> {
-    this.#services.channel.traceMessage('sent', utf8(routing.jws), destination, 'ok');
+    this.#services.channel.traceMessage('sent', utf8(routing.jws), { peer: destination, verification: 'ok' });
     await this.#transport.send(destination, encodeRouting(routing)).catch(() => undefined);
   }
 

@@ -12,7 +12,7 @@ export interface Change {
 export const isConnected = signal(true);
 
 const changeListeners = new Set<(change: Change) => void>();
-const traceListeners = new Set<(entries: readonly unknown[]) => void>();
+const traceListeners = new Set<(replications: readonly string[]) => void>();
 
 /** Opens the stream of events; it opens again by itself. */
 export function connect(): void {
@@ -39,8 +39,8 @@ export function connect(): void {
     for (const tell of changeListeners) tell({ region: '', names: [] });
   });
   source.addEventListener('trace', ({ data }) => {
-    const { entries } = JSON.parse(String(data)) as { readonly entries: readonly unknown[] };
-    for (const tell of traceListeners) tell(entries);
+    const { replications } = JSON.parse(String(data)) as { readonly replications: readonly string[] };
+    for (const tell of traceListeners) tell(replications);
   });
 }
 
@@ -65,14 +65,27 @@ export function useChanges(region: string | undefined, changed: () => void): voi
   }, [region]);
 }
 
-/** Calls back with new entries of the trace; operators only get them. */
-export function useTrace(take: (entries: readonly unknown[]) => void): void {
-  const latest = useRef(take);
-  latest.current = take;
+/** Calls back with ids of replications about which something is new, at most a few times a second; operators only hear of them. */
+export function useTrace(changed: (replications: ReadonlySet<string>) => void): void {
+  const latest = useRef(changed);
+  latest.current = changed;
   useEffect(() => {
-    const listen = (entries: readonly unknown[]): void => latest.current(entries);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let waiting = new Set<string>();
+    const listen = (replications: readonly string[]): void => {
+      for (const id of replications) waiting.add(id);
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        const told = waiting;
+        waiting = new Set();
+        latest.current(told);
+      }, 150);
+    };
     traceListeners.add(listen);
-    return () => void traceListeners.delete(listen);
+    return () => {
+      clearTimeout(timer);
+      traceListeners.delete(listen);
+    };
   }, []);
 }
 

@@ -214,10 +214,10 @@ describe('the server of the console', () => {
 
   it('tells all pages that something changed, and what the trace says to operators only', async () => {
     const streams = await Promise.all([ROOT, GUEST].map(async (arn) => stream(await cookieOf(arn))));
-    tellPages({ type: 'trace', entries: [{ where: 'proxy' }] });
+    tellPages({ type: 'trace', replications: ['intent'] });
     tellPages({ type: 'changed', region: 'us-east-1', names: ['CreateKey'] });
     const [root = '', guest = ''] = await Promise.all(streams.map(({ until }) => until('event: changed')));
-    expect(root).to.contain('event: trace\ndata: {"entries":[{"where":"proxy"}]}');
+    expect(root).to.contain('event: trace\ndata: {"replications":["intent"]}');
     expect(guest).to.contain('data: {"region":"us-east-1","names":["CreateKey"]}').and.not.contain('trace');
     for (const { close } of streams) close();
   });

@@ -18,12 +18,12 @@ function token(region: string, step: TokenStep, outcome = 'ok'): TraceEntry {
     mechanism: 'CKM_X',
     microseconds: 1500,
   } as const;
-  return { where: 'region', atMs: 0, region, event: { ...event, outcome } };
+  return { where: 'region', offsetMs: 0, atMs: 0, region, event: { ...event, outcome } };
 }
 
 function session(region: string, state: string, code: string | null = null): TraceEntry {
   const event = { kind: 'session', atMs: 0, role: 'source', sid: 's', intent: 'i', peer: 'p', keyIds: [] } as const;
-  return { where: 'region', atMs: 0, region, event: { ...event, state, code } };
+  return { where: 'region', offsetMs: 0, atMs: 0, region, event: { ...event, state, code } };
 }
 
 function crossed(label: string, verification = 'ok'): TraceEntry {
@@ -36,16 +36,19 @@ function crossed(label: string, verification = 'ok'): TraceEntry {
     prev: null,
     keyIds: [],
     kid: 'k'.repeat(64),
+    typ: null,
+    signer: null,
     octets: 1000,
     verification,
     message: null,
     payload: null,
   };
-  return { where: 'proxy', atMs: 0, event: 'accepted', detail: null, message };
+  return { where: 'proxy', atMs: 0, event: 'accepted', number: 1, detail: null, message };
 }
 
 const closed: TraceEntry = {
   where: 'region',
+  offsetMs: 0,
   atMs: 0,
   region: DESTINATION,
   event: {
