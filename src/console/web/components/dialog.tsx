@@ -2,8 +2,11 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { Button, IconButton } from './button.js';
 
+/** Where the focus begins: in the first field, or at what changes nothing. */
+const FIRST = '.dialog-body :is(input, select, textarea):enabled, .dialog-foot button';
+
 /**
- * A dialog over the page, open for as long as it is rendered. The browser keeps the focus within it, and gives it back afterwards.
+ * A dialog over the page, open for as long as it is rendered. The browser keeps the focus within it; afterwards it is where it was.
  *
  * @param props.confirm - text of the button that does it; without it, the dialog only shows something
  * @param props.onConfirm - also called by the Enter key in a field
@@ -24,8 +27,14 @@ export function Dialog(props: {
   const titleId = useId();
   useEffect(() => {
     const dialog = element.current;
+    const before = document.activeElement;
     dialog?.showModal();
-    return () => dialog?.close();
+    dialog?.querySelector<HTMLElement>(FIRST)?.focus();
+    return () => {
+      dialog?.close();
+      // The browser gives the focus back only where the dialog is still in the document when it is closed.
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   const cancel = (event: Event): void => {
     event.preventDefault();

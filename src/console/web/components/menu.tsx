@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './icon.js';
 
 /** A line of a menu. */
@@ -32,7 +32,7 @@ export function Menu(props: {
     setOpen(false);
     button.current?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return undefined;
     list.current?.querySelector<HTMLElement>('[role="menuitem"]')?.focus();
     const leave = ({ target }: Event): void => {

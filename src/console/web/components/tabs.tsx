@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 
 /** One tab; its content is rendered only while it is chosen. */
 export interface Tab {
@@ -28,6 +28,12 @@ export function Tabs(props: {
     tabs.findIndex(({ id }) => id === chosen),
   );
   const current = tabs[index];
+  // On a small screen, the chosen one may be out of view.
+  useEffect(() => {
+    const tab = list.current?.children[index];
+    if (list.current === null || !(tab instanceof HTMLElement)) return;
+    list.current.scrollLeft = tab.offsetLeft - (list.current.clientWidth - tab.clientWidth) / 2;
+  }, [index, tabs.length]);
   const choose = (next: number): void => {
     const tab = tabs.at(next % tabs.length);
     if (tab === undefined) return;
