@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { AuditPage } from './pages/audit.js';
 import { KeyPage } from './pages/key.js';
 import { CreateKeyPage } from './pages/key_create.js';
 import { KeysPage } from './pages/keys.js';
@@ -29,4 +30,5 @@ export const PAGES: readonly Page[] = [
   { path: '/:region/keys', nav: 'Customer managed keys', group: 'Key Management Service', component: KeysPage },
   { path: '/:region/keys/create', component: CreateKeyPage },
   { path: '/:region/keys/:keyId/:tab?', component: KeyPage },
+  { path: '/:region/audit', nav: 'Audit events', group: 'Key Management Service', component: AuditPage },
 ];
