@@ -1,7 +1,7 @@
 import type { TraceEntry } from '../lab/trace_reader.js';
 import { LIMITS } from '../limits.js';
 import type { ReplicationDetail, ReplicationSummary } from './replication_form.js';
-import { sequenceOf } from './replication_sequence.js';
+import { sequenceOf, timeOf } from './replication_sequence.js';
 
 type RegionEntry = Extract<TraceEntry, { where: 'region' }>;
 
@@ -232,11 +232,6 @@ function relationOfPayload(
 function isRefusal({ event }: RegionEntry): boolean {
   if (event.kind === 'received') return event.verification !== 'ok';
   return event.kind === 'audit' && !event.code.startsWith('REPL_');
-}
-
-/** By the machine’s clock, milliseconds. */
-export function timeOf(entry: TraceEntry): number {
-  return entry.where === 'proxy' ? entry.atMs : entry.atMs - entry.offsetMs;
 }
 
 function summaryOf(kept: Kept): ReplicationSummary {

@@ -1,7 +1,6 @@
 import type { TraceEntry } from '../lab/trace_reader.js';
 import { readablePayload } from './readable_payload.js';
 import type { ExchangeStep, MessageRow, SequenceRow } from './replication_form.js';
-import { timeOf } from './replication_history.js';
 
 type ProxyEntry = Extract<TraceEntry, { where: 'proxy' }>;
 type RegionEntry = Extract<TraceEntry, { where: 'region' }>;
@@ -55,6 +54,11 @@ export function sequenceOf(
   }
   for (const draft of drafts) rows.push(...reactions(draft, orphans));
   return withSteps([...rows, ...drafts].toSorted((one, other) => one.atMs - other.atMs));
+}
+
+/** When it happened by the machine’s clock, milliseconds: clocks of regions may have been moved. */
+export function timeOf(entry: TraceEntry): number {
+  return entry.where === 'proxy' ? entry.atMs : entry.atMs - entry.offsetMs;
 }
 
 function draftOf({ atMs, number, message }: ProxyEntry, parties: Parties): Draft {

@@ -4,6 +4,8 @@ import { KeyPage } from './pages/key.js';
 import { CreateKeyPage } from './pages/key_create.js';
 import { KeysPage } from './pages/keys.js';
 import { LabPage } from './pages/lab.js';
+import { ReplicationPage } from './pages/replication.js';
+import { ReplicationsPage } from './pages/replications.js';
 
 /** What a page is rendered with. */
 export interface PageProps {
@@ -27,6 +29,8 @@ export interface Page {
 /** All pages, in the order of the navigation; the first pattern that matches wins. A new one is a file in pages/ and a line here. */
 export const PAGES: readonly Page[] = [
   { path: '/lab', nav: 'Regions and programs', group: 'Laboratory', isOperator: true, component: LabPage },
+  { path: '/replications', nav: 'Replications', group: 'Laboratory', isOperator: true, component: ReplicationsPage },
+  { path: '/replications/:id', component: ReplicationPage },
   { path: '/:region/keys', nav: 'Customer managed keys', group: 'Key Management Service', component: KeysPage },
   { path: '/:region/keys/create', component: CreateKeyPage },
   { path: '/:region/keys/:keyId/:tab?', component: KeyPage },
