@@ -10,6 +10,8 @@ namespace {
 constexpr CK_ULONG kWrappedRoom = 4096;
 // Room behind a value, for a token that writes more than it said.
 constexpr CK_ULONG kAttributeSlack = 64;
+// Room for an attribute whose length is not asked for first.
+constexpr CK_ULONG kAttributeRoom = 64;
 // Longest secret that is read: a shared secret has 66 octets.
 constexpr CK_ULONG kSecretMax = 4096;
 constexpr CK_ULONG kRoomMax = CK_ULONG{1} << 28;
@@ -27,6 +29,41 @@ bool may_be_secret(CK_ATTRIBUTE_TYPE type) {
     case CKA_EXPONENT_1:
     case CKA_EXPONENT_2:
     case CKA_COEFFICIENT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Attributes that are a boolean or a number, and no secret.
+// HAZARD: softoken 3.87 writes an attribute whole, whatever room it is given: no other may be read without its length.
+bool is_boolean_or_number(CK_ATTRIBUTE_TYPE type) {
+  switch (type) {
+    case CKA_CLASS:
+    case CKA_KEY_TYPE:
+    case CKA_KEY_GEN_MECHANISM:
+    case CKA_VALUE_LEN:
+    case CKA_MODULUS_BITS:
+    case CKA_TOKEN:
+    case CKA_PRIVATE:
+    case CKA_TRUSTED:
+    case CKA_LOCAL:
+    case CKA_MODIFIABLE:
+    case CKA_SENSITIVE:
+    case CKA_ALWAYS_SENSITIVE:
+    case CKA_EXTRACTABLE:
+    case CKA_NEVER_EXTRACTABLE:
+    case CKA_ENCRYPT:
+    case CKA_DECRYPT:
+    case CKA_SIGN:
+    case CKA_SIGN_RECOVER:
+    case CKA_VERIFY:
+    case CKA_VERIFY_RECOVER:
+    case CKA_WRAP:
+    case CKA_UNWRAP:
+    case CKA_DERIVE:
+    case CKA_WRAP_WITH_TRUSTED:
+    case CKA_ALWAYS_AUTHENTICATE:
       return true;
     default:
       return false;
@@ -177,11 +214,26 @@ Status Runner::attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, 
   value = Octets{nullptr, 0};
   state = AttributeState::kUnavailable;
   CK_ATTRIBUTE attribute{type, nullptr, 0};
+  uint8_t* octets = nullptr;
+  const bool is_simple = is_boolean_or_number(type);
+  if (is_simple) {
+    octets = arena_.take_array<uint8_t>(kAttributeRoom + kAttributeSlack);
+    if (octets == nullptr) return Status::kNoMemory;
+    memset(octets, 0, kAttributeRoom + kAttributeSlack);
+    attribute.pValue = octets;
+    attribute.ulValueLen = kAttributeRoom;
+  }
   CK_RV rv = functions->C_GetAttributeValue(session_, handle, &attribute, 1);
   ++calls_;
-  const CK_ULONG length = attribute.ulValueLen;
-  uint8_t* octets = nullptr;
-  if (rv == CKR_OK && length != CK_UNAVAILABLE_INFORMATION) {
+  CK_ULONG length = kAttributeRoom;
+  if (is_simple && rv != CKR_OK && rv != CKR_ATTRIBUTE_SENSITIVE && rv != CKR_ATTRIBUTE_TYPE_INVALID) {
+    attribute = CK_ATTRIBUTE{type, nullptr, 0};
+    octets = nullptr;
+    rv = functions->C_GetAttributeValue(session_, handle, &attribute, 1);
+    ++calls_;
+  }
+  if (octets == nullptr) length = attribute.ulValueLen;
+  if (octets == nullptr && rv == CKR_OK && length != CK_UNAVAILABLE_INFORMATION) {
     if (length > kRoomMax) return failed(Call::kGetAttributeValue, CKR_GENERAL_ERROR);
     const CK_ULONG room = length + kAttributeSlack;
     octets = secret ? secret_arena_.take(room) : arena_.take_array<uint8_t>(room);
