@@ -25,11 +25,12 @@ found '/usr/lib/softhsm/libsofthsm2.so' '/usr/lib/*/softhsm/libsofthsm2.so' '/us
   packages+=(softhsm2)
 found '/usr/lib/*/libsoftokn3.so' '/usr/lib/*/nss/libsoftokn3.so' '/usr/lib64/libsoftokn3.so' || packages+=(libnss3)
 optional=()
+# The README's examples use these.
+command -v aws >/dev/null || optional+=(awscli)
+command -v curl >/dev/null || optional+=(curl)
+command -v openssl >/dev/null || optional+=(openssl)
 if [ "${1:-}" = --tests ]; then
-  command -v aws >/dev/null || optional+=(awscli)
   command -v spin >/dev/null || optional+=(spin)
-  command -v curl >/dev/null || optional+=(curl)
-  command -v openssl >/dev/null || optional+=(openssl)
   command -v ip >/dev/null || optional+=(iproute2)
   /usr/bin/python3 -c 'import boto3' >/dev/null 2>&1 || optional+=(python3 python3-boto3)
   command -v chromium >/dev/null || optional+=(chromium)
@@ -58,8 +59,8 @@ fi
 # A package that could not be had is not asked for again; a longer list is.
 marker="build/.optional-packages.${#optional[@]}"
 if [ ${#optional[@]} -gt 0 ] && [ ! -e "$marker" ] && command -v apt-get >/dev/null; then
-  say "installing ${optional[*]} (used by tests and checks)"
-  ( install_packages "${optional[@]}" ) || say "could not install ${optional[*]}: the tests that use them will be skipped and say so"
+  say "installing ${optional[*]} (used by examples and tests)"
+  ( install_packages "${optional[@]}" ) || say "could not install ${optional[*]}: what uses them says so, or is skipped"
   mkdir -p build && touch "$marker"
 fi
 
