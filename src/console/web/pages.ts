@@ -1,4 +1,6 @@
 import type { JSX } from 'preact';
+import { AlarmPage } from './pages/alarm.js';
+import { AlarmsPage } from './pages/alarms.js';
 import { AuditPage } from './pages/audit.js';
 import { KeyPage } from './pages/key.js';
 import { CreateKeyPage } from './pages/key_create.js';
@@ -34,5 +36,7 @@ export const PAGES: readonly Page[] = [
   { path: '/:region/keys', nav: 'Customer managed keys', group: 'Key Management Service', component: KeysPage },
   { path: '/:region/keys/create', component: CreateKeyPage },
   { path: '/:region/keys/:keyId/:tab?', component: KeyPage },
+  { path: '/:region/alarms', nav: 'Alarms', group: 'Key Management Service', component: AlarmsPage },
+  { path: '/:region/alarms/:name', component: AlarmPage },
   { path: '/:region/audit', nav: 'Audit events', group: 'Key Management Service', component: AuditPage },
 ];

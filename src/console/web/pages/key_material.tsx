@@ -8,6 +8,7 @@ import { Time } from '../components/time.js';
 import type { KeyView } from '../key_tabs.js';
 import { describeKey, type KeyMaterial, type KeyMetadata } from '../kms.js';
 import { useLive } from '../live.js';
+import { ExpiryAlarms } from './alarm_key.js';
 import { DeleteMaterialDialog } from './key_action_dialogs.js';
 import { ImportParametersDialog } from './key_import_parameters.js';
 import { UploadMaterialDialog } from './key_import_upload.js';
@@ -71,6 +72,7 @@ export function KeyMaterialTab(view: KeyView): JSX.Element {
           />
         </>
       )}
+      <ExpiryAlarms region={region} keyMetadata={key} />
       {opened?.dialog === 'parameters' && (
         <ImportParametersDialog
           region={region}
