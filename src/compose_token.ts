@@ -6,7 +6,6 @@ import { accessTo } from './hsm/token_access.js';
 import { provisionAuthority, provisionRegion, type ProvisionReport } from './hsm/provision.js';
 import type { TokenConfig } from './lab/region_config.js';
 import type { ListedSlot } from './surfaces/cli/programs.js';
-import { dialectDigest, type ModuleDialect } from './token/dialect.js';
 import { TokenModule, type ModuleSettings, type TokenSelector } from './token/module.js';
 import { TokenError } from './token/errors.js';
 import { generatePinFile, type PinSource } from './token/native.js';
@@ -78,7 +77,7 @@ export async function provisionToken(
   const module = loadConfiguredModule(config);
   try {
     if (config.managed !== null) await initialiseManaged(module, config);
-    const profile = await withOpenToken(module, config, (token) => currentProfile(token, profileFile, config.dialect));
+    const profile = await withOpenToken(module, config, (token) => currentProfile(token, profileFile));
     const capabilities = capabilitiesOf(profile, purpose);
     const access = accessTo({
       module,
@@ -110,7 +109,7 @@ export async function openConfiguredToken(
   let token: OpenToken | undefined;
   try {
     token = await OpenToken.open(module, { token: selectorOf(config), userPin: config.pin });
-    const profile = await currentProfile(token, profileFile, config.dialect);
+    const profile = await currentProfile(token, profileFile);
     const opened = token;
     return {
       token: opened,
@@ -186,20 +185,15 @@ function probe(token: OpenToken): Promise<TokenProfile> {
   return probeToken(token, new SystemClock());
 }
 
-async function currentProfile(
-  token: OpenToken,
-  file: string,
-  dialect: ModuleDialect | undefined,
-): Promise<TokenProfile> {
-  const digest = dialect === undefined ? {} : { dialect: dialectDigest(dialect) };
+async function currentProfile(token: OpenToken, file: string): Promise<TokenProfile> {
   if (existsSync(file)) {
     const text = readFileSync(file, 'utf8');
     const stored = isEarlierProfile(text) ? null : parseProfile(text);
     const present = tokenIdentity(token.module, token.slot);
     const isSame = stored !== null && identityChanges(stored.identity, present).length === 0;
-    if (isSame && stored.dialect === digest.dialect) return stored;
+    if (isSame && stored.dialect === token.module.dialect) return stored;
   }
-  const profile = { ...(await probe(token)), ...digest };
+  const profile = await probe(token);
   storeProfile(profile, file);
   return profile;
 }

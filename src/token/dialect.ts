@@ -78,6 +78,22 @@ export const dialectForm = z.strictObject({
  */
 export type ModuleDialect = Readonly<z.infer<typeof dialectForm>>;
 
+/** A dialect as a person reads it, a line for each departure: `CKM_AES_KEY_WRAP_KWP is 0x8000216f`. */
+export function describeDialect(dialect: ModuleDialect): readonly string[] {
+  const numbers = Object.entries({ ...dialect.mechanisms, ...dialect.kdfs }).map(
+    ([name, own]) => `${name} is 0x${own.toString(16).padStart(8, '0')}`,
+  );
+  const rules = (dialect.attributes ?? []).map(({ calls, class: objectClass, keyType, forbid = [], require = {} }) => {
+    const where = [calls.join(', '), objectClass, keyType].filter((part) => part !== undefined).join(' ');
+    const what = [
+      ...forbid.map((name) => `without ${name}`),
+      ...Object.entries(require).map(([name, value]) => `with ${name} ${value}`),
+    ];
+    return `${where}: ${what.join(', ')}`;
+  });
+  return [...numbers, ...rules];
+}
+
 /** A short name of a dialect, for a profile that was made with it: lower-case hexadecimal. */
 export function dialectDigest(dialect: ModuleDialect): string {
   return createHash('sha256').update(encodeDialect(dialect)).digest('hex').slice(0, 32);

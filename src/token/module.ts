@@ -5,7 +5,7 @@ import type * as Pkcs11Js from 'pkcs11js';
 import { CKF_OS_LOCKING_OK } from './cryptoki.js';
 import { TokenError } from './errors.js';
 import { callModule } from './module_call.js';
-import { encodeDialect, type ModuleDialect } from './dialect.js';
+import { dialectDigest, encodeDialect, type ModuleDialect } from './dialect.js';
 import { findModule } from './module_path.js';
 import { loadModule, type NativeModule } from './native.js';
 import { CKR } from './return_value.js';
@@ -71,6 +71,7 @@ export class TokenModule {
   readonly #library: Pkcs11Js.PKCS11;
   readonly #graphene: Graphene.Module;
   #settings: ModuleSettings = {};
+  #dialect: string | undefined;
   #isInitialised = false;
   #isClosed = false;
   #generation = 0;
@@ -122,6 +123,12 @@ export class TokenModule {
    */
   speak(dialect: ModuleDialect): void {
     this.native.setDialect(encodeDialect(dialect));
+    this.#dialect = dialectDigest(dialect);
+  }
+
+  /** Digest of the dialect that it is spoken to in; undefined for the standard. */
+  get dialect(): string | undefined {
+    return this.#dialect;
   }
 
   /** What it was initialised with last: a process of its own needs the same. */

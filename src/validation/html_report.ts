@@ -1,6 +1,7 @@
 import { SEVERITIES } from './check.js';
 import { html, list, Markup } from './html_element.js';
 import {
+  dialectSection,
   environment,
   everyCheck,
   findingsSection,
@@ -57,12 +58,15 @@ function notices(report: ValidationReport): Markup {
 }
 
 function sections(report: ValidationReport): readonly Section[] {
-  const { profile, incidents } = report;
+  const { profile, incidents, dialect } = report;
   const measured = report.checks.flatMap(({ measurements }) => measurements);
   const loose = profile === null ? [] : unenforced(profile);
   return [
     { id: 'verdicts', title: 'Verdicts', body: html`${report.verdicts.map(verdictSection)}` },
     ...(profile === null ? [] : [{ id: 'strategies', title: 'Strategy ladder', body: ladder(profile) }]),
+    ...(dialect === undefined
+      ? []
+      : [{ id: 'dialect', title: 'The dialect of the module', body: dialectSection(dialect) }]),
     ...(incidents.length === 0 ? [] : [{ id: 'incidents', title: 'Incidents', body: list(incidents) }]),
     { id: 'findings', title: 'Findings', body: findingsSection(report) },
     ...(profile === null

@@ -1,9 +1,10 @@
+import { describeDialect, type ModuleDialect } from '../token/dialect.js';
 import { mechanismFlagNames } from '../token/flag_names.js';
 import type { TokenProfile } from '../token/profile.js';
 import { describeProfile } from '../token/strategy_choice.js';
 import { CHECK_GROUPS, SEVERITIES, type Measurement } from './check.js';
 import { code, definitions, html, list, NOTHING, table, type Content, type Markup, type Row } from './html_element.js';
-import { flowWords, jobTitle, severityWords, verdictWords } from './report_words.js';
+import { DIALECT_REACH, flowWords, jobTitle, severityWords, verdictWords } from './report_words.js';
 import type { CheckResult, FlowVerdict, ValidationReport } from './result.js';
 
 const groupWords = {
@@ -241,6 +242,12 @@ export function mechanisms({ mechanisms: listed }: TokenProfile): Markup {
 function sessionsText(most: number | null): string {
   if (most === null) return 'the token does not tell how many';
   return most === 0 ? 'no limit' : `at most ${most} of one process`;
+}
+
+/** How the module was spoken to, where that was not in the words of the standard. */
+export function dialectSection(dialect: ModuleDialect): Markup {
+  return html`<p>${DIALECT_REACH}</p>
+    ${list(describeDialect(dialect))}`;
 }
 
 /** Module, token, machine and programs of the run. */

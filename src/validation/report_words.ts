@@ -36,6 +36,11 @@ export const severityWords: Readonly<
   },
 };
 
+/** What a report says of the dialect in which a module was spoken to. */
+export const DIALECT_REACH =
+  'The module was spoken to in its own words, as a region with the same dialect would: what was found holds with it. ' +
+  'Checks that make single calls of their own (of ROB and PRF, and of logins) speak the standard.';
+
 /** What a strategy is for; a job that is not here goes by its own name. */
 const jobWords: Readonly<Record<string, string>> = {
   deriveRwk: 'Agree on the replication wrapping key',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dialectForm } from '../token/dialect.js';
 import { isEarlierProfile, profileSchema } from '../token/profile.js';
 import { CHECK_GROUPS, FLOWS, SEVERITIES } from './check.js';
 import { ValidationError } from './errors.js';
@@ -89,6 +90,8 @@ const reportSchema = z.strictObject({
     .optional(),
   /** Null where the probe did not complete, and in a report that was read again whose profile is of an earlier version. */
   profile: profileSchema.nullable(),
+  /** How jobs were put into the module's words; left out where they were in the standard's. */
+  dialect: dialectForm.optional(),
   checks: z.array(checkResultSchema).max(1_000),
   /** Crashes and hangs outside checks: while probing, or at the end. */
   incidents: z.array(text),

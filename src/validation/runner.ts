@@ -278,6 +278,7 @@ class ValidationRun {
   #report(startedAt: string): ValidationReport {
     const identity = this.#identity;
     if (identity === undefined) throw new TypeError('a run without an open token has no report');
+    const { dialect } = this.#request.reference;
     return {
       version: 1,
       startedAt,
@@ -289,6 +290,7 @@ class ValidationRun {
       identity,
       ...(this.#token === undefined ? {} : { token: this.#token }),
       profile: this.#profile,
+      ...(dialect === undefined ? {} : { dialect }),
       checks: this.#results,
       incidents: this.#incidents,
       verdicts: [...verdictsOf(this.#profile, this.#results)],

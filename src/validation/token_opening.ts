@@ -26,6 +26,7 @@ export async function openReferredToken(reference: TokenReference): Promise<Open
       ? reference.settings
       : prepareTokenDirectory(scratch.kind, join(scratch.directory, 'token'), label);
   const module = TokenModule.load(reference.module);
+  if (reference.dialect !== undefined) module.speak(reference.dialect);
   module.initialise(settings);
   if (scratch !== null) {
     for (const pin of [reference.userPin, reference.soPin]) {

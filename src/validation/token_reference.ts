@@ -1,3 +1,4 @@
+import type { ModuleDialect } from '../token/dialect.js';
 import type { ModuleSettings, TokenSelector } from '../token/module.js';
 import type { PinSource } from '../token/native.js';
 import type { SoftwareTokenKind } from '../token/token_directory.js';
@@ -7,6 +8,8 @@ export interface TokenReference {
   /** `softhsm2`, `nss` or the path of a library. */
   readonly module: string;
   readonly settings: ModuleSettings;
+  /** Where the module departs from the standard; left out for one that does not. */
+  readonly dialect?: ModuleDialect;
   readonly selector: TokenSelector;
   readonly userPin: PinSource;
   readonly soPin: PinSource | null;

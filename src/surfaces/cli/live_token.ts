@@ -3,6 +3,7 @@ import { MANAGED_MODULES, type LabPin, type LabToken } from '../../lab/lab_file.
 import type { PinSource } from '../../token/native.js';
 import { ValidationError } from '../../validation/errors.js';
 import type { TokenReference } from '../../validation/token_reference.js';
+import { readDialect } from './dialect_file.js';
 
 /** A token that is to be a region's for the time of one command. */
 export interface LiveToken {
@@ -13,8 +14,8 @@ export interface LiveToken {
 }
 
 const FORM =
-  'NAME=MODULE[,label=LABEL][,slot=NUMBER][,pin-file=FILE][,pin-environment=VARIABLE][,library-parameters=TEXT][,environment.VARIABLE=VALUE]';
-const MEMBERS = ['label', 'slot', 'pin-file', 'pin-environment', 'library-parameters'];
+  'NAME=MODULE[,label=LABEL][,slot=NUMBER][,pin-file=FILE][,pin-environment=VARIABLE][,library-parameters=TEXT][,dialect=FILE][,environment.VARIABLE=VALUE]';
+const MEMBERS = ['label', 'slot', 'pin-file', 'pin-environment', 'library-parameters', 'dialect'];
 const ENVIRONMENT = /^environment\.([A-Za-z_]\w*)$/u;
 
 /** What `--token` takes, for the help. */
@@ -49,6 +50,7 @@ export function parseLiveToken(text: string): LiveToken {
   }
   const pin = pinOf(members);
   const libraryParameters = members.get('library-parameters');
+  const dialect = members.get('dialect');
   const environment = environmentOf(members);
   if (isOfOurs && members.size > 0) throw refuse('a token that is made here has a PIN and a place of its own');
   if (!isOfOurs && pin === undefined) throw refuse('a token of your own needs pin-file or pin-environment');
@@ -60,6 +62,7 @@ export function parseLiveToken(text: string): LiveToken {
       ...(slot === undefined ? {} : { slot: Number(slot) }),
       ...(pin === undefined ? {} : { pin }),
       ...(libraryParameters === undefined ? {} : { libraryParameters }),
+      ...(dialect === undefined ? {} : { dialect: readDialect(dialect) }),
       ...(Object.keys(environment).length === 0 ? {} : { environment }),
     },
   };
@@ -76,7 +79,7 @@ export function isMade({ token }: LiveToken): boolean {
  * @param directory - of a token that is made
  */
 export function referenceTo({ token }: LiveToken, directory: string): TokenReference {
-  const { module, label, slot, libraryParameters, environment } = token;
+  const { module, label, slot, libraryParameters, environment, dialect } = token;
   const kind = MANAGED_MODULES.find((each) => each === module);
   if (label === undefined && slot === undefined && kind !== undefined) {
     const own = 'keyferry-interop';
@@ -99,6 +102,7 @@ export function referenceTo({ token }: LiveToken, directory: string): TokenRefer
   return {
     module,
     settings,
+    ...(dialect !== undefined && { dialect }),
     selector,
     userPin: pinSource(token.pin),
     soPin: null,

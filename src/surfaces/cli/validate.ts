@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { ConfigError } from '../../errors.js';
+import type { ModuleDialect } from '../../token/dialect.js';
 import { knownModuleNames } from '../../token/module_path.js';
 import type { PinSource } from '../../token/native.js';
 import { newSince } from '../../validation/baseline.js';
@@ -16,6 +18,7 @@ import type { RunConditions } from '../../validation/run_conditions.js';
 import { runValidation } from '../../validation/runner.js';
 import type { TokenReference } from '../../validation/token_reference.js';
 import { act, command, repeated, wholeNumberOption, type CommonOptions } from './command_context.js';
+import { DIALECT_OPTION, readDialect } from './dialect_file.js';
 import { severityNamed } from './severity_option.js';
 import { compareCommand } from './validate_compare.js';
 import { interopCommand } from './validate_interop.js';
@@ -28,6 +31,7 @@ interface ValidateOptions extends CommonOptions {
   readonly token?: string;
   readonly slot?: number;
   readonly libraryParameters?: string;
+  readonly dialect?: string;
   readonly pinFile?: string;
   readonly pinEnvironment?: string;
   readonly soPinFile?: string;
@@ -69,6 +73,7 @@ export function validateCommand(): Command {
       '--library-parameters <text>',
       'what C_Initialize is given in pReserved: where NSS softoken has its database',
     )
+    .option('--dialect <file>', DIALECT_OPTION)
     .option('--pin-file <file>', 'file that holds the user PIN')
     .option(
       '--pin-environment <name>',
@@ -192,11 +197,22 @@ function pinOf(options: ValidateOptions, module: string): PinSource {
   return { kind: 'prompt', label: `PIN of the token in ${module}` };
 }
 
+/** A run that cannot be done for its dialect ends like every other that cannot be done. */
+function dialectIn(file: string): ModuleDialect {
+  try {
+    return readDialect(file);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw refuse(error.message, 'write what lab.yaml has under dialect: see docs/MODULES.md');
+  }
+}
+
 /** @param scratch - directory for a token of the run's own; null for the user's token */
 function referenceOf(options: ValidateOptions, scratch: string | null): TokenReference {
   const { module, token, slot, initToken, soPinFile, libraryParameters } = options;
   if (module === undefined) throw refuse('which module?', 'give --module: softhsm2, nss, or the path of a library');
   const settings = libraryParameters === undefined ? {} : { libraryParameters };
+  const dialect = options.dialect === undefined ? {} : { dialect: dialectIn(options.dialect) };
   if (scratch !== null) {
     if ((module !== 'softhsm2' && module !== 'nss') || !knownModuleNames.includes(module)) {
       throw refuse('--scratch makes tokens of softhsm2 and nss only', 'give --token or --slot, and --pin-file');
@@ -206,6 +222,7 @@ function referenceOf(options: ValidateOptions, scratch: string | null): TokenRef
     return {
       module,
       settings,
+      ...dialect,
       selector: { label },
       userPin: { kind: 'file', path: join(scratch, 'user.pin') },
       soPin,
@@ -232,6 +249,7 @@ function referenceOf(options: ValidateOptions, scratch: string | null): TokenRef
   return {
     module,
     settings,
+    ...dialect,
     selector,
     userPin: pinOf(options, module),
     soPin,

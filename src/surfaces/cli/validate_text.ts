@@ -1,5 +1,7 @@
+import { describeDialect } from '../../token/dialect.js';
 import { isAtLeast, SEVERITIES } from '../../validation/check.js';
 import type { CheckResult, FlowVerdict, ValidationReport } from '../../validation/result.js';
+import { DIALECT_REACH } from '../../validation/report_words.js';
 import type { ValidationEvent } from '../../validation/runner.js';
 import { table, type Output } from './output.js';
 
@@ -64,6 +66,11 @@ function measurementLines(report: ValidationReport): readonly string[] {
   return rows.length === 0 ? [] : ['', table([['OPERATION', 'SESSIONS', 'PER SECOND', 'P50 US', 'P99 US'], ...rows])];
 }
 
+function dialectLines({ dialect }: ValidationReport, colours: Colours): readonly string[] {
+  if (dialect === undefined) return [];
+  return [`${colours.bold('DIALECT')} ${DIALECT_REACH}`, ...describeDialect(dialect).map((line) => `    ${line}`)];
+}
+
 /** A run as a person reads it: findings, the gravest first, measurements, and at the end what the token can carry. */
 export function reportText(report: ValidationReport, files: readonly string[], colours: Colours): string {
   const findings = report.checks.filter(({ status }) => status === 'finding');
@@ -76,6 +83,7 @@ export function reportText(report: ValidationReport, files: readonly string[], c
   });
   return [
     `${report.checks.length} checks: ${count('passed')} passed, ${findings.length} findings, ${count('not-applicable')} not applicable, ${count('not-run')} not run; seed ${report.seed}`,
+    ...dialectLines(report, colours),
     ...report.incidents.map((text) => colours.red(text)),
     ...bySeverity,
     ...measurementLines(report),

@@ -108,6 +108,7 @@ async function probeOnce(token: ProbedToken, clock: Clock): Promise<TokenProfile
       answer: 'not tried',
     })),
     rules: context.rules,
+    ...(token.module.dialect !== undefined && { dialect: token.module.dialect }),
     probedAtMs: clock.nowMs(),
     probeMs: clock.monotonicMs() - startedMs,
   };
