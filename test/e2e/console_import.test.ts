@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,8 +44,8 @@ describe('imported key material in the console', function () {
   const refusal = (code: string): Promise<void> =>
     dialog().getByRole('alert').getByText(code, { exact: true }).waitFor();
 
-  async function makeKey(region = 'us-east-1'): Promise<string> {
-    const { KeyMetadata: made } = await lab.kms(region).createKey({ Origin: 'EXTERNAL' });
+  async function makeKey(region = 'us-east-1', request: Parameters<KMS['createKey']>[0] = {}): Promise<string> {
+    const { KeyMetadata: made } = await lab.kms(region).createKey({ ...request, Origin: 'EXTERNAL' });
     return made?.KeyId ?? '';
   }
 
@@ -55,10 +55,10 @@ describe('imported key material in the console', function () {
   }
 
   /** Downloads parameters by the console, and unpacks them with another program. @returns where they are */
-  async function download(): Promise<string> {
+  async function download(algorithm: string = ALGORITHM): Promise<string> {
     await button(DOWNLOAD).click();
     await dialog().getByLabel('Wrapping key spec').selectOption('RSA_2048');
-    await dialog().getByLabel(ALGORITHM).check();
+    await dialog().getByLabel(algorithm).check();
     const [archive] = await Promise.all([page.waitForEvent('download'), inDialog(DOWNLOAD).click()]);
     const target = mkdtempSync(join(folder, 'parameters-'));
     await archive.saveAs(join(target, archive.suggestedFilename()));
@@ -151,6 +151,41 @@ describe('imported key material in the console', function () {
         expect(text).to.not.contain(readFileSync(join(target, name)).toString('base64').slice(0, 64));
       }
     }
+  });
+
+  it('shows commands of OpenSSL that wrap a private key as it is to be wrapped', async () => {
+    const KeyId = await makeKey('us-east-1', { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+    await open(KeyId);
+    const target = await download('RSA_AES_KEY_WRAP_SHA_1');
+    const commands = await dialog().getByLabel('Commands that wrap the material').innerText();
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(join(target, 'PlaintextKeyMaterial.bin'), privateKey.export({ type: 'pkcs8', format: 'der' }));
+    execFileSync('/bin/sh', ['-e', '-c', commands], { cwd: target });
+    await inDialog(UPLOAD).click();
+    expect(await dialog().getByLabel('Description of the material').count()).to.equal(0);
+    await choose(target);
+    await inDialog(UPLOAD).click();
+    await general().getByText('Enabled').waitFor();
+    const { PublicKey = new Uint8Array() } = await kms.getPublicKey({ KeyId });
+    expect(Buffer.from(PublicKey)).to.deep.equal(publicKey.export({ type: 'spki', format: 'der' }));
+  });
+
+  it('says at the primary key which replicas wait for their material', async () => {
+    const KeyId = await makeKey('us-east-1', { MultiRegion: true });
+    await open(KeyId);
+    const material = randomBytes(32);
+    await bring(material);
+    await general().getByText('Enabled').waitFor();
+    await kms.replicateKey({ KeyId, ReplicaRegion: 'eu-west-1' });
+    await page.getByRole('tabpanel').getByText('0 of 1 imported').waitFor();
+    await lookAt(page, 'material-of-replicas');
+    await page.getByRole('tabpanel').getByText('eu-west-1').click();
+    await page.waitForURL(`${lab.url}/eu-west-1/keys/${KeyId}/material`);
+    await general().getByText('Pending import').waitFor();
+    await bring(material);
+    await general().getByText('Enabled').waitFor();
+    await page.goBack();
+    await page.getByRole('tabpanel').getByText('1 of 1 imported').waitFor();
   });
 
   it('shows why AWS refuses an upload: other material, octets that do not unwrap, the token of another key', async () => {

@@ -204,8 +204,15 @@ describe('the keys of the console', function () {
     await act('Enable');
     await confirm('Enable');
     await general().getByText('Enabled').waitFor();
-    await act('Edit description');
-    await dialog().getByLabel('Description').fill('new');
+    // By the keyboard alone.
+    await button('Key actions').focus();
+    await page.keyboard.press('Enter');
+    for (const key of ['End', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowUp', 'ArrowDown'])
+      await page.keyboard.press(key);
+    await page.keyboard.press('Enter');
+    await dialog().waitFor();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('new');
     await page.keyboard.press('Enter');
     await general().getByText('new', { exact: true }).waitFor();
     // The focus is where it was: whoever uses the keyboard goes on from there.

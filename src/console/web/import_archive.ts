@@ -77,7 +77,7 @@ export function wrappingCommands(wrappingAlgorithm: string): readonly string[] {
   }
   return [
     'openssl rand -out aes.bin 32',
-    'openssl enc -id-aes256-wrap-pad -iv A65959A6 -K "$(xxd -p -c 64 aes.bin)" \\',
+    'openssl enc -id-aes256-wrap-pad -iv A65959A6 -K "$(od -An -v -tx1 aes.bin | tr -d " \\n")" \\',
     '  -in PlaintextKeyMaterial.bin -out second.bin',
     ...oaep,
     '  -in aes.bin -out first.bin',

@@ -8,6 +8,7 @@ import { Time } from '../components/time.js';
 import type { KeyView } from '../key_tabs.js';
 import { describeKey, type KeyMaterial, type KeyMetadata } from '../kms.js';
 import { useLive } from '../live.js';
+import { Link, pathOf } from '../router.js';
 import { ExpiryAlarms } from './alarm_key.js';
 import { DeleteMaterialDialog } from './key_action_dialogs.js';
 import { ImportParametersDialog } from './key_import_parameters.js';
@@ -166,28 +167,24 @@ function replicasOf({
 function ReplicaImports(key: KeyMetadata): JSX.Element {
   const replicas = replicasOf(key);
   const live = useLive(
-    async (signal) => {
-      const states = await Promise.all(
-        replicas.map(({ Region }) =>
-          describeKey(Region, key.KeyId, signal).then(
-            ({ KeyState }) => KeyState,
-            () => 'Unavailable',
-          ),
-        ),
-      );
-      return replicas.map(({ Region }, at) => ({ region: Region, state: states[at] ?? 'Unavailable' }));
-    },
+    (signal) =>
+      Promise.all(
+        replicas.map(async ({ Region: region }) => {
+          const replica = await describeKey(region, key.KeyId, signal).catch(() => undefined);
+          return { region, state: replica?.KeyState ?? 'Unavailable', model: replica?.ExpirationModel };
+        }),
+      ),
     { inputs: [key.KeyId, ...replicas.map(({ Region }) => Region)] },
   );
-  const states = live.value ?? [];
-  const imported = states.filter(({ state }) => state !== 'PendingImport' && state !== 'Unavailable').length;
+  const found = live.value ?? [];
+  const imported = found.filter(({ model }) => model !== undefined).length;
   return (
     <>
       {`${imported} of ${replicas.length} imported`}
       <ul>
-        {states.map(({ region, state }) => (
+        {found.map(({ region, state }) => (
           <li key={region}>
-            {region} <KeyStatus state={state} />
+            <Link to={pathOf(region, 'keys', key.KeyId, 'material')}>{region}</Link> <KeyStatus state={state} />
           </li>
         ))}
       </ul>
