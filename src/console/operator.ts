@@ -23,7 +23,8 @@ interface Operating {
  * - `GET replications`: those of which `keyferry trace` knows something, the newest first; `GET replication?id=ID`: one, with all that happened in it;
  * - `GET security?last=N`: `keyferry audit --security`; `GET tokens`: each region's token profile;
  * - `GET clock`, `POST clock` `{"milliseconds"}`, `DELETE clock`: readings of all regions' clocks, by region;
- * - `GET proxy`, `PUT proxy` `{"mode": "honest"}` or `{"mode": "hostile", "drop": 0.1, …}`: what the proxy says of itself.
+ * - `GET proxy`, `PUT proxy` `{"mode": "honest"}` or `{"mode": "hostile", "drop": 0.1, …}`,
+ *   `PUT conduct` `{"hold": […], "next": […]}`: what the proxy says of itself afterwards.
  */
 const QUESTIONS: Readonly<Record<string, (operating: Operating) => Promise<unknown>>> = {
   'GET status': async ({ directory, state }) => {
@@ -53,6 +54,8 @@ const QUESTIONS: Readonly<Record<string, (operating: Operating) => Promise<unkno
   'GET proxy': ({ directory }) => askAdmin(directory.adminSocket(), { method: 'GET', path: '/status' }),
   'PUT proxy': ({ directory, ask }) =>
     askAdmin(directory.adminSocket(), { method: 'PUT', path: '/mode', body: ask.body }),
+  'PUT conduct': ({ directory, ask }) =>
+    askAdmin(directory.adminSocket(), { method: 'PUT', path: '/conduct', body: ask.body }),
 };
 
 /** Answers an operator; undefined where there is no such question. */

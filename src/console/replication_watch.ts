@@ -8,7 +8,8 @@ export class ReplicationWatch {
   readonly #history = new ReplicationHistory();
   readonly #reader: TraceReader;
   readonly #regions: readonly string[];
-  #isFollowing = false;
+  /** Set while somebody watches, or is about to; kept once the history is current. */
+  #following: Promise<void> | undefined;
   /** The reader knows one place in each log: whoever reads waits for whoever reads already. */
   #reading: Promise<void> = Promise.resolve();
 
@@ -19,7 +20,7 @@ export class ReplicationWatch {
 
   /** The history with everything that has happened; a program that does not answer is left out. */
   async current(): Promise<ReplicationHistory> {
-    if (!this.#isFollowing) await this.#exclusively(() => this.#catchUp());
+    await (this.#following ?? this.#exclusively(() => this.#catchUp()));
     return this.#history;
   }
 
@@ -29,18 +30,21 @@ export class ReplicationWatch {
    * @param tell - told ids of replications about which something is new
    */
   async follow(tell: (ids: readonly string[]) => void, signal: AbortSignal): Promise<void> {
+    let isCurrent = (): void => undefined;
+    const following = new Promise<void>((resolve) => (isCurrent = resolve));
+    this.#following = following;
     await this.#exclusively(async () => {
-      await this.#catchUp();
-      if (signal.aborted) return;
-      this.#isFollowing = true;
-      const show = (entries: readonly TraceEntry[]): void => {
-        const touched = this.#history.take(entries);
-        if (touched.size > 0) tell([...touched]);
-      };
       try {
+        await this.#catchUp();
+        isCurrent();
+        const show = (entries: readonly TraceEntry[]): void => {
+          const touched = this.#history.take(entries);
+          if (touched.size > 0) tell([...touched]);
+        };
         await followTrace(this.#reader, { regions: this.#regions, show, signal, isPatient: true });
       } finally {
-        this.#isFollowing = false;
+        isCurrent();
+        if (this.#following === following) this.#following = undefined;
       }
     });
   }

@@ -105,8 +105,13 @@ function regionProblems(name: string, { hsm, replication }: RegionStatus): LabPr
   return problems;
 }
 
-function proxyProblems({ mode }: ProxyStatus): LabProblem[] {
-  return mode === 'honest' ? [] : [{ about: 'proxy', problem: `it is in mode ${mode}`, remedy: null }];
+function proxyProblems({ mode, conduct: { hold, next } }: ProxyStatus): LabProblem[] {
+  const texts = [
+    ...(mode === 'honest' ? [] : [`it is in mode ${mode}`]),
+    ...(hold.length === 0 ? [] : [`it holds back what goes to ${hold.join(', ')}`]),
+    ...next.map(({ action, destination }) => `it will ${action} the next message to ${destination ?? 'any region'}`),
+  ];
+  return texts.map((problem) => ({ about: 'proxy', problem, remedy: null }));
 }
 
 /** Regions that go by different rosters do not replicate to one another. */

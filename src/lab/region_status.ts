@@ -44,6 +44,13 @@ const regionStatusForm = z.looseObject({
 const proxyStatusForm = z.looseObject({
   mode: z.string(),
   waiting: z.record(z.string(), z.looseObject({ messages: z.number(), octets: z.number() })),
+  conduct: z
+    .object({
+      hold: z.array(z.string()),
+      next: z.array(z.object({ action: z.string(), destination: z.string().nullable() })),
+    })
+    .default({ hold: [], next: [] }),
+  held: z.record(z.string(), z.number()).default({}),
 });
 
 /** What a region says of itself; members that are not named here are there too. */

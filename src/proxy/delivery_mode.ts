@@ -13,6 +13,8 @@ export interface Delivery {
   readonly delayMs: number;
   readonly destination: string;
   readonly octets: Uint8Array;
+  /** It waits until somebody lets it go, whatever its delay. */
+  readonly isHeld?: true;
 }
 
 /**

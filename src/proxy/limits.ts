@@ -30,6 +30,8 @@ export const PROXY_LIMITS = {
   delayMsMax: 86_400_000,
   /** Deliveries that a mode may make of one message. */
   deliveriesMax: 16,
+  /** Orders about next messages, and regions whose messages are held, at the same time. */
+  conductOrdersMax: 64,
   /** Open connections. */
   connectionsMax: 1_024,
 } as const;

@@ -1,4 +1,5 @@
 import { equalOctets } from '../bytes.js';
+import { Conduct, type ConductSettings } from './conduct.js';
 import { honestMode, type Delivery, type DeliveryMode } from './delivery_mode.js';
 import { ProxyError } from './errors.js';
 import { PROXY_LIMITS } from './limits.js';
@@ -16,6 +17,10 @@ export interface RelayStatus {
   readonly queueId: string;
   /** What waits, by destination: messages and octets, held ones included. */
   readonly waiting: Readonly<Record<string, { readonly messages: number; readonly octets: number }>>;
+  /** What is done by hand. */
+  readonly conduct: ConductSettings;
+  /** Messages that wait until somebody lets them go, by destination. */
+  readonly held: Readonly<Record<string, number>>;
 }
 
 /** A region name as a peer may write it. */
@@ -33,6 +38,7 @@ export class Relay {
   readonly #loads: Map<string, { messages: number; octets: number }>;
   #mode: DeliveryMode = honestMode;
   #modeName = 'honest';
+  readonly #conduct = new Conduct();
   #dueTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -41,6 +47,8 @@ export class Relay {
     this.#store = store;
     this.#nowMs = nowMs;
     this.#loads = new Map([...store.loads()].map(([destination, load]) => [destination, { ...load }]));
+    // Nobody is here any more who could let go what somebody held before.
+    this.#releaseUnheld();
     this.#armDueTimer();
   }
 
@@ -56,6 +64,16 @@ export class Relay {
     this.#store.transaction(() =>
       this.#log('mode', { messageId: null, destination: null, octets: null, detail: name }),
     );
+    this.#wakeLog();
+  }
+
+  /** Changes what is done to messages by hand; what is not to be held any more goes. */
+  setConduct(settings: ConductSettings): void {
+    const { hold, next } = settings;
+    const detail = JSON.stringify({ hold, next });
+    this.#log('conduct', { messageId: null, destination: null, octets: null, detail });
+    this.#conduct.set(settings);
+    this.#releaseUnheld();
     this.#wakeLog();
   }
 
@@ -78,19 +96,23 @@ export class Relay {
     const messageId = this.#store.transaction(() => {
       const id = this.#store.nextMessageId();
       this.#log('accepted', { messageId: id, destination, octets, detail: null });
-      const deliveries = this.#mode({ messageId: id, destination, octets }).slice(0, PROXY_LIMITS.deliveriesMax);
+      const message = { messageId: id, destination, octets };
+      const conducted = this.#conduct.decide(message);
+      const deliveries = (conducted?.deliveries ?? this.#mode(message)).slice(0, PROXY_LIMITS.deliveriesMax);
+      const reason = conducted?.reason ?? this.#modeName;
       deliveries.forEach((delivery, copy) => {
         const delayMs = Math.min(Math.max(0, Math.ceil(delivery.delayMs)), PROXY_LIMITS.delayMsMax);
         this.#store.store(id, { ...delivery, delayMs }, this.#nowMs());
-        if (delayMs === 0) reached.add(delivery.destination);
-        this.#logDelivery(id, { original: octets, delivery, copy });
+        if (delayMs === 0 && delivery.isHeld !== true) reached.add(delivery.destination);
+        this.#logDelivery(id, { original: octets, delivery, copy, reason });
       });
-      if (deliveries.length === 0)
-        this.#log('lost', { messageId: id, destination, octets: null, detail: this.#modeName });
+      if (deliveries.length === 0) this.#log('lost', { messageId: id, destination, octets: null, detail: reason });
       for (const delivery of deliveries) this.#addLoad(delivery.destination, 1, delivery.octets.length);
       return id;
     });
     for (const name of reached) this.#wake(name);
+    const overtaken = reached.has(destination) ? this.#conduct.takeOvertaken(destination, messageId) : [];
+    if (overtaken.length > 0) this.#release(destination, (id) => overtaken.includes(id));
     this.#wakeLog();
     this.#armDueTimer();
     return messageId;
@@ -165,6 +187,8 @@ export class Relay {
       mode: this.#modeName,
       queueId: this.#store.queueId,
       waiting: Object.fromEntries([...this.#loads].map(([destination, load]) => [destination, { ...load }])),
+      conduct: this.#conduct.settings,
+      held: this.#store.heldCounts(),
     };
   }
 
@@ -211,14 +235,35 @@ export class Relay {
 
   #logDelivery(
     messageId: number,
-    made: { readonly original: Uint8Array; readonly delivery: Delivery; readonly copy: number },
+    made: {
+      readonly original: Uint8Array;
+      readonly delivery: Delivery;
+      readonly copy: number;
+      readonly reason: string;
+    },
   ): void {
-    const { destination, octets } = made.delivery;
+    const { destination, octets, isHeld } = made.delivery;
     if (!equalOctets(octets, made.original)) {
-      this.#log('altered', { messageId, destination, octets, detail: this.#modeName });
+      this.#log('altered', { messageId, destination, octets, detail: made.reason });
     } else if (made.copy > 0) {
-      this.#log('repeated', { messageId, destination, octets: null, detail: this.#modeName });
+      this.#log('repeated', { messageId, destination, octets: null, detail: made.reason });
     }
+    if (isHeld === true) this.#log('held', { messageId, destination, octets: null, detail: made.reason });
+  }
+
+  #releaseUnheld(): void {
+    for (const destination of Object.keys(this.#store.heldCounts())) {
+      this.#release(destination, (messageId) => !this.#conduct.isHeld(destination, messageId));
+    }
+  }
+
+  #release(destination: string, isMeant: (messageId: number) => boolean): void {
+    this.#store.transaction(() => {
+      for (const messageId of this.#store.release(destination, isMeant)) {
+        this.#log('released', { messageId, destination, octets: null, detail: null });
+      }
+    });
+    this.#wake(destination);
   }
 
   #log(event: LogEvent, entry: Omit<LogEntry, 'id' | 'atMs' | 'event'>): void {

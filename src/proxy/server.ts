@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { BodyTooLargeError, goneSignal, readBody, sendJson, wholeNumber } from '../http_exchange.js';
+import { parseConduct } from './conduct.js';
 import { hostileMode, honestMode, type HostileModeSettings } from './delivery_mode.js';
 import { ProxyError, type ProxyErrorCode } from './errors.js';
 import { PROXY_LIMITS } from './limits.js';
@@ -49,7 +50,8 @@ export function createProxyServer(relay: Relay): Server {
 
 /**
  * The proxy's own side, for whoever runs it (a Unix socket): `GET /status`, `GET /log?after=ID&wait=MS&max=N`, and `PUT /mode` with
- * `{"mode": "honest"}` or `{"mode": "hostile", "seed": 1, "drop": 0.1, …}`.
+ * `{"mode": "honest"}` or `{"mode": "hostile", "seed": 1, "drop": 0.1, …}`; `PUT /conduct` with `{"hold": ["eu-west-1"], "next":
+ * [{"action": "tamper", "destination": "us-east-1"}]}`: what is done by hand, before the mode is asked; what is left out is not done.
  */
 export function createProxyAdminServer(relay: Relay): Server {
   return hardened(
@@ -59,6 +61,10 @@ export function createProxyAdminServer(relay: Relay): Server {
         if (resource === 'GET /status') return sendJson(response, 200, relay.status());
         if (resource === 'GET /log') return sendLog(relay, url, response);
         if (resource === 'PUT /mode') return switchMode(relay, request, response);
+        if (resource === 'PUT /conduct') {
+          relay.setConduct(parseConduct(await readJson(request, ACKNOWLEDGEMENT_OCTETS_MAX)));
+          return sendJson(response, 200, relay.status());
+        }
         return sendJson(response, 404, { code: 'ERR_PROXY_SYNTAX', message: 'No such resource' });
       });
     }),

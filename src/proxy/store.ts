@@ -11,7 +11,8 @@ export interface QueuedMessage {
 }
 
 /** What happened at the proxy. `accepted` carries the message as it came, `altered` as it was sent on instead. */
-export type LogEvent = 'accepted' | 'altered' | 'lost' | 'repeated' | 'acknowledged' | 'mode';
+export type LogEvent =
+  'accepted' | 'altered' | 'lost' | 'repeated' | 'held' | 'released' | 'acknowledged' | 'mode' | 'conduct';
 
 /** One line of the log of what the proxy saw. */
 export interface LogEntry {
@@ -25,6 +26,9 @@ export interface LogEntry {
   readonly octets: Uint8Array | null;
   readonly detail: string | null;
 }
+
+/** When a message is due that waits for somebody to let it go, milliseconds since the Unix epoch: never. @source ECMA-262, the last time of a Date */
+const NEVER_MS = 8_640_000_000_000_000;
 
 type NewLogEntry = Omit<LogEntry, 'id'>;
 
@@ -103,7 +107,13 @@ export class ProxyStore {
       due: database.prepare(
         'SELECT id, destination, message_id, octets FROM held WHERE due_ms <= ? ORDER BY due_ms, id LIMIT 256',
       ),
-      nextDue: database.prepare('SELECT min(due_ms) AS due_ms FROM held'),
+      nextDue: database.prepare(`SELECT min(due_ms) AS due_ms FROM held WHERE due_ms < ${NEVER_MS}`),
+      heldFor: database.prepare(
+        `SELECT id, destination, message_id, octets FROM held WHERE destination = ? AND due_ms = ${NEVER_MS} ORDER BY id`,
+      ),
+      heldCounts: database.prepare(
+        `SELECT destination, count(*) AS messages FROM held WHERE due_ms = ${NEVER_MS} GROUP BY destination`,
+      ),
       unhold: database.prepare('DELETE FROM held WHERE id = ?'),
       append: database.prepare(
         'INSERT INTO log (at_ms, event, message_id, destination, octets, detail) VALUES (?, ?, ?, ?, ?, ?) RETURNING id',
@@ -143,22 +153,42 @@ export class ProxyStore {
   /** Stores one delivery: in the queue, or held until it is due. */
   store(messageId: number, delivery: Delivery, nowMs: number): void {
     const { destination, octets, delayMs } = delivery;
-    if (delayMs > 0) this.#statements.hold.run([nowMs + delayMs, destination, messageId, octets]);
+    if (delivery.isHeld === true) this.#statements.hold.run([NEVER_MS, destination, messageId, octets]);
+    else if (delayMs > 0) this.#statements.hold.run([nowMs + delayMs, destination, messageId, octets]);
     else this.#statements.enqueue.run([destination, messageId, octets]);
   }
 
   /** Moves what is due from the held messages to the queues; the destinations that got something. */
   releaseDue(nowMs: number): ReadonlySet<string> {
     const rows = this.#statements.due.all([nowMs]) as HeldRow[];
-    if (rows.length > 0) {
-      this.transaction(() => {
-        for (const row of rows) {
-          this.#statements.enqueue.run([row.destination, row.message_id, new Uint8Array(row.octets)]);
-          this.#statements.unhold.run([row.id]);
-        }
-      });
-    }
+    if (rows.length > 0) this.transaction(() => this.#moveToQueue(rows));
     return new Set(rows.map((row) => row.destination));
+  }
+
+  /**
+   * Lets go what was held for a destination; call inside {@link transaction}.
+   *
+   * @param isMeant - which of them, by their numbers
+   * @returns numbers of those that went, the oldest first
+   */
+  release(destination: string, isMeant: (messageId: number) => boolean): readonly number[] {
+    const held = this.#statements.heldFor.all([destination]) as HeldRow[];
+    const rows = held.filter((row) => isMeant(row.message_id));
+    this.#moveToQueue(rows);
+    return rows.map((row) => row.message_id);
+  }
+
+  /** How many messages are held until somebody lets them go, by destination. */
+  heldCounts(): Readonly<Record<string, number>> {
+    const rows = this.#statements.heldCounts.all([]) as { destination: string; messages: number }[];
+    return Object.fromEntries(rows.map(({ destination, messages }) => [destination, messages]));
+  }
+
+  #moveToQueue(rows: readonly HeldRow[]): void {
+    for (const row of rows) {
+      this.#statements.enqueue.run([row.destination, row.message_id, new Uint8Array(row.octets)]);
+      this.#statements.unhold.run([row.id]);
+    }
   }
 
   /** When the next held message is due, milliseconds since the Unix epoch. */

@@ -50,7 +50,7 @@ function lab(change: Partial<LabReport>): LabReport {
   return {
     profile: 'full',
     programs: { proxy: running, 'region a': running, 'region b': running, 'front-door': running },
-    proxy: { mode: 'honest', waiting: {} },
+    proxy: { mode: 'honest', waiting: {}, conduct: { hold: [], next: [] }, held: {} },
     regions: { a: region({}), b: region({}) },
     cannotReplicate: [],
     ...change,
@@ -108,7 +108,9 @@ describe('the problems of a lab', () => {
   it('name regions that go by different rosters, and a proxy that is not honest', () => {
     const regions = { a: region({}), b: region({ replication: { epoch: '4' } }) };
     expect(
-      found({ regions, proxy: { mode: 'hostile', waiting: {} } }).map((text) => text.split(' (')[0]),
+      found({ regions, proxy: { mode: 'hostile', waiting: {}, conduct: { hold: [], next: [] }, held: {} } }).map(
+        (text) => text.split(' (')[0],
+      ),
     ).to.deep.equal(['proxy: it is in mode hostile', 'lab: the regions go by rosters of different epochs']);
   });
 
