@@ -36,7 +36,7 @@ export function Chart(props: {
   const [pointed, setPointed] = useState<ChartPoint | undefined>(undefined);
   const clipId = useId();
   const values = [...points.map(({ value }) => value), threshold.value].map((value) => value / scale.unit);
-  const ticks = niceTicks(Math.min(0, ...values), Math.max(...values));
+  const ticks = niceTicks(Math.min(...values), Math.max(...values));
   const bottom = HEIGHT - EDGE.bands - EDGE.axis;
   const [low, high] = [ticks[0] ?? 0, ticks.at(-1) ?? 1];
   const x = (ms: number): number =>
@@ -74,7 +74,7 @@ export function Chart(props: {
             </text>
           </g>
         ))}
-        {timeTicks(range, Math.max(2, Math.floor(width / 120))).map(({ ms, text }) => (
+        {timeTicks(range, Math.max(2, Math.floor(width / 85))).map(({ ms, text }) => (
           <g key={ms}>
             <line class="grid" x1={x(ms)} x2={x(ms)} y1={bottom} y2={bottom + EDGE.bands} />
             <text class="label" x={x(ms)} y={HEIGHT - 5} text-anchor="middle">

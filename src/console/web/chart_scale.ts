@@ -33,12 +33,13 @@ export const PLAIN_SCALE: ValueScale = { unit: 1, name: '', text: (value) => val
 
 /** Round numbers from below the least to above the greatest value, about five. */
 export function niceTicks(least: number, greatest: number): readonly number[] {
-  const span = Math.max(greatest - least, Math.abs(greatest) * 0.01, Number.EPSILON);
+  // Where all values are the same, the line is in the middle.
+  const span = Math.max(greatest - least, Math.abs(greatest) * 0.05, Number.EPSILON);
   const rough = span / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
-  const first = Math.floor(least / step);
-  const last = Math.max(first + 1, Math.ceil(greatest / step));
+  const first = least < 0 ? Math.floor(least / step) : Math.max(0, Math.floor(least / step - 0.25));
+  const last = Math.max(first + 1, Math.ceil(greatest / step + 0.25));
   return Array.from({ length: last - first + 1 }, (_, at) => Number(((first + at) * step).toPrecision(12)));
 }
 

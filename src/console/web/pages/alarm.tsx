@@ -23,7 +23,7 @@ import { regionNowMs } from '../lab.js';
 import { useLive } from '../live.js';
 import type { PageProps } from '../pages.js';
 import { go, Link, pathOf } from '../router.js';
-import { AlarmChart, RANGES, type ChartRange } from './alarm_chart.js';
+import { AlarmChart, RANGES, rangeSince, type ChartRange } from './alarm_chart.js';
 import { DeleteAlarmsDialog } from './alarm_delete.js';
 import { ALARM_REFRESH_MS, AlarmKey, AlarmStatus } from './alarms.js';
 
@@ -35,6 +35,7 @@ interface AlarmView {
   readonly alarm: MetricAlarm;
   readonly history: readonly AlarmHistoryItem[];
   readonly points: readonly ChartPoint[];
+  readonly rangeName: ChartRange;
   /** Milliseconds, by the Region's clock. */
   readonly range: { readonly fromMs: number; readonly toMs: number };
   readonly periodMs: number;
@@ -44,10 +45,10 @@ interface AlarmView {
 /** An alarm: its metric with the threshold and its states over time. */
 export function AlarmPage({ params }: PageProps): JSX.Element {
   const { region = '', name = '' } = params;
-  const [rangeName, setRange] = useState<ChartRange>('day');
+  const [rangeName, setRange] = useState<ChartRange | undefined>(undefined);
   const [isDeleting, setDeleting] = useState(false);
-  const live = useLive((signal) => loadAlarm(region, name, RANGES[rangeName].ms, signal), {
-    inputs: [region, name, rangeName],
+  const live = useLive((signal) => loadAlarm(region, name, rangeName, signal), {
+    inputs: [region, name, rangeName ?? ''],
     region,
   });
   useEvery(ALARM_REFRESH_MS, () => live.reload());
@@ -55,6 +56,13 @@ export function AlarmPage({ params }: PageProps): JSX.Element {
     <>
       <PageHead
         title={name}
+        subtitle={
+          live.value && (
+            <>
+              <AlarmStatus state={live.value.alarm.StateValue} /> {conditionText(live.value.alarm)}
+            </>
+          )
+        }
         trail={<Link to={pathOf(region, 'alarms')}>Alarms</Link>}
         actions={
           <Button isDisabled={live.value === undefined || live.value === null} onClick={() => setDeleting(true)}>
@@ -72,8 +80,8 @@ export function AlarmPage({ params }: PageProps): JSX.Element {
             </Empty>
           ) : (
             <>
+              <AlarmChart {...view} onRange={setRange} />
               <AlarmFacts alarm={view.alarm} region={region} />
-              <AlarmChart {...view} rangeName={rangeName} onRange={setRange} />
               <History history={view.history} />
             </>
           )
@@ -94,12 +102,15 @@ export function AlarmPage({ params }: PageProps): JSX.Element {
 async function loadAlarm(
   region: string,
   name: string,
-  rangeMs: number,
+  chosen: ChartRange | undefined,
   signal: AbortSignal,
 ): Promise<AlarmView | null> {
   const alarm = await describeAlarm(region, name, signal);
   if (alarm === undefined) return null;
+  const history = await listAlarmHistory(region, name, signal);
   const toMs = regionNowMs(region);
+  const rangeName = chosen ?? rangeSince(toMs - (history.at(-1)?.Timestamp ?? 0) * 1000);
+  const rangeMs = RANGES[rangeName].ms;
   const range = { fromMs: toMs - rangeMs, toMs };
   const rough = Math.max(alarm.Period, rangeMs / 1000 / POINTS_MAX);
   const period = Math.ceil(rough / 60) * 60;
@@ -119,15 +130,15 @@ async function loadAlarm(
       EndTime: Math.ceil(toMs / 1000) + 60,
     },
   } as const;
-  const [history, { Datapoints }] = await Promise.all([
-    listAlarmHistory(region, name, signal),
-    callAws<{ readonly Datapoints: readonly Readonly<Record<string, number>>[] }>(call, signal),
-  ]);
+  const { Datapoints } = await callAws<{ readonly Datapoints: readonly Readonly<Record<string, number>>[] }>(
+    call,
+    signal,
+  );
   const points = Datapoints.map((point) => ({
     ms: (point['Timestamp'] ?? 0) * 1000,
     value: point[Statistic] ?? 0,
   })).toSorted((one, other) => one.ms - other.ms);
-  return { alarm, history, points, range, periodMs: period * 1000, call };
+  return { alarm, history, points, rangeName, range, periodMs: period * 1000, call };
 }
 
 function AlarmFacts({ alarm, region }: { readonly alarm: MetricAlarm; readonly region: string }): JSX.Element {

@@ -25,6 +25,12 @@ export type ChartRange = keyof typeof RANGES;
 
 const isRange = (name: string): name is ChartRange => Object.hasOwn(RANGES, name);
 
+/** The shortest range that reaches back to a time; the longest where none does. */
+export function rangeSince(agoMs: number): ChartRange {
+  const names = Object.keys(RANGES).filter(isRange);
+  return names.find((name) => RANGES[name].ms >= agoMs) ?? 'weeks';
+}
+
 /** Rows of the table that stands for the chart. */
 const ROWS_MAX = 24;
 

@@ -49,7 +49,13 @@ const columnsOf = (region: string): readonly Column<MetricAlarm>[] => [
     value: (alarm) => keyOf(alarm) ?? '',
     cell: (alarm) => <AlarmKey region={region} alarm={alarm} />,
   },
-  { id: 'metric', title: 'Metric', value: ({ MetricName }) => MetricName, cell: ({ MetricName }) => MetricName },
+  {
+    id: 'metric',
+    title: 'Metric',
+    value: ({ MetricName }) => MetricName,
+    cell: ({ MetricName }) => MetricName,
+    isOptional: true,
+  },
   { id: 'condition', title: 'Condition', value: conditionText, cell: conditionText },
 ];
 
