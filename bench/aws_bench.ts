@@ -39,8 +39,10 @@ export interface AwsMeasurement {
 
 /** Jobs of the C loop that are the token calls of an operation. */
 const C_LOOP_JOBS: Readonly<Record<string, string>> = { Encrypt: 'message-encrypt', Decrypt: 'message-decrypt' };
-/** Requests that a process needs until its code is compiled. */
-const WARM_UP_SECONDS = 1;
+/** Requests of each kind that a process needs until its code is compiled; counted, because on a busy machine time says little. */
+const WARM_UP_REQUESTS = 4000;
+/** No target is warmed up for longer with one kind of request. */
+const WARM_UP_SECONDS_MAX = 4;
 
 /** A program of the benchmark in a process of its own. */
 class Child {
@@ -109,7 +111,10 @@ export async function measureAws(
     }
     for (const target of targets) {
       for (const request of requestsOf(target)) {
-        await send(client, target, { request, connections: 8, seconds: WARM_UP_SECONDS });
+        let requests = 0;
+        for (let seconds = 0; requests < WARM_UP_REQUESTS && seconds < WARM_UP_SECONDS_MAX; seconds += 1) {
+          requests += (await send(client, target, { request, connections: 32, seconds: 1 })).requests;
+        }
       }
     }
     const runs = new Map<string, Run[]>();
