@@ -137,7 +137,9 @@ describe('the keys of the console', function () {
     await dialog().getByLabel('Origin').check();
     await lookAt(page, 'keys-settings');
     await confirm('Confirm');
-    await page.getByRole('columnheader', { name: 'Origin' }).waitFor();
+    // In view, and not to be scrolled to.
+    const column = await page.getByRole('columnheader', { name: 'Origin' }).boundingBox();
+    expect((column?.x ?? 0) + (column?.width ?? Infinity)).to.be.below(1280);
     await row('brought').getByText('External (Import key material)').waitFor();
     await page.reload();
     await row('brought').getByText('External (Import key material)').waitFor();

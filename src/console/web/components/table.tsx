@@ -112,7 +112,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
         </p>
         <div class="actions">
           {actions}
-          <Pager page={at} pages={pages} onPage={setPage} />
+          {pages > 1 && <Pager page={at} pages={pages} onPage={setPage} />}
           <IconButton icon="settings" label="Table settings" onClick={() => setSetting(true)} />
         </div>
       </div>

@@ -31,6 +31,11 @@ function described(
   };
 }
 
+/** One whose longer texts take two lines before the table gets wider than the page. */
+function inWords(id: string, title: string, text: (metadata: KeyMetadata) => string): Column<KeyRow> {
+  return described(id, title, text, (metadata) => <span class="wraps">{text(metadata)}</span>);
+}
+
 const columnsOf = (region: string): readonly Column<KeyRow>[] => [
   {
     id: 'alias',
@@ -74,9 +79,9 @@ const columnsOf = (region: string): readonly Column<KeyRow>[] => [
   },
   described('type', 'Key type', ({ KeySpec }) => keyTypeText(KeySpec)),
   described('spec', 'Key spec', ({ KeySpec }) => KeySpec),
-  described('usage', 'Key usage', ({ KeyUsage }) => usageText(KeyUsage)),
-  described('regionality', 'Regionality', regionalityText),
-  { ...described('origin', 'Origin', ({ Origin }) => originText(Origin)), isOptional: true },
+  inWords('usage', 'Key usage', ({ KeyUsage }) => usageText(KeyUsage)),
+  inWords('regionality', 'Regionality', regionalityText),
+  { ...inWords('origin', 'Origin', ({ Origin }) => originText(Origin)), isOptional: true },
   {
     ...described('created', 'Creation date', ({ CreationDate }) =>
       new Date(CreationDate * 1000).toISOString().slice(0, 19).replace('T', ' '),
