@@ -79,8 +79,22 @@ void forked(Token& token, const Arguments&) {
   fact("octets that two processes share", random.size() == told ? "none" : "the same");
 }
 
+namespace {
+
+// Logs out and in until somebody kills this process.
+[[noreturn]] void log_in_again(Token& token, CK_SESSION_HANDLE session) {
+  fact("ready", "yes");
+  for (;;) {
+    token->C_Logout(session);
+    if (const CK_RV rv = token.login(session); rv != CKR_OK) refuse("C_Login", rv);
+  }
+}
+
+}  // namespace
+
 void mortal(Token& token, const Arguments& arguments) {
   const CK_SESSION_HANDLE session = token.open();
+  if (arguments.number("logins", 0) != 0) log_in_again(token, session);
   CK_OBJECT_HANDLE wrapping = kNoObject;
   CK_OBJECT_HANDLE key = kNoObject;
   CK_MECHANISM wrap = plain(arguments.number("wrap-mechanism", 0));

@@ -187,71 +187,94 @@ void threads(Token& token, const Arguments& arguments) {
   failures.tell("failed");
 }
 
+namespace {
+
+// What makers and the searcher do at the same time, until something goes wrong or enough was made.
+struct Bustle {
+  bool of_token;
+  unsigned long most;
+  double until_us;
+  std::atomic<unsigned long> made{0};
+  std::atomic<bool> is_over{false};
+  Tally wrong = {};
+  Tally failures = {};
+
+  bool goes_on() const { return !is_over && made < most && now_us() < until_us; }
+  void failed(const char* call, CK_RV rv) {
+    failures.failed(call, rv);
+    is_over = true;
+  }
+  void is_wrong(const char* what) {
+    wrong.add(what);
+    is_over = true;
+  }
+};
+
+void make_and_destroy(Token& token, Bustle& bustle) {
+  CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+  if (const CK_RV rv = token.open_session(session); rv != CKR_OK) return bustle.failed("C_OpenSession", rv);
+  while (bustle.goes_on()) {
+    CK_OBJECT_HANDLE key = kNoObject;
+    CK_RV rv = token.generate_aes(session, {.uses = kEncrypt, .token = bustle.of_token, .id = "passing"}, key);
+    if (rv != CKR_OK) {
+      bustle.failed("C_GenerateKey", rv);
+      continue;
+    }
+    ++bustle.made;
+    rv = token->C_DestroyObject(session, key);
+    if (rv != CKR_OK) bustle.failed("C_DestroyObject", rv);
+  }
+  token->C_CloseSession(session);
+}
+
+// By the identifier of the kept ones, or by the label that the passing ones share with them.
+void search(Token& token, CK_SESSION_HANDLE session, const std::set<CK_OBJECT_HANDLE>& kept, bool by_label,
+            Bustle& bustle) {
+  Template shape;
+  if (by_label) {
+    shape.text(CKA_LABEL, kLabel).flag(CKA_TOKEN, bustle.of_token);
+  } else {
+    shape.text(CKA_ID, "kept").text(CKA_LABEL, kLabel);
+  }
+  std::vector<CK_OBJECT_HANDLE> found;
+  const CK_RV rv = token.find(session, shape, found, 5);
+  if (rv != CKR_OK) return bustle.failed("C_FindObjects", rv);
+  const std::set<CK_OBJECT_HANDLE> distinct(found.begin(), found.end());
+  unsigned long there = 0;
+  for (const CK_OBJECT_HANDLE handle : kept) there += distinct.contains(handle) ? 1 : 0;
+  if (there < kept.size()) bustle.is_wrong("searches that missed an object that was there all the time");
+  if (distinct.size() < found.size()) bustle.is_wrong("searches that gave an object twice");
+  if (!by_label && distinct.size() > there) bustle.is_wrong("searches that gave an object of another identifier");
+}
+
+}  // namespace
+
 void finding(Token& token, const Arguments& arguments) {
   const CK_SESSION_HANDLE session = token.open();
   const bool of_token = arguments.text("objects") == "token";
-  const unsigned long kept = arguments.number("kept", 12);
-  std::set<CK_OBJECT_HANDLE> wanted;
-  for (unsigned long at = 0; at < kept; ++at) {
+  std::set<CK_OBJECT_HANDLE> kept;
+  for (unsigned long at = 0; at < arguments.number("kept", 12); ++at) {
     CK_OBJECT_HANDLE key = kNoObject;
     const CK_RV rv = token.generate_aes(session, {.uses = kEncrypt, .token = of_token, .id = "kept"}, key);
     if (rv != CKR_OK) refuse("C_GenerateKey", rv);
-    wanted.insert(key);
+    kept.insert(key);
   }
-  const double until = now_us() + static_cast<double>(arguments.number("ms", 500)) * 1000;
-  Tally wrong;
-  Tally failures;
-  std::atomic<unsigned long> made{0};
+  Bustle bustle{of_token, arguments.number("made", 100),
+                now_us() + static_cast<double>(arguments.number("ms", 500)) * 1000};
   begin("searches", "C_FindObjects");
   std::vector<std::thread> makers;
   for (unsigned long at = 0; at < arguments.number("makers", 2); ++at) {
-    makers.emplace_back([&] {
-      CK_SESSION_HANDLE own = CK_INVALID_HANDLE;
-      CK_RV rv = token.open_session(own);
-      if (rv != CKR_OK) return failures.failed("C_OpenSession", rv);
-      while (now_us() < until) {
-        CK_OBJECT_HANDLE key = kNoObject;
-        rv = token.generate_aes(own, {.uses = kEncrypt, .token = of_token, .id = "passing"}, key);
-        if (rv != CKR_OK) {
-          failures.failed("C_GenerateKey", rv);
-          continue;
-        }
-        ++made;
-        rv = token->C_DestroyObject(own, key);
-        if (rv != CKR_OK) failures.failed("C_DestroyObject", rv);
-      }
-      token->C_CloseSession(own);
-    });
+    makers.emplace_back([&] { make_and_destroy(token, bustle); });
   }
   unsigned long searches = 0;
-  do {
-    // By the identifier of the kept ones, and by the label that the passing ones share with them, in turn.
-    const bool by_label = ++searches % 2 == 0;
-    Template shape;
-    if (by_label) {
-      shape.text(CKA_LABEL, kLabel).flag(CKA_TOKEN, of_token);
-    } else {
-      shape.text(CKA_ID, "kept").text(CKA_LABEL, kLabel);
-    }
-    std::vector<CK_OBJECT_HANDLE> found;
-    const CK_RV rv = token.find(session, shape, found, 5);
-    if (rv != CKR_OK) {
-      failures.failed("C_FindObjects", rv);
-      continue;
-    }
-    const std::set<CK_OBJECT_HANDLE> distinct(found.begin(), found.end());
-    unsigned long there = 0;
-    for (const CK_OBJECT_HANDLE handle : wanted) there += distinct.contains(handle) ? 1 : 0;
-    if (there < wanted.size()) wrong.add("searches that missed an object that was there all the time");
-    if (distinct.size() < found.size()) wrong.add("searches that gave an object twice");
-    if (!by_label && distinct.size() > there) wrong.add("searches that gave an object of another identifier");
-  } while (now_us() < until);
+  do search(token, session, kept, ++searches % 2 == 0, bustle);
+  while (bustle.goes_on());
   for (std::thread& maker : makers) maker.join();
-  for (const CK_OBJECT_HANDLE handle : wanted) token->C_DestroyObject(session, handle);
+  for (const CK_OBJECT_HANDLE handle : kept) token->C_DestroyObject(session, handle);
   fact("searches", searches);
-  fact("made meanwhile", made.load());
-  wrong.tell("wrong");
-  failures.tell("failed");
+  fact("made meanwhile", bustle.made.load());
+  bustle.wrong.tell("wrong");
+  bustle.failures.tell("failed");
 }
 
 }  // namespace keyferry_validate

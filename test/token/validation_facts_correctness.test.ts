@@ -62,6 +62,7 @@ describe('what correctness checks of the validation find', () => {
         ['COR-15', 'CKA_ALWAYS_SENSITIVE', 'true', 'C_DeriveKey'],
         ['COR-16', 'octets in blocks of 16', 'no block twice'],
         ['COR-16', 'the first 64 octets', '4 different'],
+        ['COR-16', 'two children that it forks', 'different ones'],
         ['COR-17', 'of the published AES-256 key', 'e568f6'],
         ['COR-17', 'that was unwrapped', 'absent'],
       ],
@@ -73,6 +74,7 @@ describe('what correctness checks of the validation find', () => {
         ['COR-15', 'CKA_KEY_GEN_MECHANISM', 'none', 'C_GenerateKey'],
         ['COR-15', 'CKA_ALWAYS_SENSITIVE', 'false', 'C_DeriveKey'],
         ['COR-15', 'CKA_NEVER_EXTRACTABLE', 'false', 'C_DeriveKey'],
+        ['COR-16', 'two children that it forks', 'the same octets'],
       ],
       answers: [
         ['COR-01', 'the published ECC CDH example', 'the published secret'],

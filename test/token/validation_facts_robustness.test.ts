@@ -17,6 +17,8 @@ const findings: Readonly<Record<SoftwareTokenKind, readonly Known[]>> = {
     ['ROB-09', "the parent's session in a child", 'C_GenerateRandom', 'CKR_OK'],
     ['ROB-09', 'in a child', 'C_Initialize', 'CKR_CRYPTOKI_ALREADY_INITIALIZED'],
     ['ROB-13', 'session objects: memory of the process', 'C_DestroyObject', 'octets for each'],
+    ['ROB-14', 'the token opens after', 'C_Login', 'it was lost'],
+    ['ROB-17', 'searches among token objects', 'C_FindObjects', 'C_GenerateKey CKR_GENERAL_ERROR'],
   ],
   nss: [
     ['ROB-01', 'a session handle that names nothing', 'C_GenerateRandom', 'CKR_OK'],
@@ -30,7 +32,7 @@ const findings: Readonly<Record<SoftwareTokenKind, readonly Known[]>> = {
     ['ROB-06', 'a session without CKF_SERIAL_SESSION', 'C_OpenSession', 'CKR_OK'],
     ['ROB-07', 'before C_Initialize', 'C_GetInfo', 'CKR_OK'],
     ['ROB-08', 'a private key after the logout', 'C_EncryptInit', 'CKR_OK'],
-    ['ROB-09', 'random octets of the parent and of two children', 'C_GenerateRandom', 'the same octets'],
+    ['ROB-17', 'searches among token objects', 'C_FindObjects', 'C_DestroyObject CKR_OBJECT_HANDLE_INVALID'],
     ['ROB-18', 'an attribute that does not exist', 'C_GenerateKey', 'CKR_OK'],
   ],
 };

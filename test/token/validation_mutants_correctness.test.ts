@@ -161,6 +161,12 @@ const onSoftHsm: readonly Mutant[] = [
     sees: 'blocks came before',
   },
   {
+    check: 'COR-16',
+    what: 'gives the child of a fork what it gives the parent',
+    faults: ['C_GenerateRandom * silent'],
+    sees: 'the same octets in two processes',
+  },
+  {
     check: 'COR-17',
     what: 'tells a wrong check value',
     faults: ['C_GetAttributeValue * flip'],

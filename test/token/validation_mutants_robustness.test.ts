@@ -72,9 +72,9 @@ const robustness: readonly Mutant[] = [
   },
   {
     check: 'ROB-09',
-    what: 'gives the same random octets to a child',
-    faults: ['C_GenerateRandom * silent'],
-    sees: 'the same octets in two processes',
+    what: 'gives no random octets to the parent of a fork',
+    faults: ['C_GenerateRandom 2 return 30'],
+    sees: 'after the fork, C_GenerateRandom : CKR_DEVICE_ERROR',
   },
   {
     check: 'ROB-10',
@@ -104,7 +104,7 @@ const robustness: readonly Mutant[] = [
     check: 'ROB-13',
     what: 'keeps one object of thousands',
     faults: ['C_DestroyObject 7 silent'],
-    sees: 'session objects after 2000 made and destroyed, C_DestroyObject : 1 more',
+    sees: 'session objects that are left when all were destroyed, C_DestroyObject : 1 of 2000',
   },
   {
     check: 'ROB-14',

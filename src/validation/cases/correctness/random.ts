@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { LIMITS } from '../../../limits.js';
 import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
+import { driveModule, drivenTokenOf, factOf } from '../../module_driver.js';
 
 const run = promisify(execFile);
 const common = { group: 'COR', isQuick: true, timeLimitMs: 60_000 } as const;
@@ -42,17 +44,42 @@ async function compareStarts(context: CheckContext): Promise<void> {
   });
 }
 
+/** Compares what a process and two children give after a fork. Whether a child may use the module at all is the matter of ROB-09. */
+async function compareForks(context: CheckContext): Promise<void> {
+  const what = 'random octets of a process and of two children that it forks';
+  const { reference } = context;
+  if (reference === null || reference.userPin.kind === 'prompt') {
+    return context.record(what, 'cannot be had without a login in a process of its own', { call: 'C_GenerateRandom' });
+  }
+  const forked = await driveModule(drivenTokenOf(context), {
+    scenario: 'forked',
+    timeLimitMs: LIMITS.validationDriverMs,
+  });
+  const shared = factOf(forked, 'octets that two processes share');
+  if (shared === undefined) return context.record(what, forked.how, { call: 'C_GenerateRandom' });
+  context.expect(shared === 'none', {
+    what,
+    call: 'C_GenerateRandom',
+    expected: 'different ones',
+    seen: shared === 'none' ? 'different ones' : 'the same octets in two processes',
+  });
+}
+
 /** The random generator. */
 export const randomCorrectness: readonly Check[] = [
   {
     ...common,
     id: 'COR-16',
-    title: 'The random generator does not repeat itself, nor what it gave before it was started anew',
+    title:
+      'The random generator does not repeat itself, nor what it gave before it was started anew or to the parent of a fork',
     severity: 'security',
     flows: ['replication', 'signing', 'import', 'operations'],
     source:
-      'NIST SP 800-90B section 4.4, in spirit: a generator that repeats blocks of 16 octets is broken; one that does not may still be weak',
-    remedy: 'do not use the token',
+      'NIST SP 800-90B section 4.4, in spirit: a generator that repeats blocks of 16 octets is broken; one that does not may still be weak. After a fork: PKCS#11 v2.40 Usage Guide section 2.5.2',
+    attack:
+      'whoever has the random octets of one process knows those of another: keys, IVs and nonces that the two make apart are the same, and two signatures with one nonce give the private key away',
+    remedy:
+      'do not use a token that repeats itself or what it gave before. Where only the children of a fork repeat it, fork before C_Initialize, never after: Keyferry starts every process anew and forks none',
     run: async (context) => {
       context.need('random');
       const wanted = context.isQuick ? RANDOM_BYTES_QUICK : RANDOM_BYTES;
@@ -80,6 +107,7 @@ export const randomCorrectness: readonly Check[] = [
         seen: chiSquare < 420 ? 'below 420' : chiSquare.toFixed(0),
       });
       await compareStarts(context);
+      await compareForks(context);
     },
   },
 ];

@@ -2,7 +2,8 @@ import { CKM_AES_KEY_GEN, CKM_EC_KEY_PAIR_GEN } from '../../../token/cryptoki.js
 import { CKR, returnValueName } from '../../../token/return_value.js';
 import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
-import { driveModule, drivenTokenOf, factOf, numberOf, type DriverRun } from '../../module_driver.js';
+import { driveModule, drivenTokenOf, numberOf, type DriverRun } from '../../module_driver.js';
+import { destroyPieces, listObjects } from '../../object_watch.js';
 import { drive, expectAnswer, expectByName, oneOf } from './driven.js';
 
 const common = { group: 'ROB', isQuick: true, flows: ['operations', 'replication'] } as const;
@@ -11,8 +12,14 @@ const SESSIONS_QUICK = 1_000;
 const THREADS = 16;
 const THREADS_MS = 5_000;
 const THREADS_MS_QUICK = 700;
-const SEARCH_MS = 2_000;
-const SEARCH_MS_QUICK = 400;
+/**
+ * What is made and destroyed while others search, in how many processes, until something goes wrong. SoftHSM2 2.6.1 refuses one token
+ * object in twenty then, and some processes see nothing of it: so many find it in every run, quick or not.
+ */
+const SEARCHED = {
+  session: { processes: 1, made: 20_000, madeQuick: 2_000, kept: 24, ms: 4_000 },
+  token: { processes: 8, made: 40, madeQuick: 40, kept: 6, ms: 4_000 },
+} as const;
 /** Octets that a key may leave behind before its memory counts as lost: allocators keep a little, and pages come whole. */
 const LEAK_BYTES_EACH = 64;
 /** Growth of a process that says nothing yet, octets. */
@@ -94,12 +101,11 @@ function expectNoLeak(context: CheckContext, run: DriverRun, what: string): void
   const left = numberOf(run, `${what}: left`);
   const failures = numberOf(run, `${what}: failures`);
   if (made === undefined || left === undefined || failures === undefined) return;
-  const text = `${made} made and destroyed`;
   context.expect(left === 0, {
-    what: `${what} after ${text}`,
+    what: `${what} that are left when all were destroyed`,
     call: 'C_DestroyObject',
-    expected: 'as many as before',
-    seen: left === 0 ? 'as many as before' : `${left} more`,
+    expected: 'none',
+    seen: `${left === 0 ? 'none' : left} of ${made}`,
   });
   context.expect(failures === 0, {
     what: `${what}: calls that failed`,
@@ -116,10 +122,46 @@ function expectNoLeak(context: CheckContext, run: DriverRun, what: string): void
   const each = Math.round(octets / measured);
   const isFlat = octets < LEAK_BYTES_MIN || each <= LEAK_BYTES_EACH;
   context.expect(isFlat, {
-    what: `${what}: memory of the process that is not given back, over ${measured} of them`,
+    what: `${what}: memory of the process that is not given back`,
     call: 'C_DestroyObject',
     expected: `no growth, or less than ${LEAK_BYTES_EACH} octets for each`,
-    seen: isFlat ? 'no growth that counts' : `${each} octets for each`,
+    seen: isFlat ? 'no growth that counts' : `${each} octets for each of ${measured}`,
+  });
+}
+
+/** Lets some search while others make and destroy; returns what went wrong, or null where a process did not come to its end. */
+async function bustle(context: CheckContext, objects: 'session' | 'token'): Promise<readonly string[] | null> {
+  const { processes, made, madeQuick, kept, ms } = SEARCHED[objects];
+  const options = { objects, kept, ms, made: context.isQuick ? madeQuick : made };
+  let [searches, meanwhile] = [0, 0];
+  const wrong: string[] = [];
+  for (let at = 0; at < processes && wrong.length === 0; at += 1) {
+    const run = await drive(context, 'finding', options, { timeLimitMs: ms + 10_000 });
+    if (run.ending !== 'ended') return null;
+    searches += numberOf(run, 'searches') ?? 0;
+    meanwhile += numberOf(run, 'made meanwhile') ?? 0;
+    wrong.push(...tallies(run, 'wrong'), ...tallies(run, 'failed'));
+  }
+  context.record(
+    `searches in parts of 5 among ${objects} objects`,
+    `${searches}, with ${meanwhile} objects made meanwhile`,
+  );
+  return wrong;
+}
+
+async function searchAmong(context: CheckContext, objects: 'session' | 'token'): Promise<void> {
+  const { executor } = context.token;
+  const before = await listObjects(executor);
+  const wrong = await bustle(context, objects);
+  const pieces = await destroyPieces(executor, before);
+  if (wrong === null) return;
+  const seen = [...wrong, ...(pieces > 0 ? [`${pieces} left in the token of keys whose making was refused`] : [])];
+  // What goes wrong first is a matter of luck, and one thing brings the other: one observation.
+  context.expect(seen.length === 0, {
+    what: `searches among ${objects} objects, while others are made and destroyed`,
+    call: 'C_FindObjects',
+    expected: 'every call succeeds, every search is complete, and nothing is left',
+    seen: seen.join('; ') || 'every call succeeded, every search was complete, and nothing was left',
   });
 }
 
@@ -211,24 +253,12 @@ export const crowdRobustness: readonly Check[] = [
     id: 'ROB-17',
     title: 'A search finds what is there, while others make and destroy',
     severity: 'strategy',
-    timeLimitMs: 30_000,
+    timeLimitMs: 60_000,
     source: 'PKCS#11 v2.40 section 5.7 (C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal)',
     remedy: 'let searches and the making of token objects not run at the same time, as Keyferry does',
     run: async (context) => {
       context.needMechanism(CKM_AES_KEY_GEN);
-      const ms = context.isQuick ? SEARCH_MS_QUICK : SEARCH_MS;
-      for (const objects of ['session', 'token'] as const) {
-        const options = { objects, ms, kept: objects === 'token' ? 6 : 24 };
-        const run = await drive(context, 'finding', options, { timeLimitMs: 14_000 });
-        const searches = factOf(run, 'searches');
-        if (searches === undefined) continue;
-        const meanwhile = factOf(run, 'made meanwhile') ?? '';
-        context.record(
-          `searches in parts of 5 among ${objects} objects`,
-          `${searches}, with ${meanwhile} objects made meanwhile`,
-        );
-        expectTallies(context, run, `searches among ${objects} objects`);
-      }
+      for (const objects of ['session', 'token'] as const) await searchAmong(context, objects);
     },
   },
 ];

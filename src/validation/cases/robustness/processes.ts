@@ -22,13 +22,20 @@ import { anyAnswer, drive, expectAnswer, expectEnd, oneOf, type Allowed } from '
 
 const common = { group: 'ROB', isQuick: true, flows: ['operations', 'replication'] } as const;
 const KILLS = 100;
-const KILLS_QUICK = 10;
+/** SoftHSM2 2.6.1 is lost by every second process that is killed while it logs in again and again: one of these eight finds it. */
+const KILLS_QUICK = 16;
 /** Kills after which what is left in the token is looked at. */
 const INSPECTION_EVERY = 10;
 const KILL_TIME_LIMIT_MS = 10_000;
 /** A process is killed before so long has passed since it began its work, milliseconds. */
 const WORK_MS = 40;
+/** What the processes do that are killed, in turn: log out and in, make and destroy token objects, or only start. */
+const DEEDS = ['login', 'work', 'login', 'start'] as const;
+type Deed = (typeof DEEDS)[number];
 const MORTAL_LABEL = 'keyferry validation killed';
+
+const KILLED_TOKEN =
+  'a process that is killed at the wrong moment, by an administrator, for want of memory or by a loss of power, takes keys or the whole token with it; where Keyferry made the SoftHSM2 token, the region puts it back when it starts, and any other needs a backup';
 
 const notInitialised: Allowed = {
   words: 'CKR_CRYPTOKI_NOT_INITIALIZED, or another refusal',
@@ -51,14 +58,6 @@ async function checkFork(context: CheckContext): Promise<void> {
       seen: end === 'exit 0' ? end : `${end}, after ${cameTo}`,
     });
   }
-  const shared = factOf(run, 'octets that two processes share');
-  if (shared === undefined) return;
-  context.expect(shared === 'none', {
-    what: 'random octets of the parent and of two children after the fork',
-    call: 'C_GenerateRandom',
-    expected: 'different ones',
-    seen: shared === 'none' ? 'different ones' : 'the same octets in two processes',
-  });
 }
 
 /** A token that may be lost: one that is made for it beside a scratch token, or the user's own where that was allowed. */
@@ -79,11 +78,6 @@ class MortalToken {
     }
     this.#scratch =
       scratch === null ? null : { kind: scratch.kind, root: mkdtempSync(join(tmpdir(), 'keyferry-killed-')) };
-  }
-
-  /** Whether a lost token can be replaced by another. */
-  get isReplaceable(): boolean {
-    return this.#scratch !== null;
   }
 
   /** Makes a token, where this one may be replaced. */
@@ -108,7 +102,8 @@ class MortalToken {
 }
 
 interface Losses {
-  lost: number;
+  /** What the processes did that were killed when the token was lost. */
+  lost: Deed[];
   broken: string[];
   lone: number;
   undestroyed: number;
@@ -142,59 +137,66 @@ async function checkKills(context: CheckContext): Promise<void> {
   }
 }
 
+/** Kills processes one after another; one that cannot open the token tells that the one before it has lost it. */
 async function killAgainAndAgain(context: CheckContext, mortal: MortalToken): Promise<void> {
   const wrap = context.works('aesKeyUnwrapPad') ? (context.profile?.rules.aesKeyWrapPadMechanism ?? 0) : 0;
   const kills = context.isQuick ? KILLS_QUICK : KILLS;
-  const losses: Losses = { lost: 0, broken: [], lone: 0, undestroyed: 0 };
-  let startMs = WORK_MS;
-  let done = 0;
+  const losses: Losses = { lost: [], broken: [], lone: 0, undestroyed: 0 };
+  const startMs = { most: WORK_MS };
+  let last: Deed = 'start';
   let howLost = '';
-  for (; done < kills; done += 1) {
-    const child = new DrivenProcess(mortal.token, {
-      scenario: 'mortal',
-      options: { 'wrap-mechanism': wrap },
-      timeLimitMs: KILL_TIME_LIMIT_MS,
-    });
-    const beganMs = performance.now();
-    // One in three dies before it is ready: while it initialises the module and logs in.
-    if (done % 3 === 2) {
-      await pause((context.random.below(1000) / 1000) * startMs);
-    } else {
-      await child.fact('ready');
-      startMs = performance.now() - beganMs;
-      await pause((context.random.below(1000) / 1000) * WORK_MS);
-    }
+  let done = 0;
+  while (done < kills && losses.lost.length < kills) {
+    const deed = DEEDS[done % DEEDS.length] ?? 'work';
+    const options = { 'wrap-mechanism': wrap, logins: deed === 'login' ? 1 : 0 };
+    const child = new DrivenProcess(mortal.token, { scenario: 'mortal', options, timeLimitMs: KILL_TIME_LIMIT_MS });
+    await waitFor(context, child, deed, startMs);
     child.kill();
-    const run = await child.ended;
-    const isLost = run.ending === 'refused' || run.ending === 'crashed' || run.ending === 'hung';
-    const isInspected = done % INSPECTION_EVERY === INSPECTION_EVERY - 1 && done < kills - 1;
-    if (!isLost && !isInspected) continue;
-    const inspected = isLost ? run : await inspect(mortal.token, losses);
-    if (inspected.ending === 'ended') continue;
-    losses.lost += 1;
-    howLost = inspected.how;
-    if (!mortal.isReplaceable) break;
-    await mortal.renew();
-  }
-  if (losses.lost === 0 || mortal.isReplaceable) {
-    const last = await inspect(mortal.token, losses);
-    if (last.ending !== 'ended') {
-      losses.lost += 1;
-      howLost = last.how;
+    let run = await child.ended;
+    if (run.ending === 'killed') {
+      done += 1;
+      last = deed;
+      if (done % INSPECTION_EVERY !== 0 && done < kills) continue;
+      run = await inspect(mortal.token, losses);
+      if (run.ending === 'ended') continue;
     }
+    losses.lost.push(last);
+    howLost = run.how;
+    const renewed = await mortal.renew();
+    if (renewed?.ending !== 'ended') break;
   }
   tell(context, { kills: done, losses, howLost });
+}
+
+/** Waits as long as a process has to live. */
+async function waitFor(
+  context: CheckContext,
+  child: DrivenProcess,
+  deed: Deed,
+  startMs: { most: number },
+): Promise<void> {
+  const share = context.random.below(1000) / 1000;
+  if (deed === 'start') return void (await pause(share * startMs.most));
+  const beganMs = performance.now();
+  await child.fact('ready');
+  startMs.most = performance.now() - beganMs;
+  await pause(share * WORK_MS);
+}
+
+function lossText({ lost }: Losses, kills: number, howLost: string): string {
+  const atLogin = lost.filter((deed) => deed === 'login').length;
+  return `it was lost ${lost.length} times in ${kills}, ${atLogin} of them by processes that logged in again and again: ${howLost}`;
 }
 
 function tell(
   context: CheckContext,
   { kills, losses, howLost }: { readonly kills: number; readonly losses: Losses; readonly howLost: string },
 ): void {
-  context.expect(losses.lost === 0, {
-    what: `the token opens after ${kills} processes were killed while they logged in, generated, unwrapped and destroyed`,
+  context.expect(losses.lost.length === 0, {
+    what: 'the token opens after processes were killed while they logged in, generated, unwrapped and destroyed',
     call: 'C_Login',
     expected: 'each time',
-    seen: losses.lost === 0 ? 'each time' : `it was lost ${losses.lost} times: ${howLost}`,
+    seen: losses.lost.length === 0 ? `each time, ${kills} times` : lossText(losses, kills, howLost),
   });
   const broken = [...new Set(losses.broken)].join(', ');
   context.expect(losses.broken.length === 0, {
@@ -219,7 +221,7 @@ export const processRobustness: readonly Check[] = [
   {
     ...common,
     id: 'ROB-09',
-    title: "A child of a fork does not go on with its parent's module, and shares no random octets with it",
+    title: "A child of a fork does not go on with its parent's module, and may begin anew with one of its own",
     severity: 'strategy',
     timeLimitMs: 20_000,
     source:
@@ -235,7 +237,8 @@ export const processRobustness: readonly Check[] = [
     timeLimitMs: 60_000,
     source: 'PKCS#11 v2.40 section 4.4: an object is there or not',
     remedy:
-      'keep a copy of what the token writes at each login, as Keyferry does for SoftHSM2, and look for orphans at the start',
+      'write what changes beside what is there, and rename it. Until then keep a backup of the token, and no process that logs in often. Where Keyferry makes a SoftHSM2 token itself (module: softhsm2), it keeps a copy of what a login writes anew, and puts it back when the region starts; a token that is given by the path of its module has no such copy. Orphans of killed regions are looked for at every start',
+    means: { operations: KILLED_TOKEN, replication: KILLED_TOKEN },
     run: checkKills,
   },
 ];
