@@ -55,6 +55,8 @@ export interface ConsoleLab {
    * @throws {@link KeyferryError}
    */
   operate(ask: OperatorAsk): Promise<unknown>;
+  /** The page of a validation report, HTML that somebody else has made; undefined where there is none of that name. */
+  validationPage(name: string): Buffer | undefined;
   /** Tells what happens until the signal. */
   watch(tell: (event: LabEvent) => void, signal: AbortSignal): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { clockOffsetMs, RecordReader, type LabRecord } from '../lab/record_reader.js';
 import { readRegionConfig, type RegionConfig } from '../lab/region_config.js';
 import type { LabState, StateDirectory } from '../lab/state_directory.js';
+import { readValidationPage } from '../lab/validation_reports.js';
 import { LIMITS } from '../limits.js';
 import type { ConsoleLab, ConsolePrincipal, LabEvent, LabFacts, OperatorAsk } from './console_lab.js';
 import { ConsoleError } from './errors.js';
@@ -56,6 +57,10 @@ export class LabInDirectory implements ConsoleLab {
       replications: this.#replications,
       ask,
     });
+  }
+
+  validationPage(name: string): Buffer | undefined {
+    return readValidationPage(this.#directory, name);
   }
 
   async watch(tell: (event: LabEvent) => void, signal: AbortSignal): Promise<void> {

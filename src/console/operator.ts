@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { askAdmin } from '../lab/admin_client.js';
 import { readLabReport } from '../lab/lab_report.js';
 import { RecordReader } from '../lab/record_reader.js';
 import type { LabState, StateDirectory } from '../lab/state_directory.js';
+import { readTokenReport } from '../lab/token_report.js';
+import { readValidationReports } from '../lab/validation_reports.js';
 import { wholeNumber } from '../http_exchange.js';
 import type { OperatorAsk } from './console_lab.js';
 import { ConsoleError } from './errors.js';
@@ -21,7 +21,8 @@ interface Operating {
  *
  * - `GET status`: `keyferry status`;
  * - `GET replications`: those of which `keyferry trace` knows something, the newest first; `GET replication?id=ID`: one, with all that happened in it;
- * - `GET security?last=N`: `keyferry audit --security`; `GET tokens`: each region's token profile;
+ * - `GET security?last=N`: `keyferry audit --security`; `GET tokens`: each region's token, {@link TokenReport};
+ * - `GET validation`: reports of `keyferry validate` that lie in the lab, {@link ValidationSummary};
  * - `GET clock`, `POST clock` `{"milliseconds"}`, `DELETE clock`: readings of all regions' clocks, by region;
  * - `GET proxy`, `PUT proxy` `{"mode": "honest"}` or `{"mode": "hostile", "drop": 0.1, …}`,
  *   `PUT conduct` `{"hold": […], "next": […]}`: what the proxy says of itself afterwards.
@@ -46,8 +47,9 @@ const QUESTIONS: Readonly<Record<string, (operating: Operating) => Promise<unkno
     return { records: records.map(({ value, region }) => ({ ...value, region })), isCut };
   },
   'GET tokens': async ({ directory, state }) => ({
-    tokens: Object.fromEntries(state.regions.map((name) => [name, profileOf(directory, name)])),
+    tokens: Object.fromEntries(state.regions.map((name) => [name, readTokenReport(directory, name)])),
   }),
+  'GET validation': async ({ directory }) => ({ reports: readValidationReports(directory) }),
   'GET clock': askClocks,
   'POST clock': askClocks,
   'DELETE clock': askClocks,
@@ -73,10 +75,4 @@ async function askClocks({ directory, state, ask }: Operating): Promise<unknown>
     readings[region] = await askAdmin(directory.adminSocket(region), { method, path: '/clock', ...body });
   }
   return readings;
-}
-
-/** Null where the token was not probed yet. */
-function profileOf(directory: StateDirectory, region: string): unknown {
-  const file = join(directory.region(region), 'profile.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as unknown) : null;
 }

@@ -20,6 +20,19 @@ export async function sendAsset(response: ServerResponse, name: string): Promise
   send(response, { status: 200, type, body: await read(name) });
 }
 
+/**
+ * Sends a page that somebody else has made, for a frame of the console's: it runs no script, loads nothing, leads nowhere and is of no
+ * origin, whatever is in it.
+ */
+export function sendReport(response: ServerResponse, page: Buffer): void {
+  response.setHeader(
+    'content-security-policy',
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox",
+  );
+  response.setHeader('x-frame-options', 'SAMEORIGIN');
+  send(response, { status: 200, type: 'text/html; charset=utf-8', body: page });
+}
+
 /** Sends the page, or the one at which one logs in. */
 export async function sendPage(response: ServerResponse, page: 'index' | 'login', status: number): Promise<void> {
   send(response, { status, type: 'text/html; charset=utf-8', body: await read(`${page}.html`) });

@@ -7,7 +7,7 @@ import type { ConsoleLab, ConsolePrincipal } from './console_lab.js';
 import { ConsoleError } from './errors.js';
 import { readCookie, requireOwnHost, requireSameOrigin, setSecurityHeaders } from './guard.js';
 import { LabEventStreams } from './lab_events.js';
-import { sendAsset, sendPage } from './pages.js';
+import { sendAsset, sendPage, sendReport } from './pages.js';
 import type { ConsoleSession, ConsoleSessions } from './sessions.js';
 
 /** Octets of a request's header, and time for it, milliseconds: a page has one short cookie. */
@@ -31,7 +31,8 @@ export interface ConsoleParts {
  * - `POST /login` `{"login"}`: exchanges the secret of a login link for a session's cookie; `POST /logout`;
  * - `POST /api/REGION/SERVICE/OPERATION` (`kms`, `cloudwatch`, `cloudtrail`): the AWS service's own answer to the principal;
  * - `GET /api/lab`: {@link LabFacts} and who is logged in; `GET /api/events`: see {@link LabEventStreams};
- * - `/api/operator/…`: questions about the laboratory itself, for administrators of its account.
+ * - `/api/operator/…`: questions about the laboratory itself, for administrators of its account; `GET /api/operator/validation/NAME` is a
+ *   report's own page, which may do nothing.
  */
 export function createConsoleServer(parts: ConsoleParts): Server {
   const streams = new LabEventStreams(parts.lab, parts.report);
@@ -47,13 +48,22 @@ export function createConsoleServer(parts: ConsoleParts): Server {
   return server;
 }
 
+/** @throws {@link ConsoleError} `ERR_CONSOLE_REQUEST` */
+function urlOf({ url = '/' }: IncomingMessage, host: string): URL {
+  const base = `http://${host}`;
+  // With two slashes in front, a path would be taken for a host.
+  const target = url.startsWith('/') ? base + url : url;
+  if (URL.canParse(target, base)) return new URL(target, base);
+  throw new ConsoleError('ERR_CONSOLE_REQUEST', 'What is asked for is no path');
+}
+
 interface Answering extends ConsoleParts {
   readonly streams: LabEventStreams;
 }
 
 async function answer(parts: Answering, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const host = requireOwnHost(request, parts.hosts());
-  const url = new URL(request.url ?? '/', `http://${host}`);
+  const url = urlOf(request, host);
   const isReading = request.method === 'GET' || request.method === 'HEAD';
   const isApi = url.pathname.startsWith('/api/');
   if (!isReading || isApi) requireSameOrigin(request, host);
@@ -93,6 +103,11 @@ async function answerApi(
         'ERR_CONSOLE_OPERATOR',
         `${principal.arn} is no administrator of this lab: log in as one who is`,
       );
+    }
+    if (request.method === 'GET' && second === 'validation' && third !== '' && more.length === 0) {
+      const page = lab.validationPage(third);
+      if (page === undefined) throw new ConsoleError('ERR_CONSOLE_NOT_FOUND', 'The lab has no such report');
+      return sendReport(response, page);
     }
     const body =
       request.method === 'GET' ? undefined : parseJson(await readBody(request, { octetsMax: LIMITS.awsBodyBytesMax }));

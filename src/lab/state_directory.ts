@@ -76,6 +76,11 @@ export class StateDirectory {
     return join(this.root, 'proxy');
   }
 
+  /** Where reports of `keyferry validate --report` are looked for, one folder each. */
+  get validation(): string {
+    return join(this.root, 'validation');
+  }
+
   get awsConfigFile(): string {
     return join(this.root, 'aws', 'config');
   }

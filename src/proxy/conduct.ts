@@ -82,10 +82,11 @@ export class Conduct {
   }
 }
 
+const isLetter = (octet: number): boolean => /[A-Za-z0-9]/u.test(String.fromCharCode(octet));
+
 /** One octet behind the middle is another one, which the alphabet of base64url has too: such a message is read, and does not verify. */
 function altered(octets: Uint8Array): Uint8Array {
   const changed = Uint8Array.from(octets);
-  const isLetter = (octet: number): boolean => /[A-Za-z0-9]/u.test(String.fromCharCode(octet));
   const middle = Math.floor(octets.length / 2);
   const found = octets.findIndex((octet, index) => index >= middle && isLetter(octet) && isLetter(octet ^ 1));
   const index = found === -1 ? middle : found;

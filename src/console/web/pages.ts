@@ -6,8 +6,12 @@ import { KeyPage } from './pages/key.js';
 import { CreateKeyPage } from './pages/key_create.js';
 import { KeysPage } from './pages/keys.js';
 import { LabPage } from './pages/lab.js';
+import { ClockPage } from './pages/clock.js';
+import { ProxyPage } from './pages/proxy.js';
 import { ReplicationPage } from './pages/replication.js';
 import { ReplicationsPage } from './pages/replications.js';
+import { TokensPage } from './pages/tokens.js';
+import { ValidationPage, ValidationReportPage } from './pages/validation.js';
 
 /** What a page is rendered with. */
 export interface PageProps {
@@ -25,6 +29,8 @@ export interface Page {
   readonly group?: string;
   /** Only operators have it in the navigation: others are refused by the console. */
   readonly isOperator?: boolean;
+  /** Only where the lab’s clock and proxy can be steered. */
+  readonly isLabOnly?: boolean;
   readonly component: (props: PageProps) => JSX.Element;
 }
 
@@ -33,6 +39,11 @@ export const PAGES: readonly Page[] = [
   { path: '/lab', nav: 'Regions and programs', group: 'Laboratory', isOperator: true, component: LabPage },
   { path: '/replications', nav: 'Replications', group: 'Laboratory', isOperator: true, component: ReplicationsPage },
   { path: '/replications/:id', component: ReplicationPage },
+  { path: '/tokens', nav: 'Tokens', group: 'Laboratory', isOperator: true, component: TokensPage },
+  { path: '/validation', nav: 'Validation reports', group: 'Laboratory', isOperator: true, component: ValidationPage },
+  { path: '/validation/:name', component: ValidationReportPage },
+  { path: '/proxy', nav: 'Proxy', group: 'Laboratory', isOperator: true, isLabOnly: true, component: ProxyPage },
+  { path: '/clock', nav: 'Clock', group: 'Laboratory', isOperator: true, isLabOnly: true, component: ClockPage },
   { path: '/:region/keys', nav: 'Customer managed keys', group: 'Key Management Service', component: KeysPage },
   { path: '/:region/keys/create', component: CreateKeyPage },
   { path: '/:region/keys/:keyId/:tab?', component: KeyPage },

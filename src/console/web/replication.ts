@@ -31,7 +31,7 @@ export const STEPS: Readonly<Record<ExchangeStep, { readonly short: string; read
   3: { short: '3', title: 'Step 3: the source sends RAKA’s public point and the wrapped material (M2)' },
   4: { short: '4', title: 'Step 4: the destination derives the same RWK' },
   5: { short: '5', title: 'Step 5: the destination unwraps the material' },
-  6: { short: 'M3, M4', title: 'Behind the steps: the destination confirms (M3), the source closes (M4)' },
+  6: { short: 'M3, M4', title: 'After the steps: the destination confirms (M3), the source closes (M4)' },
 };
 
 /** All steps in order. */

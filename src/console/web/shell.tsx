@@ -107,7 +107,10 @@ function RegionChooser({ region }: { readonly region: string }): JSX.Element {
 
 function Navigation({ region }: { readonly region: string }): JSX.Element {
   const isOperator = lab.value?.principal.isOperator === true;
-  const lines = PAGES.filter((page) => page.nav !== undefined && (page.isOperator !== true || isOperator));
+  const isLab = lab.value?.isLab === true;
+  const lines = PAGES.filter(
+    (page) => page.nav !== undefined && (page.isOperator !== true || isOperator) && (page.isLabOnly !== true || isLab),
+  );
   const groups = Map.groupBy(lines, ({ group = '' }) => group);
   return (
     <>

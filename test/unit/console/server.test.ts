@@ -52,6 +52,7 @@ describe('the server of the console', () => {
       }),
       endpoint: () => ({ url: endpointUrl }),
       operate: async ({ method, path, body }) => (path === 'status' ? { method, body: body ?? null } : undefined),
+      validationPage: (name) => (name === 'nss' ? Buffer.from('<script>1</script>') : undefined),
       watch: (tell, signal) => {
         tellPages = tell;
         return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -210,6 +211,20 @@ describe('the server of the console', () => {
     const refused = await ask('GET', '/api/operator/status', { headers: { cookie: guest } });
     expect([refused.status, codeOf(refused)]).to.deep.equal([403, 'ERR_CONSOLE_OPERATOR']);
     expect((await ask('GET', '/api/operator/other', { headers: { cookie: root } })).status).to.equal(404);
+  });
+
+  it('serves the page of a validation report to its own frames and to administrators, as one that may do nothing', async () => {
+    const [root, guest] = [await cookieOf(ROOT), await cookieOf(GUEST)];
+    const page = await ask('GET', '/api/operator/validation/nss', { headers: { cookie: root } });
+    expect([page.status, page.body]).to.deep.equal([200, '<script>1</script>']);
+    const rules = String(page.headers['content-security-policy']).split('; ');
+    expect(rules).to.include.members(["default-src 'none'", "frame-ancestors 'self'", 'sandbox']);
+    expect(rules.join()).to.not.match(/script-src|connect-src|allow-/u);
+    expect((await ask('GET', '/api/operator/validation/nss', { headers: { cookie: guest } })).status).to.equal(403);
+    for (const name of ['other', '..', '%2e%2e', 'nss/more']) {
+      const { status } = await ask('GET', `/api/operator/validation/${name}`, { headers: { cookie: root } });
+      expect([name, status]).to.deep.equal([name, 404]);
+    }
   });
 
   it('tells all pages that something changed, and what the trace says to operators only', async () => {

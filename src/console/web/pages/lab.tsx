@@ -5,43 +5,15 @@ import { Loaded } from '../components/states.js';
 import { Status, type Tone } from '../components/status.js';
 import { RegionClock } from '../components/time.js';
 import { lab } from '../lab.js';
-import { useLive } from '../live.js';
+import type { LabStatus, Program, RegionReport } from '../lab_status.js';
+import { useLive, useTrace } from '../live.js';
 import { Link, pathOf } from '../router.js';
-
-interface Program {
-  readonly url: string;
-  readonly state: string;
-  readonly restarts: number;
-  readonly process: { readonly pid: number } | null;
-}
-
-interface RegionReport {
-  /** Why it says nothing of itself; absent where it does. */
-  readonly unavailable?: string;
-  readonly hsm?: { readonly state: string; readonly suites: readonly string[]; readonly loadedKeys?: number };
-  readonly replication?: {
-    readonly state: string;
-    readonly epoch: string | null;
-    readonly outgoing: readonly unknown[];
-    readonly incoming: readonly unknown[];
-  };
-}
-
-/** What `GET status` answers, as far as it is shown. */
-interface LabStatus {
-  readonly programs: Readonly<Record<string, Program>>;
-  readonly regions: Readonly<Record<string, RegionReport>>;
-  readonly proxy: {
-    readonly unavailable?: string;
-    readonly mode?: string;
-    readonly waiting?: Readonly<Record<string, { readonly messages: number }>>;
-  };
-  readonly problems: readonly { readonly about: string; readonly problem: string; readonly remedy: string | null }[];
-}
+import { LabMap } from './lab_map.js';
 
 /** The programs of the lab, its regions and their tokens, and what is wrong. */
 export function LabPage(): JSX.Element {
   const live = useLive((signal) => operate<LabStatus>('GET', 'status', { signal }), { inputs: [] });
+  useTrace(() => live.reload());
   return (
     <>
       <PageHead
@@ -49,49 +21,59 @@ export function LabPage(): JSX.Element {
         subtitle={`Account ${lab.value?.account ?? ''}, ${lab.value?.endpoint ?? ''}`}
       />
       <Loaded live={live} what="the lab">
-        {({ programs, regions, proxy, problems }) => (
-          <>
-            {problems.length > 0 && (
-              <Panel title="What is not as it should be">
-                <ul class="problems">
-                  {problems.map(({ about, problem, remedy }) => (
-                    <li key={`${about} ${problem}`}>
-                      <Status tone="attention">{about}</Status> {problem}
-                      {remedy !== null && <p class="quiet">{remedy}</p>}
-                    </li>
-                  ))}
-                </ul>
-              </Panel>
-            )}
-            <div class="cards">
-              {Object.entries(regions).map(([name, report]) => (
-                <RegionCard key={name} name={name} report={report} program={programs[`region ${name}`]} />
-              ))}
-              <Panel title="Proxy">
-                <Facts
-                  facts={[
-                    ['Program', <ProgramStatus key="program" program={programs['proxy']} />],
-                    ['Conduct', proxy.mode],
-                    [
-                      'Waiting messages',
-                      String(Object.values(proxy.waiting ?? {}).reduce((sum, { messages }) => sum + messages, 0)),
-                    ],
-                    ['URL', programs['proxy']?.url],
-                  ]}
-                />
-              </Panel>
-              <Panel title="Front door">
-                <Facts
-                  facts={[
-                    ['Program', <ProgramStatus key="program" program={programs['front-door']} />],
-                    ['URL', programs['front-door']?.url],
-                  ]}
-                />
-              </Panel>
-            </div>
-          </>
-        )}
+        {(status) => <LabView status={status} />}
       </Loaded>
+    </>
+  );
+}
+
+function LabView({ status }: { readonly status: LabStatus }): JSX.Element {
+  const { programs, regions, proxy, problems } = status;
+  return (
+    <>
+      <Panel title="Map">
+        <div class="map-scroll">
+          <LabMap status={status} />
+        </div>
+      </Panel>
+      {problems.length > 0 && (
+        <Panel title="What is not as it should be">
+          <ul class="problems">
+            {problems.map(({ about, problem, remedy }) => (
+              <li key={`${about} ${problem}`}>
+                <Status tone="attention">{about}</Status> {problem}
+                {remedy !== null && <p class="quiet">{remedy}</p>}
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      )}
+      <div class="cards">
+        {Object.entries(regions).map(([name, report]) => (
+          <RegionCard key={name} name={name} report={report} program={programs[`region ${name}`]} />
+        ))}
+        <Panel title="Proxy" actions={lab.value?.isLab === true && <Link to="/proxy">Its conduct</Link>}>
+          <Facts
+            facts={[
+              ['Program', <ProgramStatus key="program" program={programs['proxy']} />],
+              ['Conduct', proxy.mode],
+              [
+                'Waiting messages',
+                String(Object.values(proxy.waiting ?? {}).reduce((sum, { messages }) => sum + messages, 0)),
+              ],
+              ['URL', programs['proxy']?.url],
+            ]}
+          />
+        </Panel>
+        <Panel title="Front door">
+          <Facts
+            facts={[
+              ['Program', <ProgramStatus key="program" program={programs['front-door']} />],
+              ['URL', programs['front-door']?.url],
+            ]}
+          />
+        </Panel>
+      </div>
     </>
   );
 }

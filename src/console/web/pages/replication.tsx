@@ -30,6 +30,14 @@ export function ReplicationPage({ params }: PageProps): JSX.Element {
           <>
             <Overview replication={found} />
             <Strategies replication={found} />
+            {!found.rows.some(({ kind }) => kind === 'token') && (
+              <Notice>
+                <p>
+                  The proxy remembers the messages. What the tokens did is known only of replications since the Regions
+                  were started.
+                </p>
+              </Notice>
+            )}
             {found.isCut && (
               <Notice tone="attention">
                 <p>More happened than is kept: what follows is the beginning of it.</p>

@@ -201,7 +201,9 @@ function MessageContent({ row }: { readonly row: MessageRow }): JSX.Element {
           </li>
         ))}
       </ol>
-      {conduct.length === 0 && received.length === 0 && <p class="quiet">It has not been received yet.</p>}
+      {conduct.length === 0 && received.length === 0 && row.acknowledgedMs === null && (
+        <p class="quiet">It has not been received yet.</p>
+      )}
       <h4>Payload</h4>
       {payload === null ? (
         <p class="quiet">It cannot be read.</p>

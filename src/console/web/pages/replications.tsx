@@ -59,13 +59,14 @@ const COLUMNS: readonly Column<ReplicationSummary>[] = [
   {
     id: 'messages',
     title: 'Messages',
+    isOptional: true,
     isNumber: true,
     value: ({ messages }) => messages,
     cell: ({ messages }) => messages,
   },
   {
     id: 'troubles',
-    title: 'Disturbed by the proxy',
+    title: 'Disturbed',
     isNumber: true,
     value: ({ troubles }) => troubles,
     cell: ({ troubles }) => troubles,

@@ -1,0 +1,140 @@
+import type { JSX } from 'preact';
+import { operate } from '../api.js';
+import { PageHead, Panel } from '../components/facts.js';
+import { ShellCommand } from '../components/shell_command.js';
+import { Empty, Loaded } from '../components/states.js';
+import { Status, type Tone } from '../components/status.js';
+import { Table, type Column } from '../components/table.js';
+import { timeText } from '../components/time.js';
+import { useLive } from '../live.js';
+import type { PageProps } from '../pages.js';
+import { Link, pathOf } from '../router.js';
+
+/** A run of `keyferry validate` whose report lies in the lab. */
+export interface ValidationSummary {
+  readonly name: string;
+  readonly startedAt: string;
+  readonly isComplete: boolean;
+  readonly isQuick: boolean;
+  readonly manufacturer: string;
+  readonly model: string;
+  readonly libraryVersion: string;
+  readonly firmwareVersion: string;
+  readonly checks: number;
+  readonly findings: Readonly<Record<string, number>>;
+  readonly verdicts: readonly { readonly flow: string; readonly answer: string }[];
+  readonly hasPage: boolean;
+}
+
+const COMMAND = 'npx keyferry validate --module nss --scratch --report .keyferry/validation/nss';
+
+const FLOWS: readonly (readonly [flow: string, title: string])[] = [
+  ['replication', 'Replicates'],
+  ['signing', 'Signs'],
+  ['import', 'Imports'],
+  ['operations', 'Operations'],
+];
+
+const answerOf = ({ verdicts }: ValidationSummary, flow: string): string =>
+  verdicts.find((verdict) => verdict.flow === flow)?.answer ?? '';
+
+const TONES: Readonly<Record<string, Tone>> = { yes: 'good', no: 'bad' };
+
+const COLUMNS: readonly Column<ValidationSummary>[] = [
+  {
+    id: 'name',
+    title: 'Report',
+    isRowHeader: true,
+    value: ({ name }) => name,
+    cell: ({ name, hasPage }) => (hasPage ? <Link to={pathOf('validation', name)}>{name}</Link> : name),
+  },
+  {
+    id: 'token',
+    title: 'Token',
+    value: ({ manufacturer, model }) => `${manufacturer} ${model}`,
+    cell: ({ manufacturer, model, libraryVersion, firmwareVersion }) =>
+      `${manufacturer} ${model}, library ${libraryVersion}, firmware ${firmwareVersion}`,
+  },
+  ...FLOWS.map(([flow, title]): Column<ValidationSummary> => ({
+    id: flow,
+    title,
+    value: (report) => answerOf(report, flow),
+    cell: (report) => {
+      const answer = answerOf(report, flow);
+      return <Status tone={TONES[answer] ?? 'attention'}>{answer === '' ? 'unknown' : answer}</Status>;
+    },
+  })),
+  {
+    id: 'findings',
+    title: 'Findings',
+    value: ({ findings }) => Object.values(findings).reduce((sum, count) => sum + count, 0),
+    cell: ({ findings }) =>
+      Object.entries(findings)
+        .map(([severity, count]) => `${count} ${severity}`)
+        .join(', ') || 'none',
+  },
+  { id: 'checks', title: 'Checks', isNumber: true, value: ({ checks }) => checks, cell: ({ checks }) => checks },
+  {
+    id: 'started',
+    title: 'Run',
+    value: ({ startedAt }) => startedAt,
+    cell: ({ startedAt, isQuick, isComplete }) => (
+      <>
+        {timeText(Date.parse(startedAt))}
+        {isQuick && <span class="quiet"> quick</span>}
+        {!isComplete && <Status tone="attention">interrupted</Status>}
+      </>
+    ),
+  },
+];
+
+/** Reports of `keyferry validate` that lie in the lab. */
+export function ValidationPage(): JSX.Element {
+  const live = useLive(
+    (signal) => operate<{ readonly reports: readonly ValidationSummary[] }>('GET', 'validation', { signal }),
+    { inputs: [] },
+  );
+  return (
+    <>
+      <PageHead
+        title="Validation reports"
+        subtitle="What keyferry validate found of PKCS#11 modules. Reports in the folder validation of the lab’s directory are listed here."
+      />
+      <Loaded live={live} what="the reports">
+        {({ reports }) => (
+          <Table
+            label="Validation reports"
+            rows={reports}
+            rowKey={({ name }) => name}
+            columns={COLUMNS}
+            search="Find reports by name or token"
+            empty={
+              <Empty title="No module was validated into this lab yet">
+                <p>Run this in the folder of the lab; a token of its own is made and removed again:</p>
+                <ShellCommand text={COMMAND} />
+              </Empty>
+            }
+          />
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+/** One report: its own page, in a frame that may do nothing. */
+export function ValidationReportPage({ params }: PageProps): JSX.Element {
+  const name = params['name'] ?? '';
+  const source = `/api/operator/validation/${encodeURIComponent(name)}`;
+  return (
+    <>
+      <PageHead
+        title={name}
+        subtitle="The report as keyferry validate wrote it. It runs no script and loads nothing."
+        trail={<Link to="/validation">Validation reports</Link>}
+      />
+      <Panel title="Report">
+        <iframe class="report" src={source} title={`Validation report ${name}`} sandbox="" />
+      </Panel>
+    </>
+  );
+}
