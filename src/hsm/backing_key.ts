@@ -68,3 +68,12 @@ export function checkedExportedKeyToken(keySpec: KeySpec, wrapped: Uint8Array): 
     details: { octets: wrapped.length, keySpec },
   });
 }
+
+const FILLED_UP =
+  'the token fills HMAC keys up to a multiple of 8 octets when it wraps them, which would change the MACs of this one: ' +
+  'it needs CKM_AES_KEY_WRAP_KWP with the exact length';
+
+/** What is said of an HMAC secret that the token would wrap to another one. */
+export function filledUp(keyId: string): HsmError {
+  return new HsmError('ERR_HSM_STRATEGY', FILLED_UP, { details: { keyId } });
+}

@@ -6,7 +6,7 @@ import {
 } from '../token/cryptoki.js';
 import { factWords } from '../token/fact_words.js';
 import { explainMissingJob } from '../token/missing_piece.js';
-import { factNames, type FactName, type TokenProfile } from '../token/profile.js';
+import { factNames, type EnforcementName, type FactName, type TokenProfile } from '../token/profile.js';
 import type { Ed25519Parameters } from '../token/public_key.js';
 import { chooseStrategies, type StrategyChoice } from '../token/strategy_choice.js';
 import type { StrategyJob } from '../token/strategy.js';
@@ -30,6 +30,10 @@ export interface HsmCapabilities {
   readonly enforcesWrapWithTrusted: boolean;
   /** Whether `CKA_EXTRACTABLE` false keeps a key from being wrapped. Keyferry sets it anyway. */
   readonly enforcesExtractable: boolean;
+  /** Whether a key with `CKA_EXTRACTABLE` false is wrapped by nothing, and neither it nor a copy of it can be made extractable. */
+  readonly keepsUnextractable: boolean;
+  /** Whether the value of such a key cannot be read. */
+  readonly hidesUnextractable: boolean;
   /** Whether an unwrap template may say how long the key is, must not, or has to. */
   readonly unwrapLength: 'refused' | 'optional' | 'required';
   /** Attributes that this token wants besides the usual ones, with any value, to unwrap an EC private key. */
@@ -84,14 +88,18 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
     });
   }
   const { identity, enforcement, rules } = profile;
+  const enforces = (...names: readonly EnforcementName[]): boolean =>
+    names.every((name) => enforcement[name].enforced === true);
   return {
     keyWrapPad: rules.aesKeyWrapPadMechanism ?? 0,
     signMechanism: choice.chosen.sign?.id === 'sign-ecdsa-sha384' ? CKM_ECDSA_SHA384 : CKM_ECDSA,
     suites: choice.suites,
     dataSuites: choice.dataSuites,
-    enforcesAllowedMechanisms: enforcement.allowedMechanisms.enforced === true,
-    enforcesWrapWithTrusted: enforcement.wrapWithTrusted.enforced === true,
-    enforcesExtractable: enforcement.extractableFalse.enforced === true,
+    enforcesAllowedMechanisms: enforces('allowedMechanisms'),
+    enforcesWrapWithTrusted: enforces('wrapWithTrusted'),
+    enforcesExtractable: enforces('extractableFalse'),
+    keepsUnextractable: enforces('extractableFalse', 'setExtractableTrue', 'copyExtractableTrue'),
+    hidesUnextractable: enforces('unextractableValue'),
     unwrapLength: rules.unwrapValueLength ?? 'refused',
     ecPrivateUnwrapAttributes: rules.ecPrivateUnwrapAttributes,
     ed25519Parameters: rules.ed25519Parameters ?? 'oid',

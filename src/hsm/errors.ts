@@ -47,9 +47,13 @@ const useIsRefused: ReadonlySet<number> = new Set([
 /** A token or host that is full says nothing about what it was given; the same call succeeds when there is room. */
 const roomIsMissing: ReadonlySet<number> = new Set([CKR.CKR_HOST_MEMORY, CKR.CKR_DEVICE_MEMORY]);
 
-/** Whether a token's answer is about its own memory, and not about what it was given. */
-export function saysRoomIsMissing(rv: number): boolean {
-  return roomIsMissing.has(rv);
+/**
+ * Whether a token's answer is that it is full, and not about what it was given.
+ *
+ * HAZARD: `CKR_HOST_MEMORY` says nothing of the kind where octets from outside are read: softoken answers it to what is no key.
+ */
+export function saysTokenIsFull(rv: number): boolean {
+  return rv === CKR.CKR_DEVICE_MEMORY;
 }
 
 /** Whether a token's answer says that the object is not there (any more). */

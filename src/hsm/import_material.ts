@@ -3,7 +3,7 @@ import { Job, type AttributeValue, type JobResult, type Output } from '../token/
 import { TokenError } from '../token/errors.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
-import { HsmError, saysRoomIsMissing } from './errors.js';
+import { HsmError, saysTokenIsFull } from './errors.js';
 import { importModulusOctets, type ImportKeyParts, type ImportKeys, type StoredImportKey } from './import_key.js';
 import { importPayloadOf, refusalOfPayload } from './import_payload.js';
 import { importedPublicHalf } from './import_public_half.js';
@@ -223,7 +223,7 @@ function toldApart(error: unknown): unknown {
   if (error.code === 'ERR_HSM_SESSION_LOST') return error;
   const { cause } = error;
   if (!(cause instanceof TokenError) || cause.code !== 'ERR_TOKEN_CALL') return error;
-  if (saysRoomIsMissing(cause.rv)) return error;
+  if (saysTokenIsFull(cause.rv)) return error;
   if (cause.call === 'C_DeriveKey') return new HsmError('ERR_HSM_TYPE', NO_KEY, { cause: error });
   return callsOnMaterial.has(cause.call) ? refused(error) : error;
 }

@@ -25,9 +25,12 @@ export interface RegionHsmDescription {
     readonly extractable: boolean;
     readonly wrapWithTrusted: boolean;
     readonly allowedMechanisms: boolean;
-    /** Whether stored material of a single-Region key can only be loaded as a key that no agreed key can wrap. */
+    /**
+     * Whether a new single-Region key cannot be taken to another region: where keys rest wrapped, it can only be loaded as a key that no
+     * agreed key can wrap; where they rest in the token, it is not extractable, and stays so.
+     */
     readonly singleRegion: boolean;
-    /** Whether the token refuses to load stored single-Region material as a key that can be read. */
+    /** Whether the token also refuses to let such a key be read, or loaded as one that can be. */
     readonly singleRegionUnreadable: boolean;
   };
   /** Where new keys rest. */

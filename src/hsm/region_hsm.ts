@@ -26,7 +26,7 @@ import { randomOctets } from './random_pool.js';
 import { RecordKey } from './record_key.js';
 import { RegionStorage } from './region_storage.js';
 import { SelfTest } from './self_test.js';
-import { singleRegionTrust, type SingleRegionTrust } from './single_region_trust.js';
+import { singleRegionEnforcement, singleRegionTrust, type SingleRegionTrust } from './single_region_trust.js';
 import { Signing, type SignedInput } from './signing.js';
 import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
 import { KEY_LABELS } from './token_keys.js';
@@ -374,8 +374,7 @@ export class RegionHsm {
         extractable: enforcesExtractable,
         wrapWithTrusted: enforcesWrapWithTrusted,
         allowedMechanisms: enforcesAllowedMechanisms,
-        singleRegion: this.#trust.bindsSingleRegion,
-        singleRegionUnreadable: this.#trust.hidesSingleRegion,
+        ...singleRegionEnforcement(this.#storage.kind, this.#trust, this.#capabilities),
       },
       keyStorage: this.#storage.kind,
       tokenObjects: this.#objects?.count ?? 0,

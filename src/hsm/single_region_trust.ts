@@ -5,6 +5,8 @@ import type { DomainKeys } from './domain_key.js';
 import type { HsmJobs } from './job_runner.js';
 import { BACKING_KEY_LABEL } from './key_material_id.js';
 import { templateOf, type KeyShape } from './key_shape.js';
+import type { KeyStorageKind } from './material.js';
+import type { RegionHsmDescription } from './region_description.js';
 import { KEY_LABELS } from './token_keys.js';
 
 /** What the token itself does to keep material of single-Region keys where it is. */
@@ -67,4 +69,15 @@ export async function singleRegionTrust(
   const result = await jobs.run(attempting);
   const bindsSingleRegion = isTrusted && capabilities.enforcesWrapWithTrusted && result.rv(asWrappable) !== 0;
   return { isTrusted, bindsSingleRegion, hidesSingleRegion: bindsSingleRegion && result.rv(asReadable) !== 0 };
+}
+
+/** What the token itself does for new keys of a single Region, where they rest. */
+export function singleRegionEnforcement(
+  storage: KeyStorageKind,
+  { bindsSingleRegion, hidesSingleRegion }: SingleRegionTrust,
+  { keepsUnextractable, hidesUnextractable }: HsmCapabilities,
+): Pick<RegionHsmDescription['enforcedByToken'], 'singleRegion' | 'singleRegionUnreadable'> {
+  return storage === 'wrapped'
+    ? { singleRegion: bindsSingleRegion, singleRegionUnreadable: hidesSingleRegion }
+    : { singleRegion: keepsUnextractable, singleRegionUnreadable: keepsUnextractable && hidesUnextractable };
 }

@@ -4,13 +4,12 @@ import { CKA_TOKEN, CKO_PRIVATE_KEY, CKO_SECRET_KEY } from '../token/cryptoki.js
 import { TokenError } from '../token/errors.js';
 import { Job, type JobResult, type ObjectOperand, type Output } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
-import { CKR } from '../token/return_value.js';
 import { template } from '../token/template.js';
 import { pointOf } from '../wire/public_key.js';
-import { baseShape, checkedExportedKeyToken, narrowAndRead, usesOf } from './backing_key.js';
+import { baseShape, checkedExportedKeyToken, filledUp, narrowAndRead, usesOf } from './backing_key.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf } from './domain_key.js';
-import { HsmError } from './errors.js';
+import { HsmError, saysTokenIsFull } from './errors.js';
 import { generateMaterial, type GeneratedKey } from './key_generation.js';
 import {
   assertShape,
@@ -195,13 +194,36 @@ export class TokenStorage implements KeyStorage {
     }
     const result = await jobs.run(job);
     source.check?.(result, job);
-    if (wrapped !== undefined) {
-      const { length } = checkedExportedKeyToken(binding.keySpec, result.bytes(wrapped));
-      source.checkWrapped?.(length);
-    }
+    const exportedKeyToken =
+      wrapped === undefined ? null : checkedExportedKeyToken(binding.keySpec, result.bytes(wrapped));
+    if (exportedKeyToken !== null) source.checkWrapped?.(exportedKeyToken.length);
     if (result.rv(use) !== 0) throw noKeyOf(binding.keySpec);
     assertShape(result.attributes(attributes), identification.shape, capabilities);
-    return checkedMaterialId(binding, await proof(result), binding.materialId);
+    const materialId = checkedMaterialId(binding, await proof(result), binding.materialId);
+    if (exportedKeyToken !== null && binding.multiRegion && specInToken(binding.keySpec).kind === 'hmac') {
+      await this.#assertWrapsWhole(binding, materialId, exportedKeyToken);
+    }
+    return materialId;
+  }
+
+  /**
+   * A secret that the token wraps to another one could be used here, and in no other region.
+   *
+   * @throws {@link HsmError} `ERR_HSM_STRATEGY`
+   */
+  async #assertWrapsWhole(
+    binding: UnidentifiedBinding,
+    materialId: string,
+    exportedKeyToken: Uint8Array,
+  ): Promise<void> {
+    const { jobs, capabilities, domainKeys } = this.#parts;
+    const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
+    const { shape, prove } = identificationOf(binding, null);
+    const job = new Job('key material id of wrapped secret', binding.keySpec);
+    const mechanism = { type: capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
+    const template = templateOf(shape, 'unwrap', capabilities);
+    const proof = prove(job, job.unwrapKey(mechanism, domainKey.handle, exportedKeyToken, template));
+    if ((await proof(await jobs.run(job))) !== materialId) throw filledUp(binding.keyId);
   }
 
   async destroy(material: StoredMaterial): Promise<void> {
@@ -327,7 +349,7 @@ export class TokenStorage implements KeyStorage {
 }
 
 function isFull(error: unknown): error is HsmError {
-  return error instanceof HsmError && error.cause instanceof TokenError && error.cause.rv === CKR.CKR_DEVICE_MEMORY;
+  return error instanceof HsmError && error.cause instanceof TokenError && saysTokenIsFull(error.cause.rv);
 }
 
 /** Whether the token makes no token object of a session object; a full one makes none of anything. */

@@ -4,7 +4,7 @@ import type { ObjectHandle } from '../token/object.js';
 import type { Mechanism } from '../token/mechanism.js';
 import type { Template } from '../token/template.js';
 import { pointOf } from '../wire/public_key.js';
-import { baseShape, checkedExportedKeyToken, narrowAndRead, usesOf } from './backing_key.js';
+import { baseShape, checkedExportedKeyToken, filledUp, narrowAndRead, usesOf } from './backing_key.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf, type DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
@@ -182,7 +182,7 @@ export class WrappedStorage implements KeyStorage {
     if ((await this.#identify(unidentified)) !== materialId) {
       // HAZARD: some tokens fill a secret up to a multiple of 8 octets when they wrap it, which changes the MACs of a long one.
       if (specInToken(binding.keySpec).kind === 'hmac') {
-        throw new HsmError('ERR_HSM_STRATEGY', FILLED_UP, { details: { keyId: binding.keyId } });
+        throw filledUp(binding.keyId);
       }
       throw jobs.health.stop('the token wrapped other material than it was given', { keyId: binding.keyId });
     }
@@ -281,7 +281,4 @@ interface Unidentified extends Omit<StoredMaterial, 'binding' | 'recordMac'> {
   readonly binding: UnidentifiedBinding;
 }
 
-const FILLED_UP =
-  'the token fills HMAC keys up to a multiple of 8 octets when it wraps them, which would change the MACs of this one: ' +
-  'it needs CKM_AES_KEY_WRAP_KWP with the exact length';
 const UNWRAP_REFUSED = 'the wrapped material does not unwrap';

@@ -1,4 +1,5 @@
 import { accessTo } from '../../src/hsm/token_access.js';
+import type { JobRunner } from '../../src/hsm/job_runner.js';
 import { capabilitiesOf, type HsmCapabilities } from '../../src/hsm/capability.js';
 import type { ProvisionAccess } from '../../src/hsm/provision.js';
 import { KEY_STORAGES, type KeyStorageKind } from '../../src/hsm/material.js';
@@ -9,7 +10,7 @@ import { openLoggedInSession } from '../../src/token/login.js';
 import { probeToken } from '../../src/token/probe/probe.js';
 import type { TokenProfile } from '../../src/token/profile.js';
 import { MemoryLedger } from './memory_ledger.js';
-import { makeScratchToken, type ScratchToken, type SoftwareTokenKind } from './token_directory.js';
+import { makeScratchToken, tokenKinds, type ScratchToken, type SoftwareTokenKind } from './token_directory.js';
 
 /** A scratch token with a region's keys in it, and the HSM on it. */
 export interface RegionToken {
@@ -21,6 +22,8 @@ export interface RegionToken {
   readonly hsm: RegionHsm;
   /** Which token objects the HSM has made for keys. */
   readonly ledger: MemoryLedger;
+  /** Opens another HSM on the same token, whose keys rest where those of the first do. */
+  openHsm(runner?: JobRunner): Promise<RegionHsm>;
   close(): Promise<void>;
 }
 
@@ -74,13 +77,43 @@ export async function profileOf(token: ScratchToken): Promise<TokenProfile> {
   }
 }
 
-/** Where keys of tests rest that do not say it: `KEYFERRY_KEY_STORAGE`, or wrapped in the database. */
-function defaultKeyStorage(): KeyStorageKind {
-  const wanted = process.env['KEYFERRY_KEY_STORAGE'] ?? 'wrapped';
+/** Where keys of all tests rest, if `KEYFERRY_KEY_STORAGE` says so. */
+function wantedKeyStorage(): KeyStorageKind | undefined {
+  const wanted = process.env['KEYFERRY_KEY_STORAGE'];
+  if (wanted === undefined || wanted === '') return undefined;
   const kind = KEY_STORAGES.find((candidate) => candidate === wanted);
   if (kind === undefined)
     throw new Error(`KEYFERRY_KEY_STORAGE is ${wanted}, which is none of ${KEY_STORAGES.join(', ')}`);
   return kind;
+}
+
+/** Where keys rest in tests that try both: in one way, if `KEYFERRY_KEY_STORAGE` says so. */
+export function storages(): readonly KeyStorageKind[] {
+  const wanted = wantedKeyStorage();
+  return wanted === undefined ? KEY_STORAGES : [wanted];
+}
+
+/** A kind of token, and where keys rest there. */
+export interface StorageCase {
+  readonly kind: SoftwareTokenKind;
+  readonly storage: KeyStorageKind;
+  /** For titles. */
+  readonly place: string;
+}
+
+/**
+ * What a suite about keys runs on: tokens of every kind with wrapped keys, and some of them with keys in the token. `KEYFERRY_KEY_STORAGE`
+ * makes it one storage, on every kind.
+ *
+ * @param inToken - the kinds on which the suite runs a second time; a suite that takes long runs so on one
+ */
+export function storageCases(inToken: readonly SoftwareTokenKind[] = tokenKinds()): readonly StorageCase[] {
+  const isOne = wantedKeyStorage() !== undefined;
+  return storages().flatMap((storage) =>
+    tokenKinds()
+      .filter((kind) => storage === 'wrapped' || isOne || inToken.includes(kind))
+      .map((kind) => ({ kind, storage, place: `${kind}, keys ${storage === 'token' ? 'in the token' : 'wrapped'}` })),
+  );
 }
 
 /** Makes a scratch token, probes and provisions it, and opens a region's HSM on it. */
@@ -95,9 +128,11 @@ export async function makeRegionToken(
   await provisionRegion(access, capabilities);
   const { executor, close } = await openScratch(token);
   const ledger = new MemoryLedger();
-  const storage = { kind: options.keyStorage ?? defaultKeyStorage(), ledger };
+  const storage = { kind: options.keyStorage ?? wantedKeyStorage() ?? 'wrapped', ledger };
   const loadedKeysMax = options.loadedKeysMax === undefined ? {} : { loadedKeysMax: options.loadedKeysMax };
-  const hsm = await RegionHsm.open({ runner: executor, capabilities, storage, ...loadedKeysMax });
+  const openHsm = (runner: JobRunner = executor): Promise<RegionHsm> =>
+    RegionHsm.open({ runner, capabilities, storage, ...loadedKeysMax });
+  const hsm = await openHsm();
   return {
     token,
     access,
@@ -106,6 +141,7 @@ export async function makeRegionToken(
     executor,
     hsm,
     ledger,
+    openHsm,
     close: async () => {
       await hsm.close();
       await close();

@@ -6,6 +6,9 @@ import { HsmHealth } from '../../src/hsm/health.js';
 import { HsmJobs } from '../../src/hsm/job_runner.js';
 import type { StoredMaterial } from '../../src/hsm/material.js';
 import { RecordKey } from '../../src/hsm/record_key.js';
+import type { KeyStorage } from '../../src/hsm/key_storage.js';
+import { TokenObjects } from '../../src/hsm/token_object.js';
+import { TokenStorage } from '../../src/hsm/token_storage.js';
 import { WrappedStorage } from '../../src/hsm/wrapped_storage.js';
 import {
   CKA_CLASS,
@@ -17,9 +20,8 @@ import {
   CKO_SECRET_KEY,
 } from '../../src/token/cryptoki.js';
 import { template } from '../../src/token/template.js';
-import { makeRegionToken, type RegionToken } from '../support/region_token.js';
+import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { macOutside } from '../support/spec_usages.js';
-import { tokenKinds } from '../support/token_directory.js';
 
 const message = Buffer.from('a message of somebody');
 
@@ -28,25 +30,30 @@ function wrapPad(kek: Uint8Array, octets: Uint8Array): Uint8Array {
   return Buffer.concat([cipher.update(octets), cipher.final()]);
 }
 
-for (const kind of tokenKinds()) {
-  describe(`HMAC material from outside on ${kind}`, function () {
+for (const { kind, storage: rest, place } of storageCases()) {
+  describe(`HMAC material from outside on ${place}`, function () {
     this.timeout(60_000);
     let region: RegionToken;
-    let storage: WrappedStorage;
+    let storage: KeyStorage;
     let health: HsmHealth;
+    let adopted = 0;
 
     before(async () => {
-      region = await makeRegionToken(kind);
+      region = await makeRegionToken(kind, { keyStorage: rest });
       health = new HsmHealth();
       const jobs = new HsmJobs(region.executor, health);
       // Multi-Region material rests under the domain key that is not trusted: no key may say that only a trusted one wraps it.
       const capabilities = { ...region.capabilities, enforcesWrapWithTrusted: false };
-      storage = new WrappedStorage({
+      const parts = {
         jobs,
         capabilities,
         domainKeys: new DomainKeys(jobs, capabilities),
         recordKey: new RecordKey(jobs, capabilities),
-      });
+      };
+      storage =
+        rest === 'wrapped'
+          ? new WrappedStorage(parts)
+          : new TokenStorage({ ...parts, objects: new TokenObjects(jobs, region.ledger) });
     });
     after(() => region.close());
 
@@ -60,21 +67,26 @@ for (const kind of tokenKinds()) {
         multiRegion: true,
         dataSuite: null,
       } as const;
-      return storage.adopt(binding, 'adopt', {
-        publicKey: null,
-        make: (job, shape) => {
-          const key = job.createObject(
-            template(
-              [CKA_CLASS, CKO_SECRET_KEY],
-              [CKA_KEY_TYPE, CKK_AES],
-              [CKA_TOKEN, false],
-              [CKA_UNWRAP, true],
-              [CKA_VALUE, kek],
-            ),
-          );
-          return job.unwrapKey(mechanism, key, wrapPad(kek, secret), shape);
-        },
-      });
+      return storage
+        .adopt(binding, 'adopt', {
+          publicKey: null,
+          make: (job, shape) => {
+            const key = job.createObject(
+              template(
+                [CKA_CLASS, CKO_SECRET_KEY],
+                [CKA_KEY_TYPE, CKK_AES],
+                [CKA_TOKEN, false],
+                [CKA_UNWRAP, true],
+                [CKA_VALUE, kek],
+              ),
+            );
+            return job.unwrapKey(mechanism, key, wrapPad(kek, secret), shape);
+          },
+        })
+        .then((material) => {
+          adopted += 1;
+          return material;
+        });
     };
 
     for (const [keySpec, algorithm, lengths] of [
@@ -101,6 +113,7 @@ for (const kind of tokenKinds()) {
         expect(outcome).to.be.instanceOf(HsmError);
         expect((outcome as HsmError).code).to.equal('ERR_HSM_STRATEGY');
         expect((outcome as HsmError).message).to.include('CKM_AES_KEY_WRAP_KWP');
+        expect(region.ledger.count(), 'token objects').to.equal(rest === 'token' ? adopted : 0);
       }
       expect(health.failure).to.equal(null);
     });

@@ -14,9 +14,8 @@ import { CKA_TOKEN } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { oaepEncrypt, wrapForImport } from '../support/import_wrapping.js';
-import { makeRegionToken, type RegionToken } from '../support/region_token.js';
+import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { softwareMaterialId } from '../support/software_source.js';
-import { tokenKinds } from '../support/token_directory.js';
 
 const binding = {
   keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
@@ -42,8 +41,8 @@ async function sessionObjects(region: RegionToken): Promise<number> {
   return (await region.executor.run(job)).handles(found).length;
 }
 
-for (const kind of tokenKinds()) {
-  describe(`importing secrets into ${kind}`, function () {
+for (const { kind, storage, place } of storageCases(['softhsm2'])) {
+  describe(`importing secrets into ${place}`, function () {
     this.timeout(60_000);
     let region: RegionToken;
     let imports: RegionImports;
@@ -51,7 +50,7 @@ for (const kind of tokenKinds()) {
     let objectsBefore: number;
 
     before(async () => {
-      region = await makeRegionToken(kind);
+      region = await makeRegionToken(kind, { keyStorage: storage });
       imports = region.hsm.openImports(importCapabilitiesOf(region.profile, { outsideToken: 'allow' }));
       importKey = await imports.generateImportKey('RSA_2048');
       objectsBefore = await sessionObjects(region);
@@ -140,7 +139,8 @@ for (const kind of tokenKinds()) {
           ({ material }) => region.hsm.generateMac(material, 'HMAC_SHA_256', secret),
           (error: unknown) => (error as HsmError).code,
         );
-        if (kind === 'softhsm2') expect(outcome).to.equal('ERR_HSM_STRATEGY');
+        // Where it stays in the token, nothing fills it up.
+        if (kind === 'softhsm2' && storage === 'wrapped') expect(outcome).to.equal('ERR_HSM_STRATEGY');
         else expect(outcome).to.deep.equal(new Uint8Array(createHmac('sha256', secret).update(secret).digest()));
         expect((await region.hsm.describe()).state).to.equal('working');
       });

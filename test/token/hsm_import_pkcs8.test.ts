@@ -21,8 +21,7 @@ import {
   rsaPkcs8,
   threePrimePkcs8,
 } from '../support/pkcs8.js';
-import { makeRegionToken, type RegionToken } from '../support/region_token.js';
-import { tokenKinds } from '../support/token_directory.js';
+import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 
 const keyId = '1234abcd-12ab-34cd-56ef-1234567890ab';
 const { prime256v1, secp384r1 } = CURVE_OIDS;
@@ -41,8 +40,8 @@ async function refusalOf(work: Promise<unknown>): Promise<string> {
   return outcome instanceof HsmError ? outcome.code : String(outcome);
 }
 
-for (const kind of tokenKinds()) {
-  describe(`private keys that are not what they should be, imported into ${kind}`, function () {
+for (const { kind, storage, place } of storageCases(['nss'])) {
+  describe(`private keys that are not what they should be, imported into ${place}`, function () {
     this.timeout(60_000);
     let region: RegionToken;
     let imports: RegionImports;
@@ -92,7 +91,7 @@ for (const kind of tokenKinds()) {
     };
 
     before(async () => {
-      region = await makeRegionToken(kind);
+      region = await makeRegionToken(kind, { keyStorage: storage });
       imports = region.hsm.openImports(importCapabilitiesOf(region.profile, { outsideToken: 'allow' }));
       importKey = await imports.generateImportKey('RSA_3072');
       objectsBefore = await sessionObjects();

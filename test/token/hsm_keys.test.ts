@@ -1,15 +1,14 @@
 import { expect } from 'chai';
 import { HsmError } from '../../src/hsm/errors.js';
-import type { StoredMaterial } from '../../src/hsm/material.js';
-import { RegionHsm } from '../../src/hsm/region_hsm.js';
+import { tokenObjectIdOf, type StoredMaterial } from '../../src/hsm/material.js';
+import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { KeyHsm } from '../../src/kms/ports.js';
 import { CKA_CLASS, CKA_LABEL, CKA_TOKEN } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { BLOB_OCTETS_MAX, DATA_SUITES, parseCiphertextBlob } from '../../src/wire/ciphertext_blob.js';
-import { makeRegionToken, type RegionToken } from '../support/region_token.js';
+import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { faultyRunner, withFlippedBit, type RunnerFaults } from '../support/runner_faults.js';
-import { tokenKinds } from '../support/token_directory.js';
 
 const binding = {
   keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
@@ -36,15 +35,16 @@ async function sessionObjects(region: RegionToken, label?: string): Promise<numb
   return (await region.executor.run(job)).handles(found).length;
 }
 
-for (const kind of tokenKinds()) {
-  describe(`backing keys and messages on ${kind}`, function () {
+for (const { kind, storage, place } of storageCases()) {
+  describe(`backing keys and messages on ${place}`, function () {
     this.timeout(60_000);
     let region: RegionToken;
     let hsm: RegionHsm;
     let material: StoredMaterial;
+    const labelOfLoaded = storage === 'wrapped' ? 'keyferry:backing-key' : `keyferry:key:${binding.keyId}`;
 
     before(async () => {
-      region = await makeRegionToken(kind, { loadedKeysMax: 3 });
+      region = await makeRegionToken(kind, { loadedKeysMax: 3, keyStorage: storage });
       hsm = region.hsm;
       material = await hsm.createMaterial(binding);
     });
@@ -55,8 +55,9 @@ for (const kind of tokenKinds()) {
       expect(fits.dataSuites).to.include('CBCDATA-GCM');
     });
 
-    it('makes material that is wrapped under the domain key and has an id', () => {
-      expect(material.exportedKeyToken).to.have.lengthOf(40);
+    it(`makes material that ${storage === 'wrapped' ? 'is wrapped under the domain key' : 'stays in the token'} and has an id`, () => {
+      expect(material.exportedKeyToken).to.have.lengthOf(storage === 'wrapped' ? 40 : 0);
+      expect(tokenObjectIdOf(material) === null).to.equal(storage === 'wrapped');
       expect(material.binding.materialId).to.match(/^[0-9a-f]{64}$/);
       expect(material.recordMac).to.have.lengthOf(48);
     });
@@ -152,10 +153,21 @@ for (const kind of tokenKinds()) {
         { ...material, binding: { ...material.binding, multiRegion: true } },
         { ...material, binding: { ...material.binding, dataSuite: 'DIRECT-GCM' } },
         { ...material, binding: { ...material.binding, materialId: 'ab'.repeat(32) } },
-        { ...material, exportedKeyToken: other.exportedKeyToken },
+        ...(storage === 'wrapped'
+          ? [{ ...material, exportedKeyToken: other.exportedKeyToken }]
+          : [
+              { ...material, domainKeyId: other.domainKeyId },
+              { ...material, exportedKeyToken: Buffer.alloc(40) },
+            ]),
         { ...material, recordMac: withFlippedBit(material.recordMac) },
         { ...material, recordMac: material.recordMac.subarray(0, 47) },
-        { ...material, exportedKeyToken: other.exportedKeyToken, recordMac: other.recordMac },
+        {
+          ...material,
+          exportedKeyToken: other.exportedKeyToken,
+          domainKeyId: other.domainKeyId,
+          recordMac: other.recordMac,
+          binding: { ...material.binding, keyId: 'another' },
+        },
       ];
       for (const record of changed) expect(await refusalOf(hsm.encrypt(record, {}, hello))).to.equal('ERR_HSM_RECORD');
       expect(await refusalOf(hsm.encrypt({ ...material, domainKeyId: 'ff' }, {}, hello))).to.equal('ERR_HSM_RECORD');
@@ -196,7 +208,7 @@ for (const kind of tokenKinds()) {
       expect(plaintexts.every((plaintext) => Buffer.from(plaintext).toString() === 'hello')).to.equal(true);
       expect((await hsm.describe()).loadedKeys).to.be.at.most(3);
       await hsm.close();
-      expect(await sessionObjects(region, 'keyferry:backing-key')).to.equal(0);
+      expect(await sessionObjects(region, labelOfLoaded)).to.equal(0);
     });
 
     it('holds the number of objects over thousands of messages', async () => {
@@ -209,13 +221,10 @@ for (const kind of tokenKinds()) {
 
     it('reads the attributes of a loaded key back and unloads one that is not as asked', async () => {
       const faults: RunnerFaults = {};
-      const liar = await RegionHsm.open({
-        runner: faultyRunner(region.executor, faults),
-        capabilities: region.capabilities,
-      });
+      const liar = await region.openHsm(faultyRunner(region.executor, faults));
       const before = await sessionObjects(region);
       faults.attributes = (job, attributes) =>
-        job.name === 'load backing key'
+        job.name === 'load backing key' || job.name === 'copy token key'
           ? new Map([...attributes, [CKA_CLASS, { type: CKA_CLASS, state: 'value', octets: Buffer.alloc(8, 1) }]])
           : attributes;
       expect(await refusalOf(liar.encrypt(material, {}, hello))).to.equal('ERR_HSM_TYPE');
@@ -227,16 +236,15 @@ for (const kind of tokenKinds()) {
       const error = await hsm.decrypt(material, { x: 'y' }, blob).catch((thrown: unknown) => thrown as HsmError);
       const shown = JSON.stringify([(error as HsmError).message, (error as HsmError).details]);
       expect(shown).to.not.include('secret plaintext');
-      expect(shown).to.not.include(Buffer.from(material.exportedKeyToken).toString('hex'));
+      if (storage === 'wrapped') {
+        expect(shown).to.not.include(Buffer.from(material.exportedKeyToken).toString('hex'));
+      }
     });
 
     it('labels what it loads, and loads no key that could be wrapped', async () => {
       await hsm.encrypt(material, {}, hello);
       const search = new Job('find', 'test');
-      const found = search.findObjects(
-        template([CKA_TOKEN, false], [CKA_LABEL, Buffer.from('keyferry:backing-key')]),
-        10,
-      );
+      const found = search.findObjects(template([CKA_TOKEN, false], [CKA_LABEL, Buffer.from(labelOfLoaded)]), 10);
       const [handle] = (await region.executor.run(search)).handles(found);
       const job = new Job('wrap', 'test');
       const read = job.getAttributes(handle!, [0x162]);

@@ -3,9 +3,8 @@ import { expect } from 'chai';
 import { HsmError } from '../../src/hsm/errors.js';
 import type { AgreementKey, SessionKeys } from '../../src/replication/replication_hsm.js';
 import type { ReplicationSuite } from '../../src/wire/suite.js';
-import { makeRegionToken, type RegionToken } from '../support/region_token.js';
+import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { keyWrapPad, keyWrapWith, softwareMaterialId, softwareSource } from '../support/software_source.js';
-import { tokenKinds } from '../support/token_directory.js';
 
 const keyId = 'mrk-1234abcd12ab34cd56ef1234567890ab';
 const fixedInfo = { rwk: Buffer.from('RWK'), kck: Buffer.from('KCK') };
@@ -21,8 +20,8 @@ async function refusalOf(work: Promise<unknown>): Promise<string> {
   return outcome instanceof HsmError ? outcome.code : String(outcome);
 }
 
-for (const kind of tokenKinds()) {
-  describe(`unwrapping what a source that lies has wrapped, on ${kind}`, function () {
+for (const { kind, storage, place } of storageCases()) {
+  describe(`unwrapping what a source that lies has wrapped, on ${place}`, function () {
     this.timeout(60_000);
     let region: RegionToken;
     let suite: ReplicationSuite;
@@ -31,7 +30,7 @@ for (const kind of tokenKinds()) {
     let rwk: Uint8Array;
 
     before(async () => {
-      region = await makeRegionToken(kind);
+      region = await makeRegionToken(kind, { keyStorage: storage });
       suite = region.hsm.suites[0]!;
       const source = softwareSource();
       rakb = await region.hsm.generateAgreementKey(randomBytes(32));
