@@ -59,10 +59,22 @@ export function matchPath(pattern: string, target: string): Readonly<Record<stri
     const value = found[index];
     if (!part.startsWith(':')) {
       if (value !== part) return undefined;
-    } else if (value !== undefined && value !== '') values[part.slice(1).replace('?', '')] = decodeURIComponent(value);
-    else if (!part.endsWith('?')) return undefined;
+    } else if (value !== undefined && value !== '') {
+      const text = decoded(value);
+      if (text === undefined) return undefined;
+      values[part.slice(1).replace('?', '')] = text;
+    } else if (!part.endsWith('?')) return undefined;
   }
   return values;
+}
+
+/** Undefined where somebody has cut an address, or made one up. */
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A path from texts, each encoded. */
@@ -71,4 +83,4 @@ export function pathOf(...parts: readonly string[]): string {
 }
 
 /** First part of the path: the region on pages of one. */
-export const firstPart = computed(() => decodeURIComponent(path.value.split('/')[1] ?? ''));
+export const firstPart = computed(() => decoded(path.value.split('/')[1] ?? '') ?? '');
