@@ -32,6 +32,8 @@ export interface LabToken {
 export interface LabRegion {
   readonly listen: ListenAddress;
   readonly token: LabToken;
+  /** Where its new keys rest; as in the rest of the lab if left out. */
+  readonly keyStorage?: KeyStorageKind;
   /** Where its metrics are served; its endpoint answers them to this machine in any case. */
   readonly metrics?: ListenAddress | undefined;
 }
@@ -198,7 +200,14 @@ const schema = z.strictObject({
   regions: z
     .record(
       regionName,
-      z.strictObject({ listen: listen.optional(), token: token.prefault({}), metrics: listen.optional() }).nullable(),
+      z
+        .strictObject({
+          listen: listen.optional(),
+          token: token.prefault({}),
+          keyStorage: z.enum(KEY_STORAGES).exactOptional(),
+          metrics: listen.optional(),
+        })
+        .nullable(),
     )
     .refine((regions) => Object.keys(regions).length > 0, 'a lab has at least one region')
     .refine((regions) => Object.keys(regions).length <= REGIONS_MAX, `a lab has at most ${REGIONS_MAX} regions`)
@@ -251,6 +260,7 @@ export function parseLabFile(text: string, file: string): Lab {
     regions[name] = {
       listen: region?.listen ?? local(freePort()),
       token: withAbsolutePaths(region?.token ?? { module: 'softhsm2' }, file),
+      ...(region?.keyStorage !== undefined && { keyStorage: region.keyStorage }),
       ...(region?.metrics !== undefined && { metrics: region.metrics }),
     };
   }

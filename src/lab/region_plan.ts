@@ -38,7 +38,7 @@ export function planRegion(
     authorityKid: settings.authorityKid,
     ...(lab.tls !== undefined && { tls: { certificate: lab.tls.certificate, key: lab.tls.key } }),
     credentials: settings.accessKeys.map((key) => ({ ...key })),
-    hsm: { ...lab.hsm },
+    hsm: { ...lab.hsm, ...(region?.keyStorage !== undefined && { keyStorage: region.keyStorage }) },
     profile: lab.profile,
     alarms: { topics: { ...lab.alarmActions }, hosts: [...lab.alarmHosts] },
     ...(region?.metrics !== undefined && { metrics: { ...region.metrics } }),
