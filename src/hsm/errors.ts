@@ -44,9 +44,6 @@ const useIsRefused: ReadonlySet<number> = new Set([
   CKR.CKR_ACTION_PROHIBITED,
 ]);
 
-/** A token or host that is full says nothing about what it was given; the same call succeeds when there is room. */
-const roomIsMissing: ReadonlySet<number> = new Set([CKR.CKR_HOST_MEMORY, CKR.CKR_DEVICE_MEMORY]);
-
 /**
  * Whether a token's answer is that it is full, and not about what it was given.
  *
@@ -66,7 +63,7 @@ function codeOfCall(error: TokenError): HsmErrorCode {
   if (handleIsGone.has(error.rv)) return 'ERR_HSM_SESSION_LOST';
   if (mechanismIsRefused.has(error.rv)) return 'ERR_HSM_MECHANISM';
   if (useIsRefused.has(error.rv)) return 'ERR_HSM_POLICY_REFUSED';
-  if (roomIsMissing.has(error.rv)) return 'ERR_HSM_UNAVAILABLE';
+  if (saysTokenIsFull(error.rv)) return 'ERR_HSM_UNAVAILABLE';
   if (error.call === 'C_UnwrapKey') return 'ERR_HSM_UNWRAP';
   if (error.call === 'C_Decrypt') return 'ERR_HSM_CIPHERTEXT';
   return 'ERR_HSM_UNAVAILABLE';
