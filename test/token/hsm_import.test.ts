@@ -188,8 +188,9 @@ for (const { kind, storage, place } of storageCases(['softhsm2'])) {
           times.set(name, [...(times.get(name) ?? []), performance.now() - startMs]);
         }
       }
-      const medians = [...times.values()].map((all) => all.toSorted((a, b) => a - b)[all.length / 2] ?? 0);
-      expect(Math.max(...medians) - Math.min(...medians), JSON.stringify([...times])).to.be.below(10);
+      // A busy machine makes single answers late; the earliest of each kind is what an attacker would wait for.
+      const earliest = [...times.values()].map((all) => Math.min(...all));
+      expect(Math.max(...earliest) - Math.min(...earliest), JSON.stringify([...times])).to.be.below(10);
     });
 
     it('refuses an import key whose record was changed, and one of another region', async () => {
