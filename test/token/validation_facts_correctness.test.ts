@@ -46,6 +46,8 @@ describe('what correctness checks of the validation find', () => {
         ['COR-10', 'an HMAC with an octet behind it', 'CKR_SIGNATURE_LEN_RANGE'],
         ['COR-11', '64 octets, of which the leading 48', 'a signature of the leading 48 octets'],
         ['COR-11', 'one octet', 'CKR_OK'],
+        ['COR-10', 'HMACs without their last octet', 'CKR_SIGNATURE_LEN_RANGE'],
+        ['COR-12', 'OAEP example 1.1', 'the published message'],
         ['COR-12', 'SHA1, no label, a message of 32 octets', 'the message'],
         ['COR-12', 'SHA1, a label of 8 octets', 'CKR_GENERAL_ERROR'],
         ['COR-12', 'SHA256, no label, a message of 32 octets', 'CKR_ARGUMENTS_BAD'],
@@ -70,6 +72,7 @@ describe('what correctness checks of the validation find', () => {
     nss: {
       findings: [
         ['COR-10', 'an HMAC with an octet behind it', 'CKR_OK: taken', 'CKM_SHA256_HMAC'],
+        ['COR-10', 'HMACs without their last octet', 'CKR_OK: ', 'CKM_SHA256_HMAC'],
         ['COR-15', 'CKA_LOCAL', 'false', 'C_GenerateKey'],
         ['COR-15', 'CKA_KEY_GEN_MECHANISM', 'none', 'C_GenerateKey'],
         ['COR-15', 'CKA_ALWAYS_SENSITIVE', 'false', 'C_DeriveKey'],
@@ -100,6 +103,7 @@ describe('what correctness checks of the validation find', () => {
         ['COR-09', 'signatures over SHA-384', 'all verify'],
         ['COR-10', 'r = s = 0', 'CKR_SIGNATURE_INVALID'],
         ['COR-11', 'one octet', 'CKR_OK'],
+        ['COR-12', 'OAEP example 1.1', 'the published message'],
         ['COR-12', 'SHA256, a label of 8 octets', 'the message'],
         ['COR-12', 'a bit changed', 'CKR_ENCRYPTED_DATA_INVALID'],
         ['COR-13', 'HMAC-SHA-256, test case 1', 'the known answer'],

@@ -6,6 +6,8 @@ import {
   createECDH,
   createHash,
   createHmac,
+  createPrivateKey,
+  createPublicKey,
   ECDH,
   generateKeyPairSync,
   hkdfSync,
@@ -16,6 +18,7 @@ import { concat } from '../../../src/bytes.js';
 import { SeededRandom } from '../../../src/validation/seeded_random.js';
 import { signDigest } from '../../../src/validation/software_ecdsa.js';
 import { aesCmac, counterMode, counterModeCmac, oneStep, x963 } from '../../../src/validation/software_kdf.js';
+import { crtNumbers, octetsOf } from '../../../src/validation/rsa_numbers.js';
 import { encodeOaep, encryptOaep, oaepMessageMax } from '../../../src/validation/software_oaep.js';
 import {
   addPoints,
@@ -44,6 +47,7 @@ import {
   x963Vectors,
 } from '../../../src/validation/vectors/derivation.js';
 import { keyWrapPadVectors, keyWrapVectors } from '../../../src/validation/vectors/key_wrap.js';
+import { oaepKey, oaepVectors } from '../../../src/validation/vectors/oaep.js';
 import { ecdsaKey, ecdsaVectors } from '../../../src/validation/vectors/signature.js';
 import { CURVES } from '../../../src/wire/curve.js';
 import { curvePublicKey } from '../../../src/wire/public_key.js';
@@ -166,6 +170,24 @@ describe('what the validation compares tokens with', () => {
         ciphertext,
       ).toString('hex');
     const seed = octets(KEY + KEY);
+
+    it('has published examples, which OpenSSL decrypts with the published key', () => {
+      const number = (hex: string): bigint => BigInt(`0x${hex}`);
+      const crt = crtNumbers(number(oaepKey.prime1), number(oaepKey.prime2), number(oaepKey.privateExponent));
+      const [n, e, d] = [oaepKey.modulus, oaepKey.publicExponent, oaepKey.privateExponent].map(number);
+      const jwk = Object.entries({ n, e, d, ...crt }).map(
+        ([name, value]) => [name, Buffer.from(octetsOf(value ?? 0n)).toString('base64url')] as const,
+      );
+      const key = createPrivateKey({ format: 'jwk', key: { kty: 'RSA', ...Object.fromEntries(jwk) } });
+      for (const { message: published, ciphertext } of oaepVectors) {
+        const form = { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' };
+        expect(privateDecrypt(form, octets(ciphertext)).toString('hex')).to.equal(published);
+        // The seed of example 1.1.
+        const ownSeed = octets('18b776ea21069d69776a33e96bad48e1dda0a5ef');
+        const own = encryptOaep(createPublicKey(key), octets(published), { hash: 'sha1', mgf: 'sha1' }, ownSeed);
+        expect(Buffer.from(own).toString('hex')).to.equal(ciphertext);
+      }
+    });
 
     it('encrypts what OpenSSL decrypts, with every hash and with a label', () => {
       for (const hash of ['sha1', 'sha256', 'sha384', 'sha512'] as const) {

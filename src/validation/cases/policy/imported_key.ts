@@ -1,39 +1,15 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
-import { concat, utf8 } from '../../../bytes.js';
-import {
-  CKA_CLASS,
-  CKA_COEFFICIENT,
-  CKA_EC_PARAMS,
-  CKA_EXPONENT_1,
-  CKA_EXPONENT_2,
-  CKA_EXTRACTABLE,
-  CKA_KEY_TYPE,
-  CKA_LABEL,
-  CKA_MODULUS,
-  CKA_PRIME_1,
-  CKA_PRIME_2,
-  CKA_PRIVATE,
-  CKA_PRIVATE_EXPONENT,
-  CKA_PUBLIC_EXPONENT,
-  CKA_SENSITIVE,
-  CKA_SIGN,
-  CKA_TOKEN,
-  CKA_VALUE,
-  CKK_RSA,
-  CKM_ECDSA,
-  CKM_RSA_PKCS,
-  CKO_PRIVATE_KEY,
-} from '../../../token/cryptoki.js';
+import { concat } from '../../../bytes.js';
+import { CKA_EC_PARAMS, CKA_VALUE, CKM_ECDSA, CKM_RSA_PKCS } from '../../../token/cryptoki.js';
 import { knownOctets48 } from '../../../token/probe/known_key.js';
 import { plain } from '../../../token/probe/probe_context.js';
-import { template, type Template } from '../../../token/template.js';
+import type { Template } from '../../../token/template.js';
 import { CURVES } from '../../../wire/curve.js';
 import type { Check } from '../../check.js';
 import { answerOf, type CheckContext } from '../../check_context.js';
 import { ecPairTemplates } from '../../key_template.js';
-import { VALIDATION_LABEL } from '../../object_watch.js';
+import { crtNumbers, knownRsaTemplate, makeRsaNumbers, octetsOf, type RsaNumbers } from '../../rsa_numbers.js';
 import { policyCheck } from './known_wrapping_key.js';
-import { crtNumbers, makeRsaNumbers, octetsOf, type RsaNumbers } from './rsa_numbers.js';
 
 /** Order of P-384. @source NIST SP 800-186 section 3.2.1.4 */
 const ORDER = Buffer.from(
@@ -63,28 +39,6 @@ async function bringIn(
 function ecShape(value: Uint8Array): Template {
   const [, shape] = ecPairTemplates({ usage: ['sign'] });
   return [...shape, { type: CKA_EC_PARAMS, value: CURVES['P-384'].oid }, { type: CKA_VALUE, value }];
-}
-
-function rsaShape(numbers: RsaNumbers): Template {
-  const { n, e, d, p, q, dp, dq, qi } = numbers;
-  return template(
-    [CKA_CLASS, CKO_PRIVATE_KEY],
-    [CKA_KEY_TYPE, CKK_RSA],
-    [CKA_TOKEN, false],
-    [CKA_PRIVATE, true],
-    [CKA_LABEL, utf8(VALIDATION_LABEL)],
-    [CKA_SENSITIVE, true],
-    [CKA_EXTRACTABLE, false],
-    [CKA_SIGN, true],
-    [CKA_MODULUS, octetsOf(n)],
-    [CKA_PUBLIC_EXPONENT, octetsOf(e)],
-    [CKA_PRIVATE_EXPONENT, octetsOf(d)],
-    [CKA_PRIME_1, octetsOf(p)],
-    [CKA_PRIME_2, octetsOf(q)],
-    [CKA_EXPONENT_1, octetsOf(dp)],
-    [CKA_EXPONENT_2, octetsOf(dq)],
-    [CKA_COEFFICIENT, octetsOf(qi)],
-  );
 }
 
 async function checkEcKeys(context: CheckContext): Promise<boolean> {
@@ -147,7 +101,7 @@ async function checkRsaKeys(context: CheckContext): Promise<boolean> {
   const message = context.random.octets(32);
   const data = concat(DIGEST_INFO, createHash('sha256').update(message).digest());
   const right = makeRsaNumbers(context.random, 2048);
-  const control = await bringIn(context, rsaShape(right), CKM_RSA_PKCS, data);
+  const control = await bringIn(context, knownRsaTemplate(right, ['sign']), CKM_RSA_PKCS, data);
   if (control.signature === null || !isRight(right, message, control.signature)) {
     const seen = control.signature === null ? control.seen : 'CKR_OK, and a wrong signature';
     context.record('an RSA private key that is right', seen, { call: control.call, mechanism: 'CKM_RSA_PKCS' });
@@ -155,7 +109,7 @@ async function checkRsaKeys(context: CheckContext): Promise<boolean> {
   }
   const keys = wrongRsaKeys(right, makeRsaNumbers(context.random, 2048), makeRsaNumbers(context.random, 512));
   for (const { what, numbers, mayBeUsed } of keys) {
-    const { signature, seen, call } = await bringIn(context, rsaShape(numbers), CKM_RSA_PKCS, data);
+    const { signature, seen, call } = await bringIn(context, knownRsaTemplate(numbers, ['sign']), CKM_RSA_PKCS, data);
     const isUsedRightly = signature !== null && mayBeUsed === true && isRight(right, message, signature);
     context.expect(signature === null || isUsedRightly, {
       ...{ what, call, mechanism: 'CKM_RSA_PKCS' },

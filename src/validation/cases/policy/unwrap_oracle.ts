@@ -22,6 +22,8 @@ const WRONG = 'a blob that is wrong';
 
 /** Blobs of one length that are wrong in different ways, and one that is right. */
 interface OracleTrial {
+  /** What tells it from another trial of the mechanism; empty where there is none. */
+  readonly form?: string;
   readonly mechanism: Mechanism;
   readonly good: Uint8Array;
   /** By kind; another one in each round where `of` is a function. */
@@ -58,6 +60,7 @@ function kindsByAnswer(answers: ReadonlyMap<string, readonly string[]>): Readonl
 /** Gives the token every kind of blob in turn; one answer and about one time are expected. False where it does not take the good one. */
 async function expectOneAnswer(context: CheckContext, trial: OracleTrial, isTimed: boolean): Promise<boolean> {
   const mechanism = mechanismName(trial.mechanism.type);
+  const form = trial.form ?? '';
   const attempt = (blob: Uint8Array): ReturnType<typeof context.attempt<void, boolean>> =>
     context.attempt(
       'unwrap',
@@ -66,7 +69,7 @@ async function expectOneAnswer(context: CheckContext, trial: OracleTrial, isTime
     );
   const control = await attempt(trial.good);
   if (!control.ok) {
-    context.record('a blob that is right', answerOf(control), { call: control.call, mechanism });
+    context.record(`a blob that is right${form}`, answerOf(control), { call: control.call, mechanism });
     return false;
   }
   const answers = new Map<string, string[]>();
@@ -87,7 +90,7 @@ async function expectOneAnswer(context: CheckContext, trial: OracleTrial, isTime
   const times = await ask(isTimed ? rounds : 1);
   const usual = kindsByAnswer(answers);
   context.expect(usual.size === 1 && !usual.has('CKR_OK'), {
-    what: 'the answers to blobs of one length that are wrong in different ways',
+    what: `the answers to blobs of one length that are wrong in different ways${form}`,
     call: 'C_UnwrapKey',
     mechanism,
     expected: 'one return value, and not CKR_OK',
@@ -100,7 +103,7 @@ async function expectOneAnswer(context: CheckContext, trial: OracleTrial, isTime
   const again = slow.length === 0 ? [] : await ask(rounds);
   const slowTwice = again.filter((each) => slow.includes(each.kind) && isSlow(each, again));
   context.expect(slowTwice.length === 0, {
-    what: 'how long the refusals take, by kind of blob; leaks below the noise of this measurement are not seen',
+    what: `how long the refusals take${form}, by kind of blob; leaks below the noise of this measurement are not seen`,
     call: 'C_UnwrapKey',
     mechanism,
     expected: 'about the same for all kinds',
@@ -133,11 +136,16 @@ function pkcs1Trial(key: KeyObject): Pick<OracleTrial, 'good' | 'blobs'> {
   };
 }
 
-function oaepTrial(key: KeyObject, hash: 'sha1' | 'sha256', seed: Uint8Array): Pick<OracleTrial, 'good' | 'blobs'> {
+function oaepTrial(
+  key: KeyObject,
+  hash: 'sha1' | 'sha256',
+  seed: Uint8Array,
+): Pick<OracleTrial, 'form' | 'good' | 'blobs'> {
   const octets = new Uint8Array(32).fill(0x5a);
   const block = (wrong: Partial<OaepForm> = {}, message = octets): Uint8Array =>
     encryptOaep(key, message, { hash, mgf: hash, ...wrong }, seed);
   return {
+    form: `, with ${hash.toUpperCase()}`,
     good: block(),
     blobs: [
       ['a first octet that is not zero', block({ firstOctet: 1 })],

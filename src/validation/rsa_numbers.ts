@@ -1,5 +1,18 @@
 import { checkPrimeSync } from 'node:crypto';
-import type { SeededRandom } from '../../seeded_random.js';
+import {
+  CKA_COEFFICIENT,
+  CKA_EXPONENT_1,
+  CKA_EXPONENT_2,
+  CKA_MODULUS,
+  CKA_PRIME_1,
+  CKA_PRIME_2,
+  CKA_PRIVATE_EXPONENT,
+  CKA_PUBLIC_EXPONENT,
+} from '../token/cryptoki.js';
+import type { KeyUse } from '../hsm/key_shape.js';
+import type { Template } from '../token/template.js';
+import { rsaPairTemplates } from './key_template.js';
+import type { SeededRandom } from './seeded_random.js';
 
 /** The numbers of an RSA private key, also of one that is none. They are of test keys, and no secret. */
 export interface RsaNumbers {
@@ -57,4 +70,21 @@ export function makeRsaNumbers(random: SeededRandom, modulusBits: number): RsaNu
 export function octetsOf(value: bigint): Uint8Array {
   const digits = value.toString(16);
   return Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
+}
+
+/** Template for `C_CreateObject` of an RSA private key that is no secret: a published, a seeded or a wrong one. */
+export function knownRsaTemplate(numbers: RsaNumbers, usage: readonly KeyUse[]): Template {
+  const { n, e, d, p, q, dp, dq, qi } = numbers;
+  const more = [
+    [CKA_MODULUS, octetsOf(n)],
+    [CKA_PUBLIC_EXPONENT, octetsOf(e)],
+    [CKA_PRIVATE_EXPONENT, octetsOf(d)],
+    [CKA_PRIME_1, octetsOf(p)],
+    [CKA_PRIME_2, octetsOf(q)],
+    [CKA_EXPONENT_1, octetsOf(dp)],
+    [CKA_EXPONENT_2, octetsOf(dq)],
+    [CKA_COEFFICIENT, octetsOf(qi)],
+  ] as const;
+  const [, privateHalf] = rsaPairTemplates({ usage, more }, n.toString(2).length);
+  return privateHalf;
 }
