@@ -40,6 +40,8 @@ export function useKeyRows(region: string): KeyRows {
   const reading = useRef(0);
   const described = useRef(new Map<string, Described>());
   const queue = useRef<string[]>([]);
+  /** Those of which the answer is still to come, and of which reading of the list. */
+  const asked = useRef(new Map<string, number>());
   const running = useRef(0);
   const [shown, setShown] = useState(0);
   const control = useRef(new AbortController());
@@ -48,6 +50,7 @@ export function useKeyRows(region: string): KeyRows {
     return () => {
       control.current.abort();
       described.current.clear();
+      asked.current.clear();
       queue.current = [];
       running.current = 0;
     };
@@ -82,12 +85,14 @@ export function useKeyRows(region: string): KeyRows {
     const next = async (): Promise<void> => {
       for (let keyId = queue.current.shift(); keyId !== undefined && !signal.aborted; keyId = queue.current.shift()) {
         const at = reading.current;
+        asked.current.set(keyId, at);
         const found = await describeKey(region, keyId, signal).then(
           (metadata) => ({ metadata }),
           (failure: unknown) => ({ failure }),
         );
         if (signal.aborted) return;
         described.current.set(keyId, { ...found, reading: at });
+        if (asked.current.get(keyId) === at) asked.current.delete(keyId);
         update();
       }
       running.current -= 1;
@@ -99,7 +104,10 @@ export function useKeyRows(region: string): KeyRows {
   }, [region, update]);
   const show = useCallback(
     (wanted: readonly KeyRow[]) => {
-      const stale = wanted.filter(({ keyId }) => described.current.get(keyId)?.reading !== reading.current);
+      const at = reading.current;
+      const stale = wanted.filter(
+        ({ keyId }) => described.current.get(keyId)?.reading !== at && asked.current.get(keyId) !== at,
+      );
       const ids = stale.map(({ keyId }) => keyId);
       const isWanted = new Set(ids);
       // What is in view comes first.
