@@ -123,7 +123,8 @@ describe('the runner of validations', () => {
     }
   });
 
-  it('says that the token cannot be opened, with the tokens that there are', async () => {
+  it('says that the token cannot be opened, with the tokens that there are', async function () {
+    this.timeout(30_000);
     const failure = await rejection(
       ValidationError,
       runValidation({
