@@ -1,12 +1,24 @@
+import { nssFiles, SoftHsmFiles } from './adapters/token_files.js';
 import { SqliteTokenObjectLedger } from './adapters/token_object_ledger_sqlite.js';
 import type { Database } from './adapters/database.js';
 import type { RegionHsm, RegionHsmOptions } from './hsm/region_hsm.js';
+import type { TokenFiles } from './hsm/token_object.js';
 import type { RegionConfig } from './lab/region_config.js';
 import { LIMITS } from './limits.js';
+import { nssDatabase, softHsmObjects } from './token/token_directory.js';
 
-/** Where a region's new keys rest, and its ledger of those that rest in the token. */
+/** Where a region's new keys rest, its ledger of those that rest in the token, and the token's files where it does not sync them itself. */
 export function keyStorageOf(config: RegionConfig, database: Database): NonNullable<RegionHsmOptions['storage']> {
-  return { kind: config.hsm.keyStorage ?? 'wrapped', ledger: new SqliteTokenObjectLedger(database) };
+  const { managed } = config.token;
+  return {
+    kind: config.hsm.keyStorage ?? 'wrapped',
+    ledger: new SqliteTokenObjectLedger(database),
+    ...(managed !== null && { files: filesOf(managed) }),
+  };
+}
+
+function filesOf({ kind, directory }: NonNullable<RegionConfig['token']['managed']>): TokenFiles {
+  return kind === 'softhsm2' ? new SoftHsmFiles(softHsmObjects(directory)) : nssFiles(nssDatabase(directory));
 }
 
 /**

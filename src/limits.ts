@@ -16,6 +16,8 @@ export const LIMITS = {
   hsmDescriptionWaitMs: 1_000,
   /** Longest time from the making of a token object to the record that uses it, milliseconds: after it an unused object is destroyed. */
   hsmTokenObjectSettleMs: 900_000,
+  /** How long after it was first seen a token's file is synced with what is new, milliseconds: an object is made and finished in a fraction of it. */
+  tokenFileRecentMs: 60_000,
   /** How often unused token objects are looked for, milliseconds. */
   hsmTokenObjectSweepMs: 3_600_000,
   /** Objects of an earlier, broken probe that one probe removes; a probe makes fewer than this. */

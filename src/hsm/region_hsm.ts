@@ -30,7 +30,7 @@ import { singleRegionEnforcement, singleRegionTrust, type SingleRegionTrust } fr
 import { Signing, type SignedInput } from './signing.js';
 import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
 import { KEY_LABELS } from './token_keys.js';
-import { TokenObjects, type TokenObjectLedger } from './token_object.js';
+import { TokenObjects, type TokenFiles, type TokenObjectLedger } from './token_object.js';
 import { TokenStorage } from './token_storage.js';
 import { assertDeclared, declarationOf, isAsLongAsDeclared } from './wrapped_material.js';
 import { WrappedStorage } from './wrapped_storage.js';
@@ -47,7 +47,12 @@ export interface RegionHsmOptions {
   /** Backing keys kept loaded at most; {@link LIMITS.hsmLoadedKeysMax} if left out. */
   readonly loadedKeysMax?: number;
   /** Where new keys rest, and who writes down which token objects were made for keys; wrapped keys alone if left out. */
-  readonly storage?: { readonly kind: KeyStorageKind; readonly ledger: TokenObjectLedger };
+  readonly storage?: {
+    readonly kind: KeyStorageKind;
+    readonly ledger: TokenObjectLedger;
+    /** Files of a token that does not sync them. */
+    readonly files?: TokenFiles;
+  };
 }
 
 /**
@@ -92,7 +97,8 @@ export class RegionHsm {
       recordKey: this.#recordKey,
       loadedKeysMax: options.loadedKeysMax ?? LIMITS.hsmLoadedKeysMax,
     };
-    this.#objects = options.storage === undefined ? null : new TokenObjects(jobs, options.storage.ledger);
+    this.#objects =
+      options.storage === undefined ? null : new TokenObjects(jobs, options.storage.ledger, options.storage.files);
     this.#storage = new RegionStorage(
       options.storage?.kind ?? 'wrapped',
       new WrappedStorage(parts),

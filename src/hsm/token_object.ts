@@ -27,16 +27,25 @@ export interface TokenObjectLedger {
   count(): number;
 }
 
+/** The files of a token that answers before what it wrote is on the disk. */
+export interface TokenFiles {
+  /** Resolves when everything is on the disk that the token had answered before. */
+  sync(): Promise<void>;
+}
+
 /** Token objects that keys are: made, found, destroyed, and none of them left over. */
 export class TokenObjects {
   readonly #jobs: HsmJobs;
   readonly #ledger: TokenObjectLedger;
+  readonly #files: TokenFiles | null;
   /** When this process has begun to make an object, by a monotonic clock, milliseconds: its record may still be on its way. */
   readonly #begunMs = new Map<string, number>();
 
-  constructor(jobs: HsmJobs, ledger: TokenObjectLedger) {
+  /** @param files - null for a token that syncs what it writes, and where nobody knows its files */
+  constructor(jobs: HsmJobs, ledger: TokenObjectLedger, files: TokenFiles | null = null) {
     this.#jobs = jobs;
     this.#ledger = ledger;
+    this.#files = files;
   }
 
   /** How many there are, those that are to be destroyed included. */
@@ -84,8 +93,23 @@ export class TokenObjects {
         await this.#jobs.run(job);
       }
     });
+    // An object that a power cut brings back must still be known.
+    await this.makeDurable();
     this.#ledger.forget(objectId);
     this.#begunMs.delete(objectId);
+  }
+
+  /**
+   * Puts on the disk what the token has answered so far, where it does not do that itself.
+   *
+   * @throws {@link HsmError} `ERR_HSM_UNAVAILABLE`
+   */
+  async makeDurable(): Promise<void> {
+    try {
+      await this.#files?.sync();
+    } catch (cause) {
+      throw new HsmError('ERR_HSM_UNAVAILABLE', "the token's files cannot be synced", { cause });
+    }
   }
 
   /** Destroys an object whose making failed; where that fails too, {@link destroyUnused} does it later. */

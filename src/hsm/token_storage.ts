@@ -238,6 +238,7 @@ export class TokenStorage implements KeyStorage {
     const id = objects.begin();
     try {
       const { materialId, publicKey } = await this.#fillObject(binding, name, id, source);
+      await objects.makeDurable();
       return await recordKey.bind({
         binding: { ...binding, materialId },
         exportedKeyToken: NOTHING,

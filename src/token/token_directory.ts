@@ -35,8 +35,13 @@ export function prepareTokenDirectory(kind: SoftwareTokenKind, directory: string
   return kind === 'softhsm2' ? prepareSoftHsm(absolute) : prepareNss(absolute, label);
 }
 
+/** Where SoftHSM2 keeps its objects in a directory of {@link prepareTokenDirectory}. */
+export function softHsmObjects(directory: string): string {
+  return join(resolve(directory), 'tokens');
+}
+
 function prepareSoftHsm(directory: string): ModuleSettings {
-  const tokens = join(directory, 'tokens');
+  const tokens = softHsmObjects(directory);
   mkdirSync(tokens, { recursive: true, mode: PRIVATE_DIRECTORY });
   keepTokenObjects(tokens);
   const configuration = join(directory, 'softhsm2.conf');
@@ -45,8 +50,13 @@ function prepareSoftHsm(directory: string): ModuleSettings {
   return { environment: { SOFTHSM2_CONF: configuration } };
 }
 
+/** Where NSS softoken has its database in a directory of {@link prepareTokenDirectory}. */
+export function nssDatabase(directory: string): string {
+  return join(resolve(directory), 'database');
+}
+
 function prepareNss(directory: string, label: string): ModuleSettings {
-  const database = join(directory, 'database');
+  const database = nssDatabase(directory);
   mkdirSync(database, { recursive: true, mode: PRIVATE_DIRECTORY });
   return {
     libraryParameters: `configdir='sql:${database}' certPrefix='' keyPrefix='' secmod='secmod.db' dbTokenDescription='${label}'`,
