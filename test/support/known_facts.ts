@@ -26,7 +26,11 @@ export interface KnownFacts {
   readonly notApplicable?: Readonly<Record<string, string>>;
 }
 
-function runGroup(kind: SoftwareTokenKind, group: CheckGroup, directory: string): Promise<ValidationReport> {
+function runGroups(
+  kind: SoftwareTokenKind,
+  groups: readonly CheckGroup[],
+  directory: string,
+): Promise<ValidationReport> {
   const label = 'keyferry-validation';
   return runValidation({
     reference: {
@@ -38,25 +42,33 @@ function runGroup(kind: SoftwareTokenKind, group: CheckGroup, directory: string)
       scratch: { kind, directory },
       initialiseAs: label,
     },
-    checks: checks.filter((check) => check.group === group),
+    checks: checks.filter(({ group }) => groups.includes(group)),
     catalogue: CATALOGUE,
     seed: 'facts',
     isQuick: true,
   });
 }
 
-/** Describes that one run of a group finds what is known of each token. */
-export function describeKnownFacts(group: CheckGroup, facts: Readonly<Record<SoftwareTokenKind, KnownFacts>>): void {
+/**
+ * Describes that one run of some groups finds what is known of each token.
+ *
+ * @param more - further tests of the run, which is there when they run
+ */
+export function describeKnownFacts(
+  groups: readonly CheckGroup[],
+  facts: Readonly<Record<SoftwareTokenKind, KnownFacts>>,
+  more: (report: () => ValidationReport, kind: SoftwareTokenKind) => void = () => undefined,
+): void {
   for (const kind of tokenKinds()) {
     describe(`of ${kind}`, function () {
-      this.timeout(90_000);
+      this.timeout(120_000);
       const { findings, answers, notApplicable = {} } = facts[kind];
       let directory: string;
       let report: ValidationReport;
 
       before(async () => {
         directory = mkdtempSync(join(tmpdir(), `keyferry-facts-${kind}-`));
-        report = await runGroup(kind, group, directory);
+        report = await runGroups(kind, groups, directory);
       });
       after(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -95,6 +107,8 @@ export function describeKnownFacts(group: CheckGroup, facts: Readonly<Record<Sof
         expect(leftovers.map(({ id }) => id)).to.deep.equal([]);
         expect(report.incidents).to.deep.equal([]);
       });
+
+      more(() => report, kind);
     });
   }
 }

@@ -1,7 +1,7 @@
 import { describeKnownFacts } from '../support/known_facts.js';
 
 describe('what capability checks of the validation find', () => {
-  describeKnownFacts('CAP', {
+  describeKnownFacts(['CAP'], {
     softhsm2: {
       findings: [
         ['CAP-08', 'SHA256 with MGF1 by SHA256', 'CKR_ARGUMENTS_BAD', 'CKM_RSA_PKCS_OAEP'],

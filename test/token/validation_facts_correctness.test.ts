@@ -11,7 +11,7 @@ const invalidPoints = [
 ] as const;
 
 describe('what correctness checks of the validation find', () => {
-  describeKnownFacts('COR', {
+  describeKnownFacts(['COR'], {
     softhsm2: {
       findings: [
         ['COR-08', 'wrap, 20 octets under 192 bits', 'other octets'],
