@@ -44,7 +44,7 @@ export class ReplicationHistory {
   readonly #ofNumber = new Map<number, string>();
   /** Steps of tokens whose session is not known yet, by session. */
   readonly #early = new Map<string, TraceEntry[]>();
-  /** What a region refused without being able to read of which session it was. */
+  /** What regions refused: of which replication it was may not be known. */
   readonly #orphans: RegionEntry[] = [];
 
   /**
@@ -84,17 +84,23 @@ export class ReplicationHistory {
     }
     const { intent, sid } = relationOf(entry);
     const id = intent ?? this.#intentOfSid.get(sid ?? '');
+    if (entry.where === 'region' && isRefusal(entry)) {
+      // What a refused message says of itself may be wrong: it makes no replication known.
+      this.#keepOrphan(entry);
+      return id === undefined ? undefined : this.#kept.get(id);
+    }
     if (id !== undefined) {
       const kept = this.#kept.get(id) ?? this.#open(id, timeOf(entry));
       if (sid !== null) this.#learn(kept, sid);
       return kept;
     }
     if (sid !== null && (entry.where === 'region' || entry.event === 'accepted')) this.#wait(sid, entry);
-    else if (entry.where === 'region' && isRefusal(entry)) {
-      this.#orphans.push(entry);
-      if (this.#orphans.length > LIMITS.consoleOrphansMax) this.#orphans.shift();
-    }
     return undefined;
+  }
+
+  #keepOrphan(entry: RegionEntry): void {
+    this.#orphans.push(entry);
+    if (this.#orphans.length > LIMITS.consoleOrphansMax) this.#orphans.shift();
   }
 
   #open(id: string, atMs: number): Kept {
@@ -195,7 +201,8 @@ function learnFromMessage(kept: Kept, message: SeenMessage, atMs: number): void 
 function relationOf(entry: TraceEntry): Relation {
   if (entry.where === 'proxy') {
     const { message } = entry;
-    if (message === null || SEED.test(message.label)) return { intent: null, sid: null };
+    if (message === null || message.verification !== 'ok' || SEED.test(message.label))
+      return { intent: null, sid: null };
     return relationOfPayload(message.label, message);
   }
   const { event } = entry;

@@ -31,7 +31,7 @@ const REACTION_MS = 30_000;
  * Puts what happened in a replication into rows: each message once for each time that it was sent, with what its sender, the proxy and its
  * receiver say of it; the steps of tokens; the states of the session; and refusals.
  *
- * @param orphans - what regions refused without knowing of which replication it was
+ * @param orphans - what regions refused, some of it without knowing of which replication it was
  */
 export function sequenceOf(
   entries: readonly TraceEntry[],
@@ -160,7 +160,9 @@ function reactions(draft: Draft, orphans: readonly RegionEntry[]): readonly Sequ
   const audit = orphans.find(
     (entry) => entry.event.kind === 'audit' && entry.event.code === verification && isNear(entry),
   );
-  return audit === undefined ? [] : rowOf(audit, { source: '', destination: '' });
+  // One that names the session is there already.
+  if (audit?.event.kind !== 'audit' || audit.event.sid !== null) return [];
+  return rowOf(audit, { source: '', destination: '' });
 }
 
 function rowOf(entry: RegionEntry, { source }: Parties): readonly SequenceRow[] {

@@ -4,7 +4,7 @@ import { decodeMessage } from '../replication/message_codec.js';
 import type { Roster } from '../replication/roster.js';
 import { parseJws, parsePayload, refusalOfSignature } from '../wire/jws.js';
 import { publicKeyOf } from '../wire/p384.js';
-import { isReject } from '../wire/refusal.js';
+import { isReject, reject } from '../wire/refusal.js';
 import type { JsonObject } from '../wire/strict_json.js';
 
 /** A message as somebody who holds the rosters, and no key, can read it. */
@@ -66,8 +66,11 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
   const listed = signer === undefined ? null : { region: signer.region, epoch: signer.epoch };
   const name = messageOfTyp(jws.typ);
   const payload = parsePayload(jws);
+  // As a region does it: what is signed is looked at when the signature is good.
+  const unsigned = signer === undefined ? null : refusalOfSignature(jws, signer.key);
   if (name === undefined || isReject(payload)) {
-    const verification = isReject(payload) ? `${payload.code}: ${payload.detail}` : 'TYP: no message of this protocol';
+    const wrong = unsigned ?? (isReject(payload) ? payload : reject('TYP', 'typ', 'no message of this protocol'));
+    const verification = `${wrong.code}: ${wrong.detail}`;
     return { ...unknown, kid, typ, signer: listed, messageId, octets: octets.length, verification };
   }
   const message = decodeMessage(name, payload);
@@ -84,15 +87,15 @@ export function observeMessage(octets: Uint8Array, rosters: readonly Roster[]): 
     typ,
     signer: listed,
     octets: octets.length,
-    verification: isReject(message) ? `${message.code}: ${message.detail}` : verify(),
+    verification: verify(),
     message: read,
     payload,
   };
 
   function verify(): string {
+    const wrong = unsigned ?? (isReject(message) ? message : null);
+    if (wrong !== null) return `${wrong.code}: ${wrong.detail}`;
     if (signer === undefined) return 'KID_STATE: no roster lists its key';
-    const refusal = isReject(jws) ? jws : refusalOfSignature(jws, signer.key);
-    if (refusal !== null) return `${refusal.code}: ${refusal.detail}`;
     if (signer.region !== read?.envelope.issuer) return `KID_REGION: signed by ${signer.region}`;
     return signer.isRevoked ? 'KID_STATE: its key is revoked' : 'ok';
   }

@@ -20,10 +20,10 @@ export interface TokenReport {
   readonly hardwareVersion: string;
   readonly firmwareVersion: string;
   readonly mechanisms: number;
-  /** Sessions that it lets open at a time; 0 where it says nothing of it. */
-  readonly sessionCountMax: number;
-  /** When it was probed, milliseconds since the epoch; null where the profile does not say. */
-  readonly probedAtMs: number | null;
+  /** Sessions that it lets open at a time; 0 for as many as one likes, null where it does not say. */
+  readonly sessionCountMax: number | null;
+  /** When it was probed, milliseconds since the epoch. */
+  readonly probedAtMs: number;
   readonly strategies: readonly ProfileRow[];
 }
 

@@ -31,8 +31,8 @@ interface Token {
   readonly cryptokiVersion: string;
   readonly firmwareVersion: string;
   readonly mechanisms: number;
-  readonly sessionCountMax: number;
-  readonly probedAtMs: number | null;
+  readonly sessionCountMax: number | null;
+  readonly probedAtMs: number;
   readonly strategies: readonly Strategy[];
 }
 
@@ -149,7 +149,7 @@ function TokenPanel(props: {
           ['Ciphertext suites', hsm?.dataSuites?.join(', ')],
           ['Fingerprint', hsm?.fingerprint],
           ['Signing keys (RSK)', hsm?.signingKeys?.map((kid) => <Copyable key={kid} text={kid} what="kid" />)],
-          ['Probed', token === null || token.probedAtMs === null ? undefined : timeText(token.probedAtMs)],
+          ['Probed', token === null ? undefined : timeText(token.probedAtMs)],
           [
             'Validation',
             validation === undefined ? (
@@ -170,8 +170,8 @@ function TokenPanel(props: {
   );
 }
 
-function sessionsText(max: number): string {
-  return max === 0 ? 'no bound told' : `at most ${max}`;
+function sessionsText(max: number | null): string {
+  return max === null || max === 0 ? 'no bound told' : `at most ${max}`;
 }
 
 /** What the token does by which strategy; those that are not chosen, and why, when asked for. */
