@@ -27,7 +27,12 @@ import type { KeySpec, KeyStorageKind, KeyUsage, StoredMaterial } from './materi
 import { publicHalfOf } from './signing.js';
 
 /** What a pair needs only where it rests wrapped, or is to be replicated. */
-const factsOfWrappedPairs: ReadonlySet<FactName> = new Set(['rsaPrivateWrap', 'rsaPrivateUnwrap']);
+const factsOfWrappedPairs: ReadonlySet<FactName> = new Set<FactName>([
+  'rsaPrivateWrap',
+  'rsaPrivateUnwrap',
+  'ecPrivateWrap',
+  'ecPrivateUnwrap',
+]);
 
 /**
  * Why this token cannot hold and use keys of a spec and usage, naming the mechanisms; undefined where it can.

@@ -116,10 +116,11 @@ function rsa(modulusBits: number): PrivateKeySpec {
 }
 
 function ec(curve: Curve, fact: FactName, agreement: FactName | null): PrivateKeySpec {
+  const needs = [[fact], ['ecPrivateWrap'], ['ecPrivateUnwrap']] as const;
   const agreed: UsageInToken | null =
     agreement === null
       ? null
-      : { uses: ['derive'], allowedMechanisms: [CKM_ECDH1_DERIVE], needs: [[fact], [agreement]] };
+      : { uses: ['derive'], allowedMechanisms: [CKM_ECDH1_DERIVE], needs: [...needs, [agreement]] };
   return {
     kind: 'curve',
     keyType: CKK_EC,
@@ -127,7 +128,7 @@ function ec(curve: Curve, fact: FactName, agreement: FactName | null): PrivateKe
     generation: CKM_EC_KEY_PAIR_GEN,
     curve,
     usages: {
-      SIGN_VERIFY: { uses: ['sign'], allowedMechanisms: [CKM_ECDSA], needs: [[fact]] },
+      SIGN_VERIFY: { uses: ['sign'], allowedMechanisms: [CKM_ECDSA], needs },
       ...(agreed === null ? {} : { KEY_AGREEMENT: agreed }),
     },
     // The private value with its wrapping in DER, and the public point where the token puts it in.

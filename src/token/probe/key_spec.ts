@@ -29,6 +29,7 @@ import {
   CKO_PRIVATE_KEY,
   CKO_PUBLIC_KEY,
 } from '../cryptoki.js';
+import type { Job, JobResult, ObjectRef, Output } from '../job.js';
 import type { FactName } from '../profile.js';
 import { curveParameters, pointFromAttribute, publicKeyTemplate, type Ed25519Parameters } from '../public_key.js';
 import { template, type Template } from '../template.js';
@@ -119,48 +120,105 @@ async function generateWrapped(
   const { curve, keyType } = options;
   const { result, outputs } = await context.run('key pair', (job) => {
     const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['wrap'] });
-    const publicHalf = template(
-      [CKA_CLASS, CKO_PUBLIC_KEY],
-      [CKA_KEY_TYPE, keyType],
-      [CKA_TOKEN, false],
-      [CKA_LABEL, utf8(probeLabel)],
-      [CKA_EC_PARAMS, options.parameters],
-      [CKA_VERIFY, true],
+    const pair = job.generateKeyPair(
+      plain(options.generation),
+      publicTemplate(keyType, options.parameters),
+      privateTemplate(keyType, 'wrapped', []),
     );
-    const privateHalf = privateTemplate(keyType, 'wrapped', []);
-    const pair = job.generateKeyPair(plain(options.generation), publicHalf, privateHalf);
     const attributes = job.getAttributes(pair.publicKey, [CKA_EC_POINT]);
     return { attributes, wrapped: job.wrapKey(plain(options.wrapping), kek, pair.privateKey) };
   });
-  const point = pointFromAttribute(curve, result.attributes(outputs.attributes).get(CKA_EC_POINT));
-  if (point === null) return 'the token told no public point';
-  return { wrapped: result.bytes(outputs.wrapped), publicKey: curvePublicKey(curve, point) };
+  const publicKey = publicHalf(curve, result, outputs.attributes);
+  return publicKey === null ? NO_POINT : { wrapped: result.bytes(outputs.wrapped), publicKey };
 }
 
+/**
+ * Where the token wraps and unwraps EC private keys, those of a curve have to come through that: it makes, wraps, unwraps and uses them.
+ * Where it does not, it only makes and uses them, and such keys can rest nowhere but in the token.
+ */
 async function probeCurve(context: ProbeContext, probe: CurveProbe): Promise<void> {
-  const { curve, key } = probe;
   const wrapping = context.rules.aesKeyWrapPadMechanism;
-  let made: WrappedPair | undefined;
-  if (wrapping !== null) {
-    await context.factWithKnownKey(key, CKM_EC_KEY_PAIR_GEN, async () => {
-      const generation = CKM_EC_KEY_PAIR_GEN;
-      const parameters = curve.oid;
-      const pair = await generateWrapped(context, { curve, generation, keyType: CKK_EC, parameters, wrapping });
-      if (typeof pair === 'string') return pair;
-      const isGood = await signsAndVerifies(context, { pair, wrapping, hash: probe.hash });
-      if (isGood === true) made = pair;
-      return isGood;
-    });
-  } else {
-    context.lacks(key, CKM_EC_KEY_PAIR_GEN, 'aesKeyWrapPad');
+  if (wrapping === null || !context.works('ecPrivateWrap') || !context.works('ecPrivateUnwrap')) {
+    await probeCurveUnwrapped(context, probe);
+    return;
   }
+  const { curve, key } = probe;
+  let made: WrappedPair | undefined;
+  await context.factWithKnownKey(key, CKM_EC_KEY_PAIR_GEN, async () => {
+    const generation = CKM_EC_KEY_PAIR_GEN;
+    const parameters = curve.oid;
+    const pair = await generateWrapped(context, { curve, generation, keyType: CKK_EC, parameters, wrapping });
+    if (typeof pair === 'string') return pair;
+    const isGood = await signsAndVerifies(context, { pair, wrapping, hash: probe.hash });
+    if (isGood === true) made = pair;
+    return isGood;
+  });
   if (probe.agreement === undefined) return;
-  if (made === undefined || wrapping === null) {
+  if (made === undefined) {
     context.lacks(probe.agreement, CKM_ECDH1_DERIVE, key);
     return;
   }
   const pair = made;
   await context.fact(probe.agreement, CKM_ECDH1_DERIVE, () => agrees(context, curve, pair, wrapping));
+}
+
+async function probeCurveUnwrapped(context: ProbeContext, { curve, hash, key, agreement }: CurveProbe): Promise<void> {
+  await context.fact(key, CKM_EC_KEY_PAIR_GEN, async () => {
+    const digest = createHash(hash).update(knownBlock).digest();
+    const { result, outputs } = await context.run('sign', (job) => {
+      const pair = addPair(job, curve, 'sign');
+      return { attributes: pair.attributes, signature: job.sign(plain(CKM_ECDSA), pair.privateKey, digest) };
+    });
+    const publicKey = publicHalf(curve, result, outputs.attributes);
+    if (publicKey === null) return NO_POINT;
+    const signature = result.bytes(outputs.signature);
+    if (!isSignature(publicKey, hash, knownBlock, signature)) return 'a signature that does not verify';
+    return verifiesInToken(context, { publicKey, mechanism: CKM_ECDSA, data: digest, signature });
+  });
+  if (agreement === undefined) return;
+  if (!context.works(key)) {
+    context.lacks(agreement, CKM_ECDH1_DERIVE, key);
+    return;
+  }
+  await context.fact(agreement, CKM_ECDH1_DERIVE, async () => {
+    const peer = generateKeyPairSync('ec', { namedCurve: curve.name });
+    const { result, outputs } = await context.run('agree', (job) => {
+      const pair = addPair(job, curve, 'derive');
+      return { attributes: pair.attributes, secret: revealAgreement(job, pair.privateKey, curve, peer.publicKey) };
+    });
+    const publicKey = publicHalf(curve, result, outputs.attributes);
+    if (publicKey === null) return NO_POINT;
+    return isKnownAnswer(result.bytes(outputs.secret), diffieHellman({ privateKey: peer.privateKey, publicKey }));
+  });
+}
+
+const NO_POINT = 'the token told no public point';
+
+/** Makes a pair whose private half is for one use and cannot be wrapped. */
+function addPair(
+  job: Job,
+  curve: Curve,
+  use: 'sign' | 'derive',
+): { readonly privateKey: ObjectRef; readonly attributes: Output<'attributes'> } {
+  const publicHalf = publicTemplate(CKK_EC, curve.oid);
+  const pair = job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), publicHalf, privateTemplate(CKK_EC, use, []));
+  return { privateKey: pair.privateKey, attributes: job.getAttributes(pair.publicKey, [CKA_EC_POINT]) };
+}
+
+function publicTemplate(keyType: number, parameters: Uint8Array): Template {
+  return template(
+    [CKA_CLASS, CKO_PUBLIC_KEY],
+    [CKA_KEY_TYPE, keyType],
+    [CKA_TOKEN, false],
+    [CKA_LABEL, utf8(probeLabel)],
+    [CKA_EC_PARAMS, parameters],
+    [CKA_VERIFY, true],
+  );
+}
+
+function publicHalf(curve: Curve, result: JobResult, attributes: Output<'attributes'>): KeyObject | null {
+  const point = pointFromAttribute(curve, result.attributes(attributes).get(CKA_EC_POINT));
+  return point === null ? null : curvePublicKey(curve, point);
 }
 
 /** Signs with the unwrapped private half; software and a public key that comes from outside both verify, and refuse another digest. */
@@ -210,19 +268,24 @@ async function agrees(context: ProbeContext, curve: Curve, pair: WrappedPair, wr
     const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['unwrap'] });
     const shape = privateTemplate(CKK_EC, 'derive', context.rules.ecPrivateUnwrapAttributes);
     const key = job.unwrapKey(plain(wrapping), kek, pair.wrapped, shape);
-    const secretShape = secretKeyTemplate({
-      keyType: 'generic',
-      usage: [],
-      sensitive: false,
-      extractable: true,
-      valueBytes: curve.coordinateOctets,
-    });
-    const publicData = pointOf(peer.publicKey);
-    const parameter = { kind: 'ecdh1', kdf: CKD_NULL, sharedData: null, publicData } as const;
-    return job.reveal(job.readSecret(job.deriveKey({ type: CKM_ECDH1_DERIVE, parameter }, key, secretShape)));
+    return revealAgreement(job, key, curve, peer.publicKey);
   });
   const expected = diffieHellman({ privateKey: peer.privateKey, publicKey: pair.publicKey });
   return isKnownAnswer(result.bytes(outputs), expected);
+}
+
+/** ECDH to a secret that can be read. */
+function revealAgreement(job: Job, key: ObjectRef, curve: Curve, peer: KeyObject): Output<'bytes'> {
+  const secretShape = secretKeyTemplate({
+    keyType: 'generic',
+    usage: [],
+    sensitive: false,
+    extractable: true,
+    valueBytes: curve.coordinateOctets,
+  });
+  const publicData = pointOf(peer);
+  const parameter = { kind: 'ecdh1', kdf: CKD_NULL, sharedData: null, publicData } as const;
+  return job.reveal(job.readSecret(job.deriveKey({ type: CKM_ECDH1_DERIVE, parameter }, key, secretShape)));
 }
 
 /** Probes Ed25519 under both forms of its parameters. */

@@ -106,7 +106,7 @@ const factsOfRsa: readonly FactName[] = [
 export async function probeRsaUnwrapping(context: ProbeContext): Promise<ProbeRsaPair | undefined> {
   let pair: ProbeRsaPair | undefined;
   await context.fact('rsaKeyPair2048', CKM_RSA_PKCS_KEY_PAIR_GEN, async () => {
-    pair = await generatePair(context);
+    pair = await generateRsaPair(context, 'transport');
     return pair.publicKey.asymmetricKeyDetails?.modulusLength === MODULUS_BITS;
   });
   if (pair === undefined) {
@@ -140,12 +140,16 @@ export async function probeRsaUnwrapping(context: ProbeContext): Promise<ProbeRs
   return pair;
 }
 
-async function generatePair(context: ProbeContext): Promise<ProbeRsaPair> {
+/** Makes a pair that stays until the end of the probe, for one use; `transport` is to unwrap, to decrypt and to be wrapped. */
+export async function generateRsaPair(
+  context: ProbeContext,
+  use: 'transport' | 'sign' | 'decrypt',
+): Promise<ProbeRsaPair> {
   const { result, outputs } = await context.run('rsaKeyPair2048', (job) => {
     const pair = job.generateKeyPair(
       plain(CKM_RSA_PKCS_KEY_PAIR_GEN),
       publicTemplate,
-      privateTemplate({ unwrap: true, sign: false, extractable: true }),
+      privateTemplate({ unwrap: use !== 'sign', sign: use === 'sign', extractable: use === 'transport' }),
     );
     const attributes = job.getAttributes(pair.publicKey, [CKA_MODULUS, CKA_PUBLIC_EXPONENT]);
     return { attributes, privateKey: job.keep(pair.privateKey) };

@@ -1,4 +1,4 @@
-import { constants, createHash, publicEncrypt, verify } from 'node:crypto';
+import { constants, createHash, publicEncrypt, verify, type KeyObject } from 'node:crypto';
 import { concat, utf8 } from '../../bytes.js';
 import { digestInfo } from '../../wire/digest_info.js';
 import {
@@ -25,13 +25,14 @@ import {
   CKM_SHA_1,
   CKO_PRIVATE_KEY,
 } from '../cryptoki.js';
+import type { Job, ObjectOperand } from '../job.js';
 import type { Mechanism } from '../mechanism.js';
 import type { FactName } from '../profile.js';
 import { publicKeyTemplate } from '../public_key.js';
 import { template, type Template } from '../template.js';
 import { knownBlock, knownKey } from './known_key.js';
 import { isKnownAnswer, plain, probeLabel, type ProbeContext } from './probe_context.js';
-import type { ProbeRsaPair } from './rsa.js';
+import { generateRsaPair, type ProbeRsaPair } from './rsa.js';
 
 const names: readonly FactName[] = ['rsaPkcs1Signature', 'rsaPssSignature', 'rsaOaepSha1', 'rsaOaepSha256'];
 
@@ -41,24 +42,22 @@ const hashes = [
   { name: 'sha512', hash: CKM_SHA512, mgf: CKG_MGF1_SHA512, octets: 64 },
 ] as const;
 
-/** Probes RSA signatures and RSAES-OAEP with unwrapped private keys, and with public keys that come from outside. */
+/**
+ * Probes RSA signatures and RSAES-OAEP with private keys that were unwrapped, or that were made where the token wraps none, and with public
+ * keys that come from outside.
+ */
 export async function probeRsaOperations(context: ProbeContext, pair: ProbeRsaPair | undefined): Promise<void> {
-  const wrapping = context.rules.aesKeyWrapPadMechanism;
-  if (pair === undefined || wrapping === null || !context.works('rsaPrivateUnwrap')) {
-    for (const name of names) context.lacks(name, null, 'rsaPrivateUnwrap');
+  if (pair === undefined) {
+    for (const name of names) context.lacks(name, null, 'rsaKeyPair2048');
     return;
   }
-  const { result, outputs } = await context.run('wrap', (job) => {
-    const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['wrap'] });
-    return job.wrapKey(plain(wrapping), kek, pair.privateKey);
-  });
-  const key: UnwrappedRsaKey = { pair, wrapped: result.bytes(outputs), wrapping };
+  const keyFor = await unwrappedKeys(context, pair);
   await context.fact('rsaPkcs1Signature', CKM_RSA_PKCS, async () => {
     const steps = hashes.map(({ name }) => {
       const digest = createHash(name).update(knownBlock).digest();
       return { hash: name, mechanism: plain(CKM_RSA_PKCS), data: digestInfo(name, digest), options: {} };
     });
-    return signs(context, key, steps);
+    return signs(context, await keyFor('sign'), steps);
   });
   await context.fact('rsaPssSignature', CKM_RSA_PKCS_PSS, async () => {
     const steps = hashes.map(({ name, hash, mgf, octets }) => ({
@@ -67,20 +66,61 @@ export async function probeRsaOperations(context: ProbeContext, pair: ProbeRsaPa
       data: createHash(name).update(knownBlock).digest(),
       options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: octets },
     }));
-    return signs(context, key, steps);
+    return signs(context, await keyFor('sign'), steps);
   });
-  await context.fact('rsaOaepSha1', CKM_RSA_PKCS_OAEP, () =>
-    deciphers(context, key, 'sha1', { kind: 'oaep', hash: CKM_SHA_1, mgf: CKG_MGF1_SHA1, label: null }),
+  await context.fact('rsaOaepSha1', CKM_RSA_PKCS_OAEP, async () =>
+    deciphers(context, await keyFor('decrypt'), 'sha1', {
+      kind: 'oaep',
+      hash: CKM_SHA_1,
+      mgf: CKG_MGF1_SHA1,
+      label: null,
+    }),
   );
-  await context.fact('rsaOaepSha256', CKM_RSA_PKCS_OAEP, () =>
-    deciphers(context, key, 'sha256', { kind: 'oaep', hash: CKM_SHA256, mgf: CKG_MGF1_SHA256, label: null }),
+  await context.fact('rsaOaepSha256', CKM_RSA_PKCS_OAEP, async () =>
+    deciphers(context, await keyFor('decrypt'), 'sha256', {
+      kind: 'oaep',
+      hash: CKM_SHA256,
+      mgf: CKG_MGF1_SHA256,
+      label: null,
+    }),
   );
 }
 
-interface UnwrappedRsaKey {
-  readonly pair: ProbeRsaPair;
-  readonly wrapped: Uint8Array;
-  readonly wrapping: number;
+type RsaUse = 'sign' | 'decrypt';
+
+/** A private key for one use, as a job gets it, and its public half. */
+interface UsableRsaKey {
+  readonly publicKey: KeyObject;
+  readonly addTo: (job: Job) => ObjectOperand;
+}
+
+/** Where the probe's keys come from: unwrapped for each job, or made once for each use. */
+async function unwrappedKeys(
+  context: ProbeContext,
+  pair: ProbeRsaPair,
+): Promise<(use: RsaUse) => Promise<UsableRsaKey>> {
+  const wrapping = context.rules.aesKeyWrapPadMechanism;
+  if (wrapping === null || !context.works('rsaPrivateUnwrap')) {
+    const made: Partial<Record<RsaUse, UsableRsaKey>> = {};
+    return async (use) => {
+      const known = made[use];
+      if (known !== undefined) return known;
+      const { publicKey, privateKey } = await generateRsaPair(context, use);
+      return (made[use] = { publicKey, addTo: () => privateKey });
+    };
+  }
+  const { result, outputs } = await context.run('wrap', (job) => {
+    const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['wrap'] });
+    return job.wrapKey(plain(wrapping), kek, pair.privateKey);
+  });
+  const wrapped = result.bytes(outputs);
+  return async (use) => ({
+    publicKey: pair.publicKey,
+    addTo: (job) => {
+      const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['unwrap'] });
+      return job.unwrapKey(plain(wrapping), kek, wrapped, privateTemplate(use));
+    },
+  });
 }
 
 function privateTemplate(use: 'sign' | 'decrypt'): Template {
@@ -99,7 +139,7 @@ function privateTemplate(use: 'sign' | 'decrypt'): Template {
 
 async function signs(
   context: ProbeContext,
-  key: UnwrappedRsaKey,
+  key: UsableRsaKey,
   steps: readonly {
     readonly hash: string;
     readonly mechanism: Mechanism;
@@ -108,18 +148,17 @@ async function signs(
   }[],
 ): Promise<boolean | string> {
   const signed = await context.run('sign', (job) => {
-    const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['unwrap'] });
-    const privateKey = job.unwrapKey(plain(key.wrapping), kek, key.wrapped, privateTemplate('sign'));
+    const privateKey = key.addTo(job);
     return steps.map(({ mechanism, data }) => job.sign(mechanism, privateKey, data));
   });
   const signatures = signed.outputs.map((output) => signed.result.bytes(output));
   const areGood = steps.every(({ hash, options }, at) =>
-    verify(hash, knownBlock, { key: key.pair.publicKey, ...options }, signatures[at] ?? new Uint8Array()),
+    verify(hash, knownBlock, { key: key.publicKey, ...options }, signatures[at] ?? new Uint8Array()),
   );
   if (!areGood) return 'a signature that does not verify';
   const verified = await context.run('verify', (job) => {
     const publicKey = job.createObject([
-      ...publicKeyTemplate(key.pair.publicKey, 'verify'),
+      ...publicKeyTemplate(key.publicKey, 'verify'),
       { type: CKA_LABEL, value: utf8(probeLabel) },
     ]);
     return steps.map(({ mechanism, data }, at) => {
@@ -138,23 +177,22 @@ async function signs(
 
 async function deciphers(
   context: ProbeContext,
-  key: UnwrappedRsaKey,
+  key: UsableRsaKey,
   oaepHash: string,
   parameter: Mechanism['parameter'],
 ): Promise<boolean | string> {
   const mechanism: Mechanism = { type: CKM_RSA_PKCS_OAEP, parameter };
   const encrypted = await context.run('encrypt', (job) => {
     const publicKey = job.createObject([
-      ...publicKeyTemplate(key.pair.publicKey, 'encrypt'),
+      ...publicKeyTemplate(key.publicKey, 'encrypt'),
       { type: CKA_LABEL, value: utf8(probeLabel) },
     ]);
     return job.encrypt(mechanism, publicKey, knownBlock);
   });
   const padding = constants.RSA_PKCS1_OAEP_PADDING;
-  const foreign = publicEncrypt({ key: key.pair.publicKey, padding, oaepHash }, knownBlock);
+  const foreign = publicEncrypt({ key: key.publicKey, padding, oaepHash }, knownBlock);
   const decrypted = await context.run('decrypt', (job) => {
-    const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['unwrap'] });
-    const privateKey = job.unwrapKey(plain(key.wrapping), kek, key.wrapped, privateTemplate('decrypt'));
+    const privateKey = key.addTo(job);
     return [foreign, encrypted.result.bytes(encrypted.outputs)].map((octets) =>
       job.decrypt(mechanism, privateKey, octets),
     );

@@ -1,0 +1,67 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { expect } from 'chai';
+import { capabilitiesOf } from '../../src/hsm/capability.js';
+import type { KeySpec, KeyUsage, StoredMaterial } from '../../src/hsm/material.js';
+import { provisionRegion } from '../../src/hsm/provision.js';
+import { RegionHsm } from '../../src/hsm/region_hsm.js';
+import type { TokenProfile } from '../../src/token/profile.js';
+import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
+import { MemoryLedger } from '../support/memory_ledger.js';
+import { accessToScratch, openScratch, profileOf } from '../support/region_token.js';
+
+/** Every private key is made with CKA_EXTRACTABLE false, whatever its template says: none of them can be wrapped. */
+describe('a token that wraps none of its private keys', function () {
+  this.timeout(60_000);
+  let token: FaultyToken;
+  let profile: TokenProfile;
+  let hsm: RegionHsm;
+  let close: () => Promise<void>;
+
+  before(async () => {
+    token = await makeFaultyToken('softhsm2');
+    token.setFaults('C_GenerateKeyPair * false 162');
+    profile = await profileOf(token);
+    const capabilities = capabilitiesOf(profile);
+    await provisionRegion(accessToScratch(token), capabilities);
+    const opened = await openScratch(token);
+    const storage = { kind: 'token', ledger: new MemoryLedger() } as const;
+    hsm = await RegionHsm.open({ runner: opened.executor, capabilities, storage });
+    close = async () => {
+      await hsm.close();
+      await opened.close();
+    };
+  });
+  after(async () => {
+    await close();
+    token.dispose();
+  });
+
+  const create = (keySpec: KeySpec, keyUsage: KeyUsage): Promise<StoredMaterial> =>
+    hsm.createMaterial({ keyId: keySpec, keySpec, keyUsage, multiRegion: false, dataSuite: null });
+
+  it('is seen to make and use them all the same', () => {
+    const { facts } = profile;
+    expect([facts.ecPrivateWrap.works, facts.rsaPrivateWrap.works]).to.deep.equal([false, false]);
+    expect([facts.ecKeyP256.works, facts.ecKeyP384.works, facts.ecdhP521.works]).to.deep.equal([true, true, true]);
+  });
+
+  it('signs with keys that rest in it', async () => {
+    for (const [keySpec, algorithm] of [
+      ['ECC_NIST_P256', 'ECDSA_SHA_256'],
+      ['ECC_NIST_P521', 'ECDSA_SHA_512'],
+      ['RSA_2048', 'RSASSA_PSS_SHA_256'],
+    ] as const) {
+      expect(hsm.refusalOfSpec(keySpec, 'SIGN_VERIFY')).to.equal(undefined);
+      const material = await create(keySpec, 'SIGN_VERIFY');
+      const input = { kind: 'message', octets: Buffer.from('hello') } as const;
+      const signature = await hsm.sign(material, algorithm, input);
+      expect(await hsm.verify(material, algorithm, input, signature), keySpec).to.equal(true);
+    }
+  });
+
+  it('agrees on secrets with keys that rest in it', async () => {
+    const material = await create('ECC_NIST_P384', 'KEY_AGREEMENT');
+    const peer = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'der' });
+    expect(await hsm.deriveSharedSecret(material, peer)).to.have.lengthOf(48);
+  });
+});
