@@ -140,7 +140,8 @@ function noteReceived(drafts: readonly Draft[], entry: RegionEntry): void {
   if (entry.event.kind !== 'received') return;
   const { messageId, verification } = entry.event;
   const same = drafts.filter((draft) => draft.messageId === messageId && draft.to === entry.region);
-  const delivered = same.filter(({ conduct }) => !conduct.some(({ event }) => event === 'lost'));
+  // A lost one did not come, and an altered one came with another identity.
+  const delivered = same.filter(({ conduct }) => !conduct.some(({ event }) => event === 'lost' || event === 'altered'));
   const draft = delivered.find(({ received }) => received.length === 0) ?? delivered.at(-1) ?? same.at(-1);
   draft?.received.push({ atMs: timeOf(entry), verification });
 }

@@ -20,7 +20,7 @@ const findings = z.object({
     firmwareVersion: z.string(),
   }),
   checks: z.array(z.object({ status: z.string(), severity: z.string() })),
-  verdicts: z.array(z.object({ flow: z.string(), answer: z.string() })),
+  verdicts: z.array(z.object({ flow: z.string(), answer: z.string(), reservations: z.array(z.unknown()).default([]) })),
 });
 
 /** A run of `keyferry validate` whose report lies in the lab. */
@@ -37,8 +37,8 @@ export interface ValidationSummary {
   readonly checks: number;
   /** Findings by severity. */
   readonly findings: Readonly<Record<string, number>>;
-  /** What the token can carry, and whether. */
-  readonly verdicts: readonly { readonly flow: string; readonly answer: string }[];
+  /** What the token can carry, and whether; reservations are security findings that matter where others use the token too. */
+  readonly verdicts: readonly { readonly flow: string; readonly answer: string; readonly reservations: number }[];
   /** Whether there is a page to look at. */
   readonly hasPage: boolean;
 }
@@ -91,7 +91,7 @@ function summaryOf(directory: StateDirectory, name: string): ValidationSummary |
     firmwareVersion: identity.firmwareVersion,
     checks: checks.length,
     findings: found,
-    verdicts,
+    verdicts: verdicts.map(({ flow, answer, reservations }) => ({ flow, answer, reservations: reservations.length })),
     hasPage: statSync(join(directory.validation, name, 'report.html'), { throwIfNoEntry: false }) !== undefined,
   };
 }

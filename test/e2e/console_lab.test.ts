@@ -134,7 +134,7 @@ describe('the laboratory in the console', function () {
     expect(await first.innerText()).to.match(
       /The proxy altered it \(next: tamper\); it would be refused: SIG_INVALID/u,
     );
-    expect(await page.locator('.note.audit').innerText()).to.contain('SIG_INVALID');
+    expect(await page.locator('.note.refusal').innerText()).to.contain('SIG_INVALID');
     await page.context().close();
   });
 

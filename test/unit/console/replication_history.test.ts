@@ -137,6 +137,12 @@ describe('the history of replications', () => {
     expect(history.list().map(({ id }) => id)).to.deep.equal(['M0']);
     expect(history.list()[0]?.troubles).to.equal(1);
     expect(messagesOf(history)[0]?.received).to.deep.equal([{ atMs: 21, verification: 'SIG_INVALID' }]);
+    // The same message, sent again, is another row: what is said of it is not said of the altered one.
+    history.take([atProxy(30, 'accepted', { number: 2 }), received(31, 'M0', 'ok')]);
+    expect(messagesOf(history).map((row) => row.received.map(({ verification }) => verification))).to.deep.equal([
+      ['SIG_INVALID'],
+      ['ok'],
+    ]);
     const codes = history.find('M0')?.rows.flatMap((row) => (row.kind === 'audit' ? [row.code] : []));
     expect(codes).to.deep.equal(['SIG_INVALID']);
   });

@@ -115,7 +115,7 @@ const GOOD_STATES = new Set(['DONE', 'INSTALLED']);
 function Note({ row }: { readonly row: NoteRow }): JSX.Element {
   const tone: Tone = row.kind === 'audit' || row.detail !== '' ? 'bad' : GOOD_STATES.has(row.code) ? 'good' : 'neutral';
   return (
-    <div class={`note ${row.kind}`}>
+    <div class={row.kind === 'audit' ? 'note refusal' : 'note'}>
       <span class="unseen">{row.region}, </span>
       {row.kind === 'audit' && <span class="quiet">Security audit </span>}
       {row.kind === 'state' && <span class="quiet">Session </span>}

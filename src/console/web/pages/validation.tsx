@@ -22,7 +22,7 @@ export interface ValidationSummary {
   readonly firmwareVersion: string;
   readonly checks: number;
   readonly findings: Readonly<Record<string, number>>;
-  readonly verdicts: readonly { readonly flow: string; readonly answer: string }[];
+  readonly verdicts: readonly { readonly flow: string; readonly answer: string; readonly reservations: number }[];
   readonly hasPage: boolean;
 }
 
@@ -35,10 +35,13 @@ const FLOWS: readonly (readonly [flow: string, title: string])[] = [
   ['operations', 'Operations'],
 ];
 
-const answerOf = ({ verdicts }: ValidationSummary, flow: string): string =>
-  verdicts.find((verdict) => verdict.flow === flow)?.answer ?? '';
-
-const TONES: Readonly<Record<string, Tone>> = { yes: 'good', no: 'bad' };
+/** The verdict about a flow in a word, as the report has it. */
+function answerOf({ verdicts }: ValidationSummary, flow: string): { readonly tone: Tone; readonly text: string } {
+  const { answer, reservations } = verdicts.find((verdict) => verdict.flow === flow) ?? { answer: '', reservations: 0 };
+  if (answer === 'no') return { tone: 'bad', text: 'no' };
+  if (answer !== 'yes') return { tone: 'attention', text: 'not known' };
+  return reservations === 0 ? { tone: 'good', text: 'yes' } : { tone: 'attention', text: 'with reservations' };
+}
 
 const COLUMNS: readonly Column<ValidationSummary>[] = [
   {
@@ -52,8 +55,7 @@ const COLUMNS: readonly Column<ValidationSummary>[] = [
     id: 'token',
     title: 'Token',
     value: ({ manufacturer, model }) => `${manufacturer} ${model}`,
-    cell: ({ manufacturer, model, libraryVersion, firmwareVersion }) =>
-      `${manufacturer} ${model}, library ${libraryVersion}, firmware ${firmwareVersion}`,
+    cell: ({ manufacturer, model, libraryVersion }) => `${manufacturer} ${model}, library ${libraryVersion}`,
   },
   ...FLOWS.map(([flow, title]): Column<ValidationSummary> => ({
     id: flow,
@@ -73,7 +75,14 @@ const COLUMNS: readonly Column<ValidationSummary>[] = [
         .map(([severity, count]) => `${count} ${severity}`)
         .join(', ') || 'none',
   },
-  { id: 'checks', title: 'Checks', isNumber: true, value: ({ checks }) => checks, cell: ({ checks }) => checks },
+  {
+    id: 'checks',
+    title: 'Checks',
+    isOptional: true,
+    isNumber: true,
+    value: ({ checks }) => checks,
+    cell: ({ checks }) => checks,
+  },
   {
     id: 'started',
     title: 'Run',
