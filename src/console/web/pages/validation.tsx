@@ -60,10 +60,10 @@ const COLUMNS: readonly Column<ValidationSummary>[] = [
   ...FLOWS.map(([flow, title]): Column<ValidationSummary> => ({
     id: flow,
     title,
-    value: (report) => answerOf(report, flow),
+    value: (report) => answerOf(report, flow).text,
     cell: (report) => {
-      const answer = answerOf(report, flow);
-      return <Status tone={TONES[answer] ?? 'attention'}>{answer === '' ? 'unknown' : answer}</Status>;
+      const { tone, text } = answerOf(report, flow);
+      return <Status tone={tone}>{text}</Status>;
     },
   })),
   {
