@@ -36,7 +36,7 @@ bool parse_action(const std::string& word, Action& action, bool& has_argument) {
       {"true", Action::kTrue, true},            {"false", Action::kFalse, true},
       {"forget", Action::kForget, true},        {"any-point", Action::kAnyPoint, false},
       {"forbid", Action::kForbid, true},        {"need", Action::kNeed, true},
-      {"list", Action::kList, true},
+      {"list", Action::kList, true},            {"rsa-aes", Action::kRsaAes, true},
   };
   for (const auto& known : kActions) {
     if (word != known.word) continue;
@@ -170,6 +170,9 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
         case Action::kForbid:
         case Action::kNeed:
           faults.refusals.push_back({rule.argument, rule.action});
+          break;
+        case Action::kRsaAes:
+          faults.rsa_aes = rule.argument;
           break;
         case Action::kAnyPoint:
           faults.any_point = true;

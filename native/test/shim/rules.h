@@ -23,6 +23,7 @@
 //     forget <CKA>        takes an attribute out of the template
 //     forbid <CKA>        answers CKR_TEMPLATE_INCONSISTENT to a template that has this attribute
 //     need <CKA>          answers CKR_TEMPLATE_INCOMPLETE to one that has not
+//     rsa-aes <CKM>       C_UnwrapKey does CKM_RSA_AES_KEY_WRAP, which the module has not: by OAEP, then by this mechanism
 //     any-point           C_DeriveKey with ECDH takes every public point, as the base point of P-384
 //
 // Numbers are hexadecimal with or without 0x; milliseconds, octets and nth are decimal.
@@ -55,7 +56,8 @@ enum class Action {
   kForget,
   kAnyPoint,
   kForbid,
-  kNeed
+  kNeed,
+  kRsaAes
 };
 
 struct Rule {
@@ -87,6 +89,7 @@ struct Faults {
   std::vector<AttributeChange> attributes;
   std::vector<AttributeChange> refusals;  // attributes that a template must not have, or has to
   bool any_point = false;
+  CK_MECHANISM_TYPE rsa_aes = ~CK_MECHANISM_TYPE{0};  // of RFC 5649; Rules::kNoMechanism where CKM_RSA_AES_KEY_WRAP is not lent
 };
 
 // The rules of the file that KEYFERRY_SHIM_RULES names, read again when it changes.

@@ -261,6 +261,38 @@ void flip_input(Arguments& arguments, std::vector<CK_BYTE>& copy) {
   if constexpr (std::is_same_v<Function, CK_C_Verify>) replace(std::get<3>(arguments), std::get<4>(arguments));
 }
 
+// CKM_RSA_AES_KEY_WRAP (PKCS #11 v2.40 current mechanisms, 2.1.21) in two calls of the module.
+CK_RV unwrap_rsa_aes(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
+                     CK_ULONG wrapped_length, CK_ATTRIBUTE_PTR attributes, CK_ULONG count, CK_OBJECT_HANDLE_PTR result,
+                     CK_MECHANISM_TYPE key_wrap_pad) {
+  CK_RSA_AES_KEY_WRAP_PARAMS parameter{};
+  if (mechanism->ulParameterLen != sizeof parameter) return CKR_MECHANISM_PARAM_INVALID;
+  memcpy(&parameter, mechanism->pParameter, sizeof parameter);
+  if (parameter.ulAESKeyBits != 256 || parameter.pOAEPParams == nullptr) return CKR_MECHANISM_PARAM_INVALID;
+  CK_ATTRIBUTE modulus{CKA_MODULUS, nullptr, 0};
+  CK_RV rv = module_functions->C_GetAttributeValue(session, key, &modulus, 1);
+  if (rv != CKR_OK) return rv;
+  const CK_ULONG first = modulus.ulValueLen;
+  if (wrapped_length <= first) return CKR_WRAPPED_KEY_LEN_RANGE;
+  CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
+  CK_KEY_TYPE aes = CKK_AES;
+  CK_BBOOL yes = CK_TRUE;
+  CK_BBOOL no = CK_FALSE;
+  CK_ATTRIBUTE ephemeral[] = {{CKA_CLASS, &secret, sizeof secret},
+                              {CKA_KEY_TYPE, &aes, sizeof aes},
+                              {CKA_TOKEN, &no, sizeof no},
+                              {CKA_UNWRAP, &yes, sizeof yes}};
+  CK_MECHANISM oaep{CKM_RSA_PKCS_OAEP, parameter.pOAEPParams, sizeof *parameter.pOAEPParams};
+  CK_OBJECT_HANDLE wrapping = 0;
+  rv = module_functions->C_UnwrapKey(session, &oaep, key, wrapped, first, ephemeral, 4, &wrapping);
+  if (rv != CKR_OK) return rv;
+  CK_MECHANISM pad{key_wrap_pad, nullptr, 0};
+  rv = module_functions->C_UnwrapKey(session, &pad, wrapping, wrapped + first, wrapped_length - first, attributes, count,
+                                     result);
+  module_functions->C_DestroyObject(session, wrapping);
+  return rv;
+}
+
 template <typename Function, Function CK_FUNCTION_LIST::*kMember, const char* kName>
 struct Passed;
 
@@ -321,6 +353,11 @@ struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
       }
     } else if (faults.room > 0 && lacks_room(arguments, faults.room)) {
       return CKR_BUFFER_TOO_SMALL;
+    }
+    if constexpr (std::is_same_v<Function, CK_C_UnwrapKey>) {
+      if (type == CKM_RSA_AES_KEY_WRAP && faults.rsa_aes != Rules::kNoMechanism) {
+        return std::apply(unwrap_rsa_aes, std::tuple_cat(arguments, std::tuple(faults.rsa_aes)));
+      }
     }
     if (faults.flip) flip_input<Function>(arguments, copy);
     CK_RV rv = std::apply(module_functions->*kMember, arguments);

@@ -138,7 +138,13 @@ async function generateWrapped(
  */
 async function probeCurve(context: ProbeContext, probe: CurveProbe): Promise<void> {
   const wrapping = context.rules.aesKeyWrapPadMechanism;
-  if (wrapping === null || !context.works('ecPrivateWrap') || !context.works('ecPrivateUnwrap')) {
+  if (wrapping === null) {
+    // Nobody can be a region on such a token.
+    context.lacks(probe.key, CKM_EC_KEY_PAIR_GEN, 'aesKeyWrapPad');
+    if (probe.agreement !== undefined) context.lacks(probe.agreement, CKM_ECDH1_DERIVE, probe.key);
+    return;
+  }
+  if (!context.works('ecPrivateWrap') || !context.works('ecPrivateUnwrap')) {
     await probeCurveUnwrapped(context, probe);
     return;
   }

@@ -47,11 +47,12 @@ const hashes = [
  * keys that come from outside.
  */
 export async function probeRsaOperations(context: ProbeContext, pair: ProbeRsaPair | undefined): Promise<void> {
-  if (pair === undefined) {
-    for (const name of names) context.lacks(name, null, 'rsaKeyPair2048');
+  const wrapping = context.rules.aesKeyWrapPadMechanism;
+  if (pair === undefined || wrapping === null) {
+    for (const name of names) context.lacks(name, null, 'rsaPrivateUnwrap');
     return;
   }
-  const keyFor = await unwrappedKeys(context, pair);
+  const keyFor = await usableKeys(context, pair, wrapping);
   await context.fact('rsaPkcs1Signature', CKM_RSA_PKCS, async () => {
     const steps = hashes.map(({ name }) => {
       const digest = createHash(name).update(knownBlock).digest();
@@ -95,12 +96,12 @@ interface UsableRsaKey {
 }
 
 /** Where the probe's keys come from: unwrapped for each job, or made once for each use. */
-async function unwrappedKeys(
+async function usableKeys(
   context: ProbeContext,
   pair: ProbeRsaPair,
+  wrapping: number,
 ): Promise<(use: RsaUse) => Promise<UsableRsaKey>> {
-  const wrapping = context.rules.aesKeyWrapPadMechanism;
-  if (wrapping === null || !context.works('rsaPrivateUnwrap')) {
+  if (!context.works('rsaPrivateUnwrap')) {
     const made: Partial<Record<RsaUse, UsableRsaKey>> = {};
     return async (use) => {
       const known = made[use];
