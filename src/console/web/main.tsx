@@ -1,12 +1,12 @@
 import { render, type JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { PageHead } from './components/facts.js';
 import { Empty, Failure, Loading } from './components/states.js';
 import { Toasts } from './components/toasts.js';
 import { lab, labFailure, refreshLab } from './lab.js';
 import { connect } from './live.js';
 import { PAGES } from './pages.js';
-import { go, Link, matchPath, path } from './router.js';
+import { go, Link, matchPath, pageTitle, path } from './router.js';
 import { currentRegion, Shell } from './shell.js';
 
 function App(): JSX.Element {
@@ -34,11 +34,21 @@ function App(): JSX.Element {
 
 function CurrentPage({ region }: { readonly region: string }): JSX.Element {
   const target = path.value;
+  const pattern = PAGES.find(({ path: candidate }) => matchPath(candidate, target) !== undefined)?.path ?? '';
+  const before = useRef(pattern);
+  useEffect(() => {
+    // What had the focus is of another page, or gone: whoever uses the keyboard goes on at the title of this one.
+    if (before.current !== '' && before.current !== pattern) document.querySelector('h1')?.focus();
+    before.current = pattern;
+  }, [pattern]);
   useEffect(() => {
     if (target === '/') go(`/${encodeURIComponent(region)}/keys`, { replace: true });
-    // Readers of screens are told where they are; nothing is read twice at the first page.
-    document.title = `${document.querySelector('h1')?.textContent ?? 'Keyferry'} · ${region} · Keyferry`;
   }, [target, region]);
+  const title = pageTitle.value;
+  useEffect(() => {
+    // Readers of screens are told where they are.
+    document.title = [...(title === '' ? [] : [title, region]), 'Keyferry'].join(' · ');
+  }, [title, region]);
   for (const { path: pattern, component: Component } of PAGES) {
     const params = matchPath(pattern, target);
     if (params === undefined) continue;

@@ -6,6 +6,9 @@ export const path = signal(location.pathname);
 /** Query of the page that is shown: filters, so that a link leads to the same view. */
 export const query = signal(new URLSearchParams(location.search));
 
+/** Title of the page that is shown, as its head has it. */
+export const pageTitle = signal('');
+
 addEventListener('popstate', show);
 
 function show(): void {

@@ -1,4 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { pageTitle } from '../router.js';
 
 /** A section of a page, in a box. */
 export function Panel(props: {
@@ -47,6 +49,9 @@ export function PageHead(props: {
   readonly actions?: ComponentChildren;
 }): JSX.Element {
   const { title, subtitle, trail, actions } = props;
+  useEffect(() => {
+    pageTitle.value = title;
+  }, [title]);
   return (
     <header class="page-head">
       <div>
