@@ -104,7 +104,7 @@ const robustness: readonly Mutant[] = [
     check: 'ROB-13',
     what: 'keeps one object of thousands',
     faults: ['C_DestroyObject 7 silent'],
-    sees: 'session objects that are left when all were destroyed, C_DestroyObject : 1 of 2000',
+    sees: 'session objects that are left when all were destroyed, C_DestroyObject : 1 of ',
   },
   {
     check: 'ROB-14',
