@@ -226,11 +226,7 @@ describe('the console by keyboard and for those who do not see it', function () 
       }
       opened.push((await checkDialog(item, opened)) ?? item);
     }
-    expect(opened).to.include.members([
-      'Create an expiry alarm',
-      'Schedule key deletion',
-      'Disable the key',
-    ]);
+    expect(opened).to.include.members(['Create an expiry alarm', 'Schedule key deletion', 'Disable the key']);
     expect(new Set(opened).size).to.be.greaterThan(8);
   });
 
