@@ -6,7 +6,7 @@ import { Empty, Loaded } from '../components/states.js';
 import { Status } from '../components/status.js';
 import { Table, type Column } from '../components/table.js';
 import { timeText } from '../components/time.js';
-import { nowMs } from '../lab.js';
+import { lab, nowMs } from '../lab.js';
 import { useLive, useTrace } from '../live.js';
 import { shortDuration, stateOf, type ReplicationSummary } from '../replication.js';
 import { Link, pathOf } from '../router.js';
@@ -96,10 +96,16 @@ export function ReplicationsPage(): JSX.Element {
             search="Find replications by key ID, Region or state"
             empty={
               <Empty title="Nothing has been replicated yet">
-                <p>
-                  Create a multi-Region key, and replicate it from its page, in the tab Regionality. It appears here at
-                  once.
-                </p>
+                {lab.value?.profile === 'seed' ? (
+                  <p>
+                    In profile seed, messages say of no session to which they belong: see them with the command below.
+                  </p>
+                ) : (
+                  <p>
+                    Create a multi-Region key, and replicate it from its page, in the tab Regionality. It appears here
+                    at once.
+                  </p>
+                )}
               </Empty>
             }
           />
