@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { KMS } from '@aws-sdk/client-kms';
+import type { KMS } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
 import { closeServer, formatListenAddress, listenOn } from '../../src/listen.js';

@@ -156,14 +156,25 @@ export interface StateStretch {
   readonly toMs: number;
 }
 
+/**
+ * When an alarm was made, seconds since the epoch; 0 where its history does not reach back so far. An earlier alarm of the same name has
+ * left its history too.
+ */
+export function madeAt(history: readonly AlarmHistoryItem[]): number {
+  const isMaking = ({ HistoryItemType: type, HistoryData: data }: AlarmHistoryItem): boolean =>
+    type === 'ConfigurationUpdate' && (JSON.parse(data) as { readonly type?: string }).type === 'Create';
+  return history.find(isMaking)?.Timestamp ?? 0;
+}
+
 /** The states of an alarm over a stretch of time, as its history tells of them. */
 export function statesOver(
   alarm: MetricAlarm,
   history: readonly AlarmHistoryItem[],
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
 ): readonly StateStretch[] {
+  const madeMs = madeAt(history) * 1000;
   const changes = history
-    .filter(({ HistoryItemType: type }) => type === 'StateUpdate')
+    .filter(({ HistoryItemType: type, Timestamp }) => type === 'StateUpdate' && Timestamp * 1000 >= madeMs)
     .map(({ Timestamp, HistoryData }) => {
       const { oldState, newState } = JSON.parse(HistoryData) as Readonly<
         Record<'oldState' | 'newState', { readonly stateValue: string }>
@@ -171,10 +182,9 @@ export function statesOver(
       return { atMs: Timestamp * 1000, before: oldState.stateValue, after: newState.stateValue };
     })
     .toSorted((one, other) => one.atMs - other.atMs);
-  const madeMs = history.findLast(({ HistoryItemType: type }) => type === 'ConfigurationUpdate')?.Timestamp ?? 0;
   const found: StateStretch[] = [];
   let state = changes[0]?.before ?? alarm.StateValue;
-  let beginMs = Math.max(fromMs, madeMs * 1000);
+  let beginMs = Math.max(fromMs, madeMs);
   for (const { atMs, after } of [...changes, { atMs: toMs, after: '' }]) {
     const endMs = Math.min(atMs, toMs);
     if (endMs > beginMs) found.push({ state, fromMs: beginMs, toMs: endMs });

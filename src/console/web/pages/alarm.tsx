@@ -6,6 +6,7 @@ import {
   describeAlarm,
   EXPIRY_METRIC,
   listAlarmHistory,
+  madeAt,
   MISSING_DATA,
   type AlarmHistoryItem,
   type MetricAlarm,
@@ -109,7 +110,7 @@ async function loadAlarm(
   if (alarm === undefined) return null;
   const history = await listAlarmHistory(region, name, signal);
   const toMs = regionNowMs(region);
-  const rangeName = chosen ?? rangeSince(toMs - (history.at(-1)?.Timestamp ?? 0) * 1000);
+  const rangeName = chosen ?? rangeSince(toMs - madeAt(history) * 1000);
   const rangeMs = RANGES[rangeName].ms;
   const range = { fromMs: toMs - rangeMs, toMs };
   const rough = Math.max(alarm.Period, rangeMs / 1000 / POINTS_MAX);
