@@ -194,10 +194,12 @@ describe('expiry alarms in the console', function () {
     });
     await chart.waitFor();
     expect(await chart.locator('.threshold-label').innerHTML()).to.equal('raised at &lt; 30 d');
-    expect(await chart.locator('.band-label').allTextContents()).to.deep.equal(['OK', 'In alarm']);
+    // Whether a sample came before the first evaluation is left to chance: then there is a state before these two.
+    expect((await chart.locator('.band-label').allTextContents()).slice(-2)).to.deep.equal(['OK', 'In alarm']);
     await page.getByText('The same as tables').click();
     const states = page.getByRole('table', { name: 'States' }).locator('tbody tr');
-    expect((await states.allInnerTexts()).map((text) => text.split('\t').at(-1))).to.deep.equal(['OK', 'In alarm']);
+    const shown = (await states.allInnerTexts()).map((text) => text.split('\t').at(-1));
+    expect(shown.slice(-2)).to.deep.equal(['OK', 'In alarm']);
     const values = await page.getByRole('table', { name: 'Data points' }).locator('td').allInnerTexts();
     expect(values[0]).to.match(/^28 d/u);
     expect(values.at(-1)).to.match(/^30 d 23 h$|^31 d$/u);
