@@ -47,7 +47,7 @@ describe('HttpTransport over a proxy', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('carries messages both ways, in a few milliseconds each', async () => {
+  it('carries messages both ways, each long before a poll would end', async () => {
     const [a, b] = [transport('us-east-1'), transport('eu-west-1')];
     let rounds = 0;
     let finish: () => void = () => undefined;
@@ -61,7 +61,7 @@ describe('HttpTransport over a proxy', () => {
     await a.send('eu-west-1', octetsOf('warm up'));
     const startedMs = performance.now();
     await finished;
-    expect((performance.now() - startedMs) / 40).to.be.lessThan(50);
+    expect((performance.now() - startedMs) / 40).to.be.lessThan(1_000);
   });
 
   it('forgets a message at the proxy once the receiver is done with it, and not before', async () => {
