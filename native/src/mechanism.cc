@@ -44,6 +44,24 @@ bool read_gcm(Reader& reader, Arena& arena, CK_MECHANISM& mechanism) {
   return true;
 }
 
+// Memory of its own for the IV: the program's octets may run again, and an IV of another message is none.
+bool read_gcm_own_iv(Reader& reader, Arena& arena, CK_MECHANISM& mechanism, CK_BYTE_PTR& own_iv) {
+  auto* gcm = parameter_of<CK_GCM_PARAMS>(arena, mechanism);
+  if (gcm == nullptr) return false;
+  const auto place = static_cast<IvPlace>(reader.word());
+  gcm->ulTagBits = reader.word();
+  const Octets aad = read_octets(reader);
+  gcm->pAAD = aad.length == 0 ? nullptr : aad.octets;
+  gcm->ulAADLen = aad.length;
+  if (place == IvPlace::kPrepended) return true;
+  if (place != IvPlace::kWrittenBack) return false;
+  own_iv = arena.take_array<CK_BYTE>(kOwnIvLength);
+  gcm->pIv = own_iv;
+  gcm->ulIvLen = kOwnIvLength;
+  gcm->ulIvBits = kOwnIvLength * 8;
+  return own_iv != nullptr;
+}
+
 bool read_ecdh1(Reader& reader, Arena& arena, CK_MECHANISM& mechanism) {
   auto* ecdh = parameter_of<CK_ECDH1_DERIVE_PARAMS>(arena, mechanism);
   if (ecdh == nullptr) return false;
@@ -151,7 +169,8 @@ bool read_rsa_aes_key_wrap(Reader& reader, Arena& arena, CK_MECHANISM& mechanism
 
 }  // namespace
 
-bool read_mechanism(Reader& reader, Arena& arena, CK_MECHANISM& mechanism) {
+bool read_mechanism(Reader& reader, Arena& arena, CK_MECHANISM& mechanism, CK_BYTE_PTR& own_iv) {
+  own_iv = nullptr;
   mechanism = CK_MECHANISM{reader.word(), nullptr, 0};
   const auto kind = static_cast<ParameterKind>(reader.word());
   bool known = false;
@@ -192,6 +211,9 @@ bool read_mechanism(Reader& reader, Arena& arena, CK_MECHANISM& mechanism) {
       break;
     case ParameterKind::kRsaAesKeyWrap:
       known = read_rsa_aes_key_wrap(reader, arena, mechanism);
+      break;
+    case ParameterKind::kGcmOwnIv:
+      known = read_gcm_own_iv(reader, arena, mechanism, own_iv);
       break;
   }
   return known && reader.ok();

@@ -29,7 +29,10 @@ class Decoder {
   bool secret_bytes(BytesOperand& operand);
   bool read_template(Template& result, uint32_t depth);
   bool attribute(CK_ATTRIBUTE& attribute, Template& owner, uint32_t depth);
-  bool mechanism(Step& step) { return read_mechanism(reader_, arena_, step.mechanism); }
+  bool mechanism(Step& step) {
+    return read_mechanism(reader_, arena_, step.mechanism, step.own_iv) &&
+           (step.own_iv == nullptr || step.opcode == Opcode::kEncrypt);
+  }
   bool makes_object(uint32_t& reg) { return (reg = reader_.word()) == objects_ && objects_++ < program_.objects; }
   bool makes_secret(uint32_t& reg) { return (reg = reader_.word()) == secrets_ && secrets_++ < program_.secrets; }
   bool makes_output(uint32_t& index) { return (index = reader_.word()) == outputs_ && outputs_++ < program_.outputs; }

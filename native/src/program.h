@@ -13,7 +13,7 @@
 namespace keyferry {
 
 // Grows with each change of programs or results, so that an addon is not taken for one that understands what came later.
-constexpr uint32_t kJobFormat = 2;
+constexpr uint32_t kJobFormat = 3;
 constexpr uint32_t kProgramMagic = 0x314a464b;  // "KFJ1"
 constexpr uint32_t kHeaderWords = 8;
 constexpr uint32_t kNone = 0xffffffff;
@@ -96,6 +96,7 @@ struct Step {
   uint32_t length_min;
   uint32_t length_max;
   CK_MECHANISM mechanism;
+  CK_BYTE_PTR own_iv;  // where the token writes the IV that kEncrypt puts before the ciphertext, or null
   ObjectOperand object;
   ObjectOperand second_object;
   BytesOperand data;

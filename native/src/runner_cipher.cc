@@ -1,4 +1,5 @@
 // Steps that compute with a key: encryption, signatures, randomness.
+#include "mechanism.h"
 #include "runner.h"
 
 namespace keyferry {
@@ -57,8 +58,13 @@ Status Runner::operation(const Step& step, Call init_call, Call call, CK_ULONG r
   if (!object(step.object, key)) return Status::kReference;
   hold(Hold::kShared);
   CK_MECHANISM mechanism = step.mechanism;
-  CK_RV rv = call_init(init_call, &mechanism, key);
-  if (rv == CKR_OPERATION_ACTIVE && replace_session()) rv = call_init(init_call, &mechanism, key);
+  const auto begin = [&] {
+    // HAZARD: AWS CloudHSM takes an IV to write to that is zero, and no other.
+    if (init_call == Call::kEncryptInit && step.own_iv != nullptr) memset(step.own_iv, 0, kOwnIvLength);
+    return call_init(init_call, &mechanism, key);
+  };
+  CK_RV rv = begin();
+  if (rv == CKR_OPERATION_ACTIVE && replace_session()) rv = begin();
   if (rv == CKR_OPERATION_ACTIVE) {
     failed(init_call, rv, mechanism.mechanism);
     return Status::kSessionLost;
@@ -75,7 +81,7 @@ Status Runner::operation(const Step& step, Call init_call, Call call, CK_ULONG r
     rv = call_operation(call, data, out, &length);
     if (rv == CKR_OPERATION_NOT_INITIALIZED && grown) {
       // Some tokens end the operation when they say that the room is too small.
-      rv = call_init(init_call, &mechanism, key);
+      rv = begin();
       if (rv != CKR_OK) return failed(init_call, rv, mechanism.mechanism);
       length = room;
       rv = call_operation(call, data, out, &length);
@@ -96,11 +102,19 @@ Status Runner::operation(const Step& step, Call init_call, Call call, CK_ULONG r
 Status Runner::encrypt(const Step& step, ResultWriter& writer) {
   Octets data;
   if (!octets(step.data, data)) return Status::kReference;
+  const CK_ULONG front = step.own_iv == nullptr ? 0 : kOwnIvLength;
+  uint8_t* place = nullptr;
   CK_ULONG length = 0;
   const Status status = operation(
       step, Call::kEncryptInit, Call::kEncrypt, cipher_room(step.mechanism, data.length), data,
-      [&](CK_ULONG room) { return writer.reserve(room); }, length);
-  if (status == Status::kOk) writer.commit(step.output, OutputKind::kBytes, length);
+      [&](CK_ULONG room) {
+        place = writer.reserve(front + room);
+        return place == nullptr ? nullptr : place + front;
+      },
+      length);
+  if (status != Status::kOk) return status;
+  if (front > 0) memcpy(place, step.own_iv, front);
+  writer.commit(step.output, OutputKind::kBytes, front + length);
   return status;
 }
 

@@ -5,6 +5,7 @@ import {
   CKM_RSA_PKCS_KEY_PAIR_GEN,
 } from '../token/cryptoki.js';
 import { factWords } from '../token/fact_words.js';
+import type { OwnIvPlace } from '../token/mechanism.js';
 import { explainMissingJob } from '../token/missing_piece.js';
 import { factNames, type EnforcementName, type FactName, type TokenProfile } from '../token/profile.js';
 import type { Ed25519Parameters } from '../token/public_key.js';
@@ -24,6 +25,10 @@ export interface HsmCapabilities {
   readonly suites: readonly ReplicationSuite[];
   /** Data suites, the preferred first. */
   readonly dataSuites: readonly DataSuite[];
+  /** Data suites that the token can decrypt at least. */
+  readonly readableDataSuites: readonly DataSuite[];
+  /** Whose IV AES-GCM encrypts with; where it is the token's, how it is told. */
+  readonly gcmIv: 'caller' | OwnIvPlace;
   /** Whether `CKA_ALLOWED_MECHANISMS` is enforced; it is set only then. */
   readonly enforcesAllowedMechanisms: boolean;
   /** Whether `CKA_WRAP_WITH_TRUSTED` is enforced; it is set only then, and only under a trusted domain key. */
@@ -95,6 +100,8 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
     signMechanism: choice.chosen.sign?.id === 'sign-ecdsa-sha384' ? CKM_ECDSA_SHA384 : CKM_ECDSA,
     suites: choice.suites,
     dataSuites: choice.dataSuites,
+    readableDataSuites: choice.readableDataSuites,
+    gcmIv: rules.gcmIv ?? 'caller',
     enforcesAllowedMechanisms: enforces('allowedMechanisms'),
     enforcesWrapWithTrusted: enforces('wrapWithTrusted'),
     enforcesExtractable: enforces('extractableFalse'),

@@ -4,6 +4,7 @@ import { Job, type BytesOperand, type JobResult, type Output } from '../token/jo
 import {
   additionalData,
   encodeCiphertextHeader,
+  leavesIvToToken,
   parseCiphertextBlob,
   PLAINTEXT_OCTETS_MAX,
   type CiphertextBlob,
@@ -16,7 +17,7 @@ import type { HsmJobs } from './job_runner.js';
 import { openOaep, sealOaep } from './key_operations.js';
 import { withLoaded, type KeyStorage, type LoadedKey } from './key_storage.js';
 import type { KeySpec, StoredMaterial } from './material.js';
-import { gcm, messageKey } from './message_key.js';
+import { gcm, gcmWithOwnIv, messageKey } from './message_key.js';
 import { RandomPool } from './random_pool.js';
 
 /** Encryption context of a request: any order; authenticated, not secret. */
@@ -192,15 +193,29 @@ export class MessageCipher {
     plaintext: BytesOperand,
   ): Promise<(result: { bytes(output: Output<'bytes'>): Uint8Array }) => Uint8Array> {
     const { binding } = material;
-    const taken = this.#random.take(NONCE_OCTETS + IV_OCTETS);
+    const suite = this.#suiteOf(material);
+    const { gcmIv } = this.#capabilities;
+    const told = gcmIv !== 'caller' && leavesIvToToken(suite) ? gcmIv : null;
+    const taken = this.#random.take(told === null ? NONCE_OCTETS + IV_OCTETS : NONCE_OCTETS);
     const octets = taken instanceof Uint8Array ? taken : await taken;
     const nonce = octets.subarray(0, NONCE_OCTETS);
     const iv = octets.subarray(NONCE_OCTETS);
-    const suite = this.#suiteOf(material);
-    const header = encodeCiphertextHeader({ suite, materialId: binding.materialId, nonce, iv });
+    const known = { suite, materialId: binding.materialId, nonce };
+    const header = encodeCiphertextHeader(told === null ? { ...known, iv } : known);
+    const aad = additionalData(header, binding.keyId, context);
     const sealingKey = messageKey(job, suite, key.handle, nonce, 'encrypt');
-    const sealed = job.encrypt(gcm(iv, additionalData(header, binding.keyId, context)), sealingKey, plaintext);
-    return (result) => concat(header, result.bytes(sealed));
+    const sealed = job.encrypt(told === null ? gcm(iv, aad) : gcmWithOwnIv(told, aad), sealingKey, plaintext);
+    return (result) => {
+      const ciphertext = result.bytes(sealed);
+      if (told !== null) this.#assertTold(ciphertext);
+      return concat(header, ciphertext);
+    };
+  }
+
+  /** A token that leaves the place of its IV as it was has told none, and what it has encrypted is lost. */
+  #assertTold(ciphertext: Uint8Array): void {
+    if (ciphertext.subarray(0, IV_OCTETS).some((octet) => octet !== 0)) return;
+    throw this.#jobs.health.stop('the token did not tell the IV that it encrypted with');
   }
 
   #parse(material: StoredMaterial, blob: Uint8Array): CiphertextBlob {
@@ -209,7 +224,7 @@ export class MessageCipher {
     if (parsed === null || parsed.materialId !== binding.materialId || parsed.suite !== binding.dataSuite) {
       throw new HsmError('ERR_HSM_CIPHERTEXT', 'the ciphertext does not decrypt');
     }
-    this.#assertSuite(parsed.suite);
+    this.#assertSuite(parsed.suite, this.#capabilities.readableDataSuites);
     return parsed;
   }
 
@@ -218,8 +233,8 @@ export class MessageCipher {
     throw new HsmError('ERR_HSM_TYPE', `a ${binding.keySpec} key makes no message keys`);
   }
 
-  #assertSuite(suite: DataSuite): DataSuite {
-    if (this.#capabilities.dataSuites.includes(suite)) return suite;
+  #assertSuite(suite: DataSuite, usable = this.#capabilities.dataSuites): DataSuite {
+    if (usable.includes(suite)) return suite;
     const reason =
       this.#capabilities.missing.find((missing) => missing.strategy === suite)?.reason ?? 'not in its profile';
     throw new HsmError('ERR_HSM_STRATEGY', `the token cannot do ${suite}: ${reason}`, { details: { suite, reason } });

@@ -23,7 +23,7 @@ import {
   CKO_SECRET_KEY,
 } from '../token/cryptoki.js';
 import type { AttributeValue, Job, ObjectOperand, Output } from '../token/job.js';
-import type { Mechanism } from '../token/mechanism.js';
+import type { Mechanism, OwnIvPlace } from '../token/mechanism.js';
 import { template, type Template } from '../token/template.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 import { assertAttributes, type KeyUse } from './key_shape.js';
@@ -41,28 +41,34 @@ export interface MessageKeySteps {
 const FIXED_INPUT_LABEL = utf8('keyferry-message-key-1');
 const TWO_FIXED_BLOCKS = utf8('keyferry-msgkey1keyferry-msgkey2');
 
+const sp800108: MessageKeySteps = {
+  uses: ['derive'],
+  allowedMechanisms: [CKM_SP800_108_COUNTER_KDF],
+  derivation: (nonce) => ({
+    type: CKM_SP800_108_COUNTER_KDF,
+    parameter: { kind: 'sp800-108-counter', prf: CKM_SHA256_HMAC, fixedInput: messageKeyFixedInput(nonce) },
+  }),
+};
+
+const cbcData: MessageKeySteps = {
+  uses: ['derive'],
+  allowedMechanisms: [CKM_AES_CBC_ENCRYPT_DATA],
+  derivation: (nonce) => ({
+    type: CKM_AES_CBC_ENCRYPT_DATA,
+    parameter: { kind: 'aes-cbc-encrypt-data', iv: nonce, data: TWO_FIXED_BLOCKS },
+  }),
+};
+
 /**
  * The data suites as data.
  *
  * @source NIST SP 800-108r1 section 4.1 (label, 0x00, context, L in bits); PKCS#11 v2.40 current mechanisms 2.14 (encrypt data)
  */
 export const messageKeySteps: Readonly<Record<DataSuite, MessageKeySteps>> = {
-  'SP800108-GCM': {
-    uses: ['derive'],
-    allowedMechanisms: [CKM_SP800_108_COUNTER_KDF],
-    derivation: (nonce) => ({
-      type: CKM_SP800_108_COUNTER_KDF,
-      parameter: { kind: 'sp800-108-counter', prf: CKM_SHA256_HMAC, fixedInput: messageKeyFixedInput(nonce) },
-    }),
-  },
-  'CBCDATA-GCM': {
-    uses: ['derive'],
-    allowedMechanisms: [CKM_AES_CBC_ENCRYPT_DATA],
-    derivation: (nonce) => ({
-      type: CKM_AES_CBC_ENCRYPT_DATA,
-      parameter: { kind: 'aes-cbc-encrypt-data', iv: nonce, data: TWO_FIXED_BLOCKS },
-    }),
-  },
+  'SP800108-GCM': sp800108,
+  'CBCDATA-GCM': cbcData,
+  'SP800108-GCM-TOKENIV': sp800108,
+  'CBCDATA-GCM-TOKENIV': cbcData,
   'DIRECT-GCM': { uses: ['encrypt', 'decrypt'], allowedMechanisms: [CKM_AES_GCM], derivation: null },
 };
 
@@ -125,6 +131,11 @@ export function messageKey(
 ): ObjectOperand {
   const { derivation } = messageKeySteps[suite];
   return derivation === null ? backingKey : job.deriveKey(derivation(nonce), backingKey, messageKeyTemplates[use]);
+}
+
+/** AES-256-GCM with a 96-bit IV that the token makes and a 128-bit tag. The IV comes before what is encrypted so. */
+export function gcmWithOwnIv(told: OwnIvPlace, aad: Uint8Array): Mechanism {
+  return { type: CKM_AES_GCM, parameter: { kind: 'gcm-own-iv', told, aad, tagBits: 128 } };
 }
 
 /** AES-256-GCM with a 96-bit IV and a 128-bit tag. */

@@ -95,7 +95,7 @@ export class Job {
     return this.encoder.unwrapKey(mechanism, unwrappingKey, wrapped, template);
   }
 
-  /** `C_EncryptInit` and `C_Encrypt`. */
+  /** `C_EncryptInit` and `C_Encrypt`; where the token makes the IV, {@link OWN_IV_OCTETS} of it come before the ciphertext. */
   encrypt(mechanism: Mechanism, key: ObjectOperand, plaintext: BytesOperand): Output<'bytes'> {
     return this.encoder.encrypt(mechanism, key, plaintext);
   }

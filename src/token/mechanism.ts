@@ -1,3 +1,9 @@
+/** How a token tells the IV that it has made for AES-GCM: in `pIv`, or before the ciphertext. */
+export type OwnIvPlace = 'written-back' | 'prepended';
+
+/** Octets of an IV that a token makes. @source NIST SP 800-38D section 8.2 */
+export const OWN_IV_OCTETS = 12;
+
 /** Parameter of a mechanism; the addon packs the C structure, whose pointers JavaScript cannot express. */
 export type MechanismParameter =
   | { readonly kind: 'none' }
@@ -5,6 +11,8 @@ export type MechanismParameter =
   | { readonly kind: 'octets'; readonly octets: Uint8Array }
   /** `CK_GCM_PARAMS`, always with `ulIvBits` (48 octets), the layout that SoftHSM2 and NSS both read. */
   | { readonly kind: 'gcm'; readonly iv: Uint8Array; readonly aad: Uint8Array; readonly tagBits: number }
+  /** `CK_GCM_PARAMS` with no IV of the caller's: for encryption alone, whose output is then the IV that the token made before the rest. */
+  | { readonly kind: 'gcm-own-iv'; readonly told: OwnIvPlace; readonly aad: Uint8Array; readonly tagBits: number }
   /** `CK_ECDH1_DERIVE_PARAMS`. `publicData` is the raw uncompressed point. */
   | {
       readonly kind: 'ecdh1';

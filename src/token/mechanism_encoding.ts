@@ -20,7 +20,11 @@ const PARAMETER = {
   hkdf: 8,
   'sp800-108-counter': 9,
   'rsa-aes-key-wrap': 10,
+  'gcm-own-iv': 11,
 } as const;
+
+/** Numbers of the places of an IV, as `native/src/mechanism.h` has them. */
+const IV_PLACE = { 'written-back': 1, prepended: 2 } as const;
 
 const CBC_IV_BYTES = 16;
 
@@ -41,6 +45,10 @@ export function encodeMechanism(program: ProgramBuffer, { type, parameter }: Mec
     case 'gcm':
       program.word(parameter.tagBits);
       program.putOctets(parameter.iv);
+      program.putOctets(parameter.aad);
+      return;
+    case 'gcm-own-iv':
+      program.words2(IV_PLACE[parameter.told], parameter.tagBits);
       program.putOctets(parameter.aad);
       return;
     case 'ecdh1':

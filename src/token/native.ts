@@ -167,7 +167,7 @@ interface Addon extends AddonExecutorFunctions, NativeMaterialFunctions {
 }
 
 /** What this program knows of; @source native/src/program.h, kJobFormat */
-const JOB_FORMAT = 2;
+const JOB_FORMAT = 3;
 
 let loaded: Addon | undefined;
 

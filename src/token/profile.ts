@@ -30,6 +30,7 @@ export const keySpecFactNames = [
  * What a token can do, each found by doing it and comparing with a known answer.
  *
  * - `createSecretKey`: `C_CreateObject` with a published test key, from which the other probes start
+ * - `aesGcm`: encrypts and decrypts with an IV of the caller's; `aesGcmAnyIv`: decrypts so, and encrypts with some IV (`rules.gcmIv`)
  * - `ecdh1*`: `CKM_ECDH1_DERIVE` on P-384 under each key derivation function, to AES-256 and to a 48-octet secret
  * - `sp800108*`: counter mode with HMAC-SHA-256 on an AES or a generic base key, with HMAC-SHA-384 on a shared secret
  * - `*PrivateWrap`, `*PrivateUnwrap`: private keys under RFC 5649
@@ -41,6 +42,7 @@ export const factNames = [
   'aesEcb',
   'aesCbc',
   'aesGcm',
+  'aesGcmAnyIv',
   'aesCmac',
   'hmacSha256',
   'hmacSha384',
@@ -152,6 +154,8 @@ const rulesSchema = z.strictObject({
   unwrapValueLength: z.enum(['refused', 'optional', 'required']).nullable(),
   /** Whether `CKA_VALUE_LEN` of an unwrapped secret is its length. */
   valueLengthAfterUnwrap: z.boolean().nullable(),
+  /** Whose IV AES-GCM encrypts with: the caller's, or one that the token makes and tells in `pIv` or before the ciphertext. */
+  gcmIv: z.enum(['caller', 'written-back', 'prepended']).nullable(),
   /** Most sessions of one process; 0 is no limit, null is not told. */
   sessionCountMax: z.number().int().nonnegative().nullable(),
 });
@@ -165,7 +169,7 @@ const mechanismSchema = z.strictObject({
 });
 
 /** Version of what a profile holds; a profile of an older one is probed again. */
-export const PROFILE_VERSION = 3;
+export const PROFILE_VERSION = 4;
 
 /** What {@link parseProfile} takes; for reports that hold a profile. */
 export const profileSchema = z.strictObject({

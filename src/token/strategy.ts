@@ -25,6 +25,8 @@ export interface Strategy {
   readonly job: StrategyJob;
   /** What the token must have been seen to do; none of them is optional. */
   readonly needs: readonly FactName[];
+  /** Of a suite of ciphertexts: what it takes to decrypt, where that is less. */
+  readonly needsToRead?: readonly FactName[];
   /** What the token must have been seen to refuse: without it the strategy would promise what the token does not keep. */
   readonly needsEnforced?: readonly EnforcementName[];
   /** The suite of the replication protocol that this strategy is. */
@@ -113,6 +115,7 @@ export const strategies: readonly Strategy[] = [
     job: 'messageKey',
     dataSuite: 'SP800108-GCM',
     needs: ['sp800108HmacSha256OnAes', 'aesGcm', 'random'],
+    needsToRead: ['sp800108HmacSha256OnAes', 'aesGcmAnyIv'],
     description: 'a fresh key for each message by SP 800-108 counter mode, then AES-256-GCM',
     mechanisms: ['CKM_SP800_108_COUNTER_KDF', 'CKM_SHA256_HMAC', 'CKM_AES_GCM'],
   },
@@ -121,7 +124,26 @@ export const strategies: readonly Strategy[] = [
     job: 'messageKey',
     dataSuite: 'CBCDATA-GCM',
     needs: ['aesCbcEncryptDataAes256', 'aesGcm', 'random'],
+    needsToRead: ['aesCbcEncryptDataAes256', 'aesGcmAnyIv'],
     description: 'a fresh key for each message by AES-CBC with the nonce as IV, then AES-256-GCM',
+    mechanisms: ['CKM_AES_CBC_ENCRYPT_DATA', 'CKM_AES_GCM'],
+  },
+  {
+    id: 'message-key-sp800-108-token-iv',
+    job: 'messageKey',
+    dataSuite: 'SP800108-GCM-TOKENIV',
+    needs: ['sp800108HmacSha256OnAes', 'aesGcmAnyIv', 'random'],
+    description:
+      'a fresh key for each message by SP 800-108 counter mode, then AES-256-GCM with an IV that the token may make',
+    mechanisms: ['CKM_SP800_108_COUNTER_KDF', 'CKM_SHA256_HMAC', 'CKM_AES_GCM'],
+  },
+  {
+    id: 'message-key-cbc-data-token-iv',
+    job: 'messageKey',
+    dataSuite: 'CBCDATA-GCM-TOKENIV',
+    needs: ['aesCbcEncryptDataAes256', 'aesGcmAnyIv', 'random'],
+    description:
+      'a fresh key for each message by AES-CBC with the nonce as IV, then AES-256-GCM with an IV that the token may make',
     mechanisms: ['CKM_AES_CBC_ENCRYPT_DATA', 'CKM_AES_GCM'],
   },
   {
@@ -129,6 +151,7 @@ export const strategies: readonly Strategy[] = [
     job: 'messageKey',
     dataSuite: 'DIRECT-GCM',
     needs: ['aesGcm', 'random'],
+    needsToRead: ['aesGcmAnyIv'],
     description: 'the backing key itself with AES-256-GCM and a random IV',
     mechanisms: ['CKM_AES_GCM'],
   },

@@ -22,6 +22,8 @@ export interface StrategyChoice {
   readonly suites: readonly ReplicationSuite[];
   /** Suites of ciphertexts that the token can do, the preferred first. */
   readonly dataSuites: readonly DataSuite[];
+  /** Those that it can decrypt at least: what it has encrypted stays readable where it no longer takes an IV of the caller's. */
+  readonly readableDataSuites: readonly DataSuite[];
 }
 
 /** Whether strategies may be chosen whose key octets are outside the token for a moment. */
@@ -70,6 +72,9 @@ export function chooseStrategies(
     chosen,
     suites: usable.flatMap(({ suite }) => (suite === undefined ? [] : [suite])),
     dataSuites: usable.flatMap(({ dataSuite }) => (dataSuite === undefined ? [] : [dataSuite])),
+    readableDataSuites: strategies.flatMap(({ dataSuite, needs, needsToRead = needs }) =>
+      dataSuite !== undefined && needsToRead.every((need) => profile.facts[need].works) ? [dataSuite] : [],
+    ),
   };
 }
 

@@ -3,6 +3,7 @@ import { OpenToken } from '../../src/token/open_token.js';
 import { probeToken } from '../../src/token/probe/probe.js';
 import type { TokenProfile } from '../../src/token/profile.js';
 import { checks } from '../../src/validation/catalogue.js';
+import type { Observation } from '../../src/validation/check.js';
 import { CheckContext } from '../../src/validation/check_context.js';
 import { destroyLeftovers } from '../../src/validation/object_watch.js';
 import { noConditions, type RunConditions } from '../../src/validation/run_conditions.js';
@@ -34,6 +35,8 @@ export interface BrokenModule {
     faults: readonly string[],
     more?: Pick<Mutant, 'probesAgain' | 'conditions'>,
   ): Promise<ReadonlySet<string>>;
+  /** Each thing that a check sees, as it should be or not. */
+  answers(id: string, faults: readonly string[]): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -53,7 +56,11 @@ export async function openBrokenModule(kind: SoftwareTokenKind): Promise<BrokenM
     initialiseAs: null,
   };
 
-  async function run(id: string, asProbed: TokenProfile, more: Partial<RunConditions>): Promise<ReadonlySet<string>> {
+  async function observe(
+    id: string,
+    asProbed: TokenProfile,
+    more: Partial<RunConditions>,
+  ): Promise<readonly Observation[]> {
     const check = checks.find((each) => each.id === id);
     if (check === undefined) throw new Error(`there is no check ${id}`);
     const context = new CheckContext({
@@ -65,24 +72,31 @@ export async function openBrokenModule(kind: SoftwareTokenKind): Promise<BrokenM
     await context.conduct((itself) => check.run(itself));
     const { observations, status } = context.outcome();
     expect(status, id).to.be.oneOf(['passed', 'finding']);
-    return new Set(
-      observations
-        .filter(({ isAsExpected }) => !isAsExpected)
-        .map(({ what, call, mechanism, seen }) => `${what}, ${call ?? ''} ${mechanism ?? ''}: ${seen}`),
-    );
+    return observations;
+  }
+
+  const textOf = ({ what, call, mechanism, seen }: Observation): string =>
+    `${what}, ${call ?? ''} ${mechanism ?? ''}: ${seen}`;
+
+  async function run(
+    id: string,
+    faults: readonly string[],
+    { probesAgain = false, conditions }: Pick<Mutant, 'probesAgain' | 'conditions'>,
+  ): Promise<readonly Observation[]> {
+    faulty.setFaults(...faults);
+    try {
+      const more = conditions?.(faulty.shimEnvironment['KEYFERRY_SHIM_RULES'] ?? '') ?? {};
+      return await observe(id, probesAgain ? await probeToken(token, clock) : profile, more);
+    } finally {
+      faulty.setFaults();
+      await destroyLeftovers(token.executor);
+    }
   }
 
   return {
-    findings: async (id, faults, { probesAgain = false, conditions } = {}) => {
-      faulty.setFaults(...faults);
-      try {
-        const more = conditions?.(faulty.shimEnvironment['KEYFERRY_SHIM_RULES'] ?? '') ?? {};
-        return await run(id, probesAgain ? await probeToken(token, clock) : profile, more);
-      } finally {
-        faulty.setFaults();
-        await destroyLeftovers(token.executor);
-      }
-    },
+    findings: async (id, faults, more = {}) =>
+      new Set((await run(id, faults, more)).filter(({ isAsExpected }) => !isAsExpected).map(textOf)),
+    answers: async (id, faults) => (await run(id, faults, {})).map(textOf),
     close: async () => {
       faulty.setFaults();
       await token.close();

@@ -51,6 +51,7 @@ export function profileBut(without: {
       ed25519Parameters: 'oid',
       unwrapValueLength: 'optional',
       valueLengthAfterUnwrap: true,
+      gcmIv: 'caller',
       sessionCountMax: 0,
     },
     probedAtMs: 0,

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { CKA_NSS_DB } from '../../src/token/cryptoki.js';
 import { TokenError } from '../../src/token/errors.js';
 import { Job } from '../../src/token/job.js';
+import { DATA_SUITES } from '../../src/wire/ciphertext_blob.js';
 import { OpenToken } from '../../src/token/open_token.js';
 import { probeToken } from '../../src/token/probe/probe.js';
 import type { JobRunner } from '../../src/token/probe/probe_context.js';
@@ -63,10 +64,11 @@ const known: Readonly<
       ecPrivateUnwrapAttributes: [],
       unwrapValueLength: 'refused',
       valueLengthAfterUnwrap: false,
+      gcmIv: 'caller',
       sessionCountMax: 0,
     },
     suites: ['CBCDERIVE-A256KWP'],
-    dataSuites: ['CBCDATA-GCM', 'DIRECT-GCM'],
+    dataSuites: ['CBCDATA-GCM', 'CBCDATA-GCM-TOKENIV', 'DIRECT-GCM'],
   },
   nss: {
     version: '3.87',
@@ -97,10 +99,11 @@ const known: Readonly<
       ecPrivateUnwrapAttributes: [CKA_NSS_DB],
       unwrapValueLength: 'optional',
       valueLengthAfterUnwrap: true,
+      gcmIv: 'caller',
       sessionCountMax: 0,
     },
     suites: ['HKDF384-A256KWP', 'SP800108-A256KWP', 'X963-A256KWP', 'CBCDERIVE-A256KWP'],
-    dataSuites: ['SP800108-GCM', 'CBCDATA-GCM', 'DIRECT-GCM'],
+    dataSuites: [...DATA_SUITES],
   },
 };
 
@@ -206,7 +209,7 @@ describe('the profiles of SoftHSM2 and NSS softoken together', () => {
     if (softhsm2 === undefined || nss === undefined) return this.skip();
     expect(commonSuites(softhsm2, nss)).to.deep.equal({
       suites: ['CBCDERIVE-A256KWP'],
-      dataSuites: ['CBCDATA-GCM', 'DIRECT-GCM'],
+      dataSuites: ['CBCDATA-GCM', 'CBCDATA-GCM-TOKENIV', 'DIRECT-GCM'],
     });
   });
 });

@@ -1,4 +1,5 @@
-import { describeMutants, expectAllCovered, type Mutant } from '../support/broken_modules.js';
+import { expect } from 'chai';
+import { describeMutants, expectAllCovered, openBrokenModule, type Mutant } from '../support/broken_modules.js';
 
 const onSoftHsm: readonly Mutant[] = [
   {
@@ -139,6 +140,21 @@ describe('capability checks of the validation on broken modules', function () {
   this.timeout(60_000);
   describeMutants('softhsm2', onSoftHsm);
   describeMutants('nss', onNss);
+
+  it('tells how a token gives its own IV: in pIv, or before the ciphertext', async () => {
+    const module = await openBrokenModule('softhsm2');
+    try {
+      for (const [fault, seen] of [
+        ['iv-back', 'an IV of the token, written to pIv'],
+        ['iv-front', 'an IV of the token, before the ciphertext'],
+      ] as const) {
+        const answers = await module.answers('CAP-09', [`C_EncryptInit * ${fault}`]);
+        expect(answers.join('\n')).to.contain(`the IV of a ciphertext, C_Encrypt CKM_AES_GCM: ${seen}`);
+      }
+    } finally {
+      await module.close();
+    }
+  });
 
   it('has a broken module for every capability check', () => expectAllCovered('CAP', [...onSoftHsm, ...onNss]));
 });

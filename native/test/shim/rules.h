@@ -24,6 +24,9 @@
 //     forbid <CKA>        answers CKR_TEMPLATE_INCONSISTENT to a template that has this attribute
 //     need <CKA>          answers CKR_TEMPLATE_INCOMPLETE to one that has not
 //     rsa-aes <CKM>       C_UnwrapKey does CKM_RSA_AES_KEY_WRAP, which the module has not: by OAEP, then by this mechanism
+//     iv-back, iv-front   encrypts under AES-GCM with a random IV of its own, whatever the caller gives, and tells it in
+//                         pIv or before the ciphertext (C_EncryptInit)
+//     iv-zero             the same as iv-back with an IV of zeros
 //     any-point           C_DeriveKey with ECDH takes every public point, as the base point of P-384
 //
 // Numbers are hexadecimal with or without 0x; milliseconds, octets and nth are decimal.
@@ -57,7 +60,10 @@ enum class Action {
   kAnyPoint,
   kForbid,
   kNeed,
-  kRsaAes
+  kRsaAes,
+  kIvBack,
+  kIvFront,
+  kIvZero
 };
 
 struct Rule {
@@ -90,6 +96,8 @@ struct Faults {
   std::vector<AttributeChange> refusals;  // attributes that a template must not have, or has to
   bool any_point = false;
   CK_MECHANISM_TYPE rsa_aes = ~CK_MECHANISM_TYPE{0};  // of RFC 5649; Rules::kNoMechanism where CKM_RSA_AES_KEY_WRAP is not lent
+  bool makes_iv = false;  // of AES-GCM
+  Action own_iv{};         // how, where it does
 };
 
 // The rules of the file that KEYFERRY_SHIM_RULES names, read again when it changes.

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -293,6 +296,55 @@ CK_RV unwrap_rsa_aes(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_O
   return rv;
 }
 
+// The IVs that go before the ciphertexts of the encryptions under way, by session.
+std::mutex fronts_mutex;
+std::map<CK_SESSION_HANDLE, std::array<CK_BYTE, 12>> fronts;
+
+// Begins an encryption with an IV of the token's own; as a token does, before the call and in memory of the caller.
+template <typename Arguments>
+void make_iv(Arguments& arguments, Action how, CK_MECHANISM& mechanism, CK_GCM_PARAMS& gcm,
+             std::array<CK_BYTE, 12>& iv) {
+  const CK_SESSION_HANDLE session = std::get<0>(arguments);
+  CK_MECHANISM_PTR given = std::get<1>(arguments);
+  iv.fill(0);
+  if (how != Action::kIvZero && getrandom(iv.data(), iv.size(), 0) != static_cast<ssize_t>(iv.size())) _exit(97);
+  mechanism = *given;
+  memcpy(&gcm, given->pParameter, sizeof gcm);
+  if (how == Action::kIvFront) {
+    const std::lock_guard<std::mutex> guard(fronts_mutex);
+    fronts[session] = iv;
+  } else if (gcm.pIv != nullptr && gcm.ulIvLen >= iv.size()) {
+    memcpy(gcm.pIv, iv.data(), iv.size());
+  }
+  gcm.pIv = iv.data();
+  gcm.ulIvLen = iv.size();
+  gcm.ulIvBits = iv.size() * 8;
+  mechanism.pParameter = &gcm;
+  std::get<1>(arguments) = &mechanism;
+}
+
+// C_Encrypt of an encryption that was begun so: the module writes behind the IV.
+CK_RV encrypt_behind_iv(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_length, CK_BYTE_PTR out,
+                        CK_ULONG_PTR length) {
+  std::array<CK_BYTE, 12> iv;
+  {
+    const std::lock_guard<std::mutex> guard(fronts_mutex);
+    const auto found = fronts.find(session);
+    if (found == fronts.end()) return module_functions->C_Encrypt(session, data, data_length, out, length);
+    iv = found->second;
+  }
+  const bool has_room = out != nullptr && *length > iv.size();
+  CK_ULONG behind = has_room ? *length - iv.size() : 0;
+  const CK_RV rv = module_functions->C_Encrypt(session, data, data_length, has_room ? out + iv.size() : nullptr, &behind);
+  *length = behind + iv.size();
+  if (rv == CKR_OK && has_room) memcpy(out, iv.data(), iv.size());
+  if (rv != CKR_BUFFER_TOO_SMALL && (rv != CKR_OK || has_room)) {
+    const std::lock_guard<std::mutex> guard(fronts_mutex);
+    fronts.erase(session);
+  }
+  return rv == CKR_OK && !has_room && out != nullptr ? CKR_BUFFER_TOO_SMALL : rv;
+}
+
 template <typename Function, Function CK_FUNCTION_LIST::*kMember, const char* kName>
 struct Passed;
 
@@ -360,7 +412,19 @@ struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
       }
     }
     if (faults.flip) flip_input<Function>(arguments, copy);
-    CK_RV rv = std::apply(module_functions->*kMember, arguments);
+    CK_GCM_PARAMS gcm{};
+    std::array<CK_BYTE, 12> iv{};
+    if constexpr (std::is_same_v<Function, CK_C_EncryptInit>) {
+      const bool is_gcm = faults.makes_iv && strcmp(kName, "C_EncryptInit") == 0 &&
+                          (*mechanism)->ulParameterLen == sizeof gcm && (*mechanism)->pParameter != nullptr;
+      if (is_gcm) make_iv(arguments, faults.own_iv, other, gcm, iv);
+    }
+    CK_RV rv;
+    if constexpr (std::is_same_v<Function, CK_C_Encrypt>) {
+      rv = std::apply(strcmp(kName, "C_Encrypt") == 0 ? encrypt_behind_iv : module_functions->*kMember, arguments);
+    } else {
+      rv = std::apply(module_functions->*kMember, arguments);
+    }
     if (faults.flip && rv == CKR_OK) flip_output<Function>(kName, arguments);
     if (faults.kill_after) kill(getpid(), SIGKILL);
     if (faults.lies) rv = faults.rv;

@@ -103,6 +103,7 @@ export class ProbeContext {
     ed25519Parameters: null,
     unwrapValueLength: null,
     valueLengthAfterUnwrap: null,
+    gcmIv: null,
     sessionCountMax: null,
   };
   /** How a known key comes in where `C_CreateObject` takes none. */

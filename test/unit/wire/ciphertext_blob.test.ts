@@ -69,7 +69,7 @@ describe('ciphertext blob', () => {
       [0, 0],
       [0, 2],
       [1, 0],
-      [1, 4],
+      [1, 6],
       [1, 255],
     ] as const) {
       const blob = blobWith(5);

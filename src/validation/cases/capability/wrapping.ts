@@ -239,7 +239,8 @@ export const wrappingCapability: readonly Check[] = [
     remedy: 'enable CKM_AES_GCM, and CKM_SP800_108_COUNTER_KDF or CKM_AES_CBC_ENCRYPT_DATA beside it',
     run: async (context) => {
       needProfile(context);
-      expectFacts(context, ['aesGcm', 'random']);
+      expectFacts(context, ['aesGcmAnyIv', 'random']);
+      context.record('whose IV AES-GCM encrypts with', context.profile?.rules.gcmIv ?? 'none is known');
       expectOneOf(context, 'a key of its own for each message', ['sp800108HmacSha256OnAes', 'aesCbcEncryptDataAes256']);
     },
   },
