@@ -113,7 +113,7 @@ export class DestinationSide {
         requireFresh(this.#services, sid, point);
         // Another intent for the same key may have been offered while the token worked.
         if (body.keys.some((key) => key.generation <= journal.highWater(key.keyId, source))) return true;
-        if (body.keys.some((key) => wasDeletedHere(keys, key, source))) return true;
+        if (body.keys.some((key) => wasDeletedHere(key, keys.standing(key.keyId, source)))) return true;
         if (body.keys.some((key, index) => isOutdated(this.#services, key.keyId, lineages[index]))) return true;
         if (body.keys.some((key) => key.nextPrimary !== undefined && handovers?.canReceive(key.keyId) !== true))
           return true;

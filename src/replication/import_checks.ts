@@ -44,8 +44,8 @@ function withOwnKeys({ book, region }: Services): CertificateKeys {
 }
 
 /** Whether a replica was deleted here, and an announcement is about that one, of whose end its source has not heard. */
-export function wasDeletedHere(keys: Services['keys'], { keyId, create }: IntentKey, source: string): boolean {
-  return create !== true && keys.standing(keyId, source).wasDeleted === true;
+export function wasDeletedHere({ create }: IntentKey, standing: ReturnType<Services['keys']['standing']>): boolean {
+  return create !== true && standing.wasDeleted === true;
 }
 
 /**
@@ -95,7 +95,7 @@ function checkKey(services: Services, intent: MessageOf<'intent'>, key: IntentKe
   checkHandoverIntent(services, key, lineage, standing);
   checkSuccession(services, key.keyId, lineage);
   if (standing.state === 'conflict') refuse('CONFLICT', 'keys.keyId', 'The key id is used here by another key.');
-  if (wasDeletedHere(keys, key, source)) {
+  if (wasDeletedHere(key, standing)) {
     // The same message is never good again, however long the refusal is remembered.
     journal.transaction(() => journal.raiseHighWater(key.keyId, source, key.generation));
     refuse('REPLICA_DELETED', 'keys.keyId', 'The replica was deleted in this region.');
