@@ -1,8 +1,7 @@
 import type { JSX } from 'preact';
 import type { Service } from '../api.js';
 import { lab } from '../lab.js';
-import { CopyButton } from './copy_button.js';
-import { Icon } from './icon.js';
+import { Command } from './command.js';
 
 /** A call of an AWS operation, and what its command line cannot say by itself. */
 export interface CliCall {
@@ -17,21 +16,7 @@ export interface CliCall {
 
 /** What does the same with the AWS CLI; closed until somebody wants it. */
 export function CliCommand({ calls }: { readonly calls: readonly CliCall[] }): JSX.Element {
-  const text = calls.map(cliText).join('\n\n');
-  return (
-    <details class="cli">
-      <summary>
-        <Icon name="next" />
-        AWS CLI command
-      </summary>
-      <div class="cli-body">
-        <pre tabIndex={0} aria-label="AWS CLI command">
-          <code>{text}</code>
-        </pre>
-        <CopyButton text={text} what="AWS CLI command" />
-      </div>
-    </details>
-  );
+  return <Command title="AWS CLI command" text={calls.map(cliText).join('\n\n')} what="AWS CLI command" />;
 }
 
 /** The command of the AWS CLI for a call. */
