@@ -145,6 +145,7 @@ describe('The final deletion of a key', function () {
     const { KeyId } = (await createKey(callOf(first), { MultiRegion: true })).KeyMetadata;
     await replicateKey(callOf(first), { KeyId, ReplicaRegion: second.name });
     await until('the replica', async () => (await stateOf(second, KeyId)) === 'Enabled');
+    await until('the end of its session', async () => first.agent.status().outgoing.length === 0);
     await scheduleKeyDeletion(callOf(second), { KeyId, PendingWindowInDays: 7 });
     // A transfer is offered, and its key goes before it comes.
     pair.connect(false);
@@ -154,6 +155,11 @@ describe('The final deletion of a key', function () {
     await second.advance(7 * DAY_MS);
     expect((await refusalOf(stateOf(second, KeyId))).code).to.equal('NotFoundException');
     pair.connect(true);
+    // A session that the destination has forgotten is begun anew, and then ended by its word.
+    await until(
+      'the end of the replica',
+      async () => first.region.store.replica(KeyId as KeyId, second.name) === undefined,
+    );
     await until('the end of the session', async () => first.agent.status().outgoing.length === 0);
     expect((await refusalOf(stateOf(second, KeyId))).code).to.equal('NotFoundException');
     expect(findingsIn(second, tracesOf(second, [KeyId]))).to.deep.equal([]);
