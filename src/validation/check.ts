@@ -76,8 +76,6 @@ export interface CheckFacts {
   readonly remedy: string;
   /** The check is ended, and reported as a hang, after so long in a quick run; a whole one gives it longer. */
   readonly timeLimitMs: number;
-  /** Whether `--quick` runs it. */
-  readonly isQuick: boolean;
   /** Whether it may leave the module unusable for the process, so that it gets a process of its own. */
   readonly isDestructive?: boolean;
   /** Whether it leaves the token alone for as long as the run's conditions say; that is added to its time limit. */

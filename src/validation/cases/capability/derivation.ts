@@ -13,7 +13,7 @@ import { ecdh, withAgreement } from '../../peer.js';
 import { expectNothingLeft } from '../../refusal_leftover.js';
 import { wrapPadded } from '../../software_wrap.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
+const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
 const ECDH = mechanismName(CKM_ECDH1_DERIVE);
 const CKM_CONCATENATE_BASE_AND_KEY = 0x360;
 /** Lengths of shared data, octets: FixedInfo of the replication is 430. */

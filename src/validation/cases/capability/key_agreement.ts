@@ -8,7 +8,7 @@ import { ecPairTemplates } from '../../key_template.js';
 import { ecdh, withAgreement } from '../../peer.js';
 import { expectFacts, expectOneOf, needProfile } from './fact.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
+const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
 
 /** Bits in a mechanism's range where it is told in bits, or octets where a token means those. */
 function inRange(bits: number, range: { readonly keySizeMin: number; readonly keySizeMax: number }): boolean {

@@ -23,7 +23,7 @@ import { knownSecretTemplate, secretTemplate } from '../../key_template.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
 import { expectNothingLeft } from '../../refusal_leftover.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000, isQuick: true } as const;
+const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
 /** Label of what was copied and renamed: it begins like that of every object of the suite, and the job destroys it. */
 const OTHER_LABEL = utf8(`${VALIDATION_LABEL}, renamed`);
 

@@ -26,7 +26,7 @@ import { knownSecretTemplate, secretTemplate } from '../../key_template.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
 import { wrapPadded } from '../../software_wrap.js';
 
-const common = { group: 'COR', isQuick: true, timeLimitMs: 20_000 } as const;
+const common = { group: 'COR', timeLimitMs: 20_000 } as const;
 const history = [
   CKA_LOCAL,
   CKA_ALWAYS_SENSITIVE,

@@ -59,7 +59,7 @@ function publishedDerivations(): readonly {
 export const derivationCorrectness: readonly Check[] = [
   {
     group: 'COR',
-    isQuick: true,
+
     timeLimitMs: 60_000,
     id: 'COR-06',
     title: 'Derived keys are what the standards derive, also where they take more than one round',

@@ -33,7 +33,7 @@ import { eccCdhVector } from '../../vectors/derivation.js';
 import { invalidPoints } from './invalid_point.js';
 
 const MECHANISM = mechanismName(CKM_ECDH1_DERIVE);
-const common = { group: 'COR', isQuick: true, flows: ['replication'], timeLimitMs: 180_000 } as const;
+const common = { group: 'COR', flows: ['replication'], timeLimitMs: 180_000 } as const;
 /** Peers that are looked at before a rare form of point or secret is given up: one in 256 has it. */
 const SEARCH_MAX = 6_000;
 

@@ -13,7 +13,7 @@ import { wrapAesKeys, wrapPrivateKeys } from './key_type_wrap.js';
 
 const common = {
   group: 'COR',
-  isQuick: true,
+
   timeLimitMs: 30_000,
   flows: ['replication', 'import', 'operations'],
 } as const;

@@ -7,7 +7,7 @@ import type { CheckContext } from '../../check_context.js';
 import { driveModule, drivenTokenOf, factOf } from '../../module_driver.js';
 
 const run = promisify(execFile);
-const common = { group: 'COR', isQuick: true, timeLimitMs: 60_000 } as const;
+const common = { group: 'COR', timeLimitMs: 60_000 } as const;
 /** The program that starts the module anew, and what it may take. */
 const program = fileURLToPath(new URL('../../random_process.js', import.meta.url));
 const PROGRAM_MS = 20_000;

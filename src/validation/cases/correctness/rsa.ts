@@ -151,7 +151,7 @@ async function unwrapInterop(context: CheckContext, pair: RsaPair, hash: HashNam
 export const rsaCorrectness: readonly Check[] = [
   {
     group: 'COR',
-    isQuick: true,
+
     timeLimitMs: 60_000,
     id: 'COR-12',
     title: 'RSA-OAEP decrypts what software encrypted, and nothing that was changed',

@@ -9,7 +9,7 @@ import type { Check } from '../../check.js';
 import { answerOf, type CheckContext } from '../../check_context.js';
 import { ecPairTemplates } from '../../key_template.js';
 
-const common = { group: 'COR', isQuick: true, timeLimitMs: 60_000, flows: ['signing'] } as const;
+const common = { group: 'COR', timeLimitMs: 60_000, flows: ['signing'] } as const;
 const CURVE = CURVES['P-384'];
 const SIGNATURE_BYTES = 96;
 interface SigningPair {

@@ -26,7 +26,7 @@ export function performanceCheck(
 ): Check {
   const { id, title, flows, needs } = facts;
   return {
-    ...{ id, title, flows, group: 'PRF', severity: 'information', isQuick: true, timeLimitMs: 60_000 },
+    ...{ id, title, flows, group: 'PRF', severity: 'information', timeLimitMs: 60_000 },
     source: 'measured as a region would see it, through the queue of jobs',
     remedy: 'none is needed',
     run: async (context) => {

@@ -136,7 +136,7 @@ export const replicationPerformance: readonly Check[] = [
     title: "The token's part of a whole replication, both roles",
     severity: 'information',
     flows: ['replication'],
-    isQuick: true,
+
     timeLimitMs: 60_000,
     source:
       "measured as regions would see it, with the product's own agreement; without network, database and software checks",

@@ -69,7 +69,7 @@ export const rsaPerformance: readonly Check[] = [
     title: 'RSA key pairs and OAEP unwrap',
     severity: 'information',
     flows: ['import'],
-    isQuick: true,
+
     timeLimitMs: 90_000,
     source: 'measured as a region would see it, through the queue of jobs',
     remedy: 'make pairs for imports ahead, as regions do once somebody is to import',

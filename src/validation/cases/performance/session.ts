@@ -12,7 +12,7 @@ import { VALIDATION_LABEL } from '../../object_watch.js';
 import { drive, expectByName, oneOf } from '../robustness/driven.js';
 import { levelMs, measure, sessionLevels } from './measurement.js';
 
-const common = { group: 'PRF', severity: 'information', isQuick: true, timeLimitMs: 60_000 } as const;
+const common = { group: 'PRF', severity: 'information', timeLimitMs: 60_000 } as const;
 const OBJECTS = [10, 1_000, 10_000] as const;
 const OBJECTS_QUICK = [10, 1_000] as const;
 const OBJECTS_PER_JOB = 100;

@@ -17,7 +17,7 @@ import type { Check } from '../../check.js';
 import { secretTemplate } from '../../key_template.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
 
-const common = { group: 'ROB', isQuick: true, timeLimitMs: 20_000, flows: ['operations', 'replication'] } as const;
+const common = { group: 'ROB', timeLimitMs: 20_000, flows: ['operations', 'replication'] } as const;
 const NO_HANDLE = Buffer.alloc(8, 0xa5);
 
 /** A template as pkcs11js takes it. */

@@ -6,7 +6,7 @@ import { driveModule, drivenTokenOf, numberOf, type DriverRun } from '../../modu
 import { destroyPieces, listObjects } from '../../object_watch.js';
 import { drive, expectAnswer, expectByName, oneOf } from './driven.js';
 
-const common = { group: 'ROB', isQuick: true, flows: ['operations', 'replication'] } as const;
+const common = { group: 'ROB', flows: ['operations', 'replication'] } as const;
 const SESSIONS = 20_000;
 const SESSIONS_QUICK = 1_000;
 const THREADS = 16;

@@ -4,7 +4,7 @@ import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
 import { aRefusal, anyAnswer, driveCases, oneOf, type Allowed } from './driven.js';
 
-const common = { group: 'ROB', isQuick: true, flows: ['operations', 'replication'] } as const;
+const common = { group: 'ROB', flows: ['operations', 'replication'] } as const;
 
 /** What each ill-formed template has to be answered; a token may refuse a contradiction, or take the last word. */
 const templateAnswers: Readonly<Record<string, Allowed>> = {

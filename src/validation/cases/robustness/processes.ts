@@ -20,7 +20,7 @@ import {
 } from '../../module_driver.js';
 import { anyAnswer, drive, expectAnswer, expectEnd, oneOf, type Allowed } from './driven.js';
 
-const common = { group: 'ROB', isQuick: true, flows: ['operations', 'replication'] } as const;
+const common = { group: 'ROB', flows: ['operations', 'replication'] } as const;
 const KILLS = 100;
 /** SoftHSM2 2.6.1 is lost by every second process that is killed while it logs in again and again: one of these eight finds it. */
 const KILLS_QUICK = 16;

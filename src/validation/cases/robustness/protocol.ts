@@ -6,7 +6,7 @@ import type { CheckContext } from '../../check_context.js';
 import { factOf, numberOf, type DriverRun } from '../../module_driver.js';
 import { aRefusal, anyAnswer, callOf, drive, expectByName, oneOf } from './driven.js';
 
-const common = { group: 'ROB', isQuick: true, timeLimitMs: 20_000, flows: ['operations', 'replication'] } as const;
+const common = { group: 'ROB', timeLimitMs: 20_000, flows: ['operations', 'replication'] } as const;
 const CKS_RW_PUBLIC_SESSION = '2';
 const CKS_RW_USER_FUNCTIONS = '3';
 const ok = oneOf('CKR_OK');

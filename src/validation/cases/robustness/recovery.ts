@@ -11,7 +11,7 @@ import { failureText, type CheckContext } from '../../check_context.js';
 import { secretTemplate } from '../../key_template.js';
 
 const run = promisify(execFile);
-const common = { group: 'ROB', isQuick: true, flows: ['operations', 'replication'] } as const;
+const common = { group: 'ROB', flows: ['operations', 'replication'] } as const;
 const COMMAND_MS = 60_000;
 /** How long a token has to come back after the command that gives it back, milliseconds. */
 const RETURN_MS = 30_000;
