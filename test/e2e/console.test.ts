@@ -173,6 +173,30 @@ describe('the console in a browser', function () {
     await page.context().close();
   });
 
+  it('goes to the login page once, when the end of the session also refuses what was being asked', async () => {
+    const page = await lab.page();
+    let asked = 0;
+    let answerLogOut: () => Promise<void> = () => Promise.reject(new Error('Nobody logged out'));
+    await page.route(`${lab.url}/logout`, async (route) => {
+      const response = await route.fetch();
+      answerLogOut = () => route.fulfill({ response });
+      await page.getByRole('link', { name: 'orders' }).click();
+    });
+    await page.route(`${lab.url}/login`, async (route) => {
+      asked += 1;
+      if (asked === 1) {
+        await answerLogOut();
+        await page.waitForTimeout(200);
+      }
+      await route.continue().catch(() => undefined);
+    });
+    await page.locator('.principal summary').click();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.waitForURL(`${lab.url}/login`);
+    expect(asked).to.equal(1);
+    await page.context().close();
+  });
+
   it('has nothing that axe finds in the light and in the dark, and no page wider than its window', async () => {
     const page = await lab.page();
     for (const [path, ready] of [

@@ -77,11 +77,20 @@ export async function send<Result>(
     String(type ?? `Status ${response.status}`)
       .split('#')
       .at(-1) ?? '';
-  if (code === 'ERR_CONSOLE_LOGIN') location.assign('/login');
+  if (code === 'ERR_CONSOLE_LOGIN') leave();
   throw new Refusal(code, String(message ?? Message ?? 'The service says no more.'), {
     status: response.status,
     requestId,
   });
+}
+
+let isLeaving = false;
+
+/** Goes to the login page, once: a second navigation would break off the first, and its request with it. */
+export function leave(): void {
+  if (isLeaving) return;
+  isLeaving = true;
+  location.assign('/login');
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals';
-import { send } from './api.js';
+import { leave, send } from './api.js';
 
 /** What every page knows of the lab, as `GET /api/lab` answers. */
 export interface Lab {
@@ -48,5 +48,5 @@ export async function refreshLab(): Promise<void> {
 /** Ends the session. */
 export async function logOut(): Promise<void> {
   await send('POST', '/logout', { body: {} });
-  location.assign('/login');
+  leave();
 }
