@@ -6,8 +6,9 @@ SHELL := /bin/bash
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install what is missing: softhsm2 and libnss3, npm packages, the native parts
+setup: ## install what is missing: softhsm2 and libnss3, npm packages; build the console's pages
 	@scripts/setup.sh
+	@node scripts/build_console.mjs
 
 setup-tests: ## what the tests use besides: clients of others, a browser, further tokens
 	@scripts/setup.sh --tests
@@ -15,7 +16,6 @@ setup-tests: ## what the tests use besides: clients of others, a browser, furthe
 build: setup
 	@node scripts/build_native.mjs
 	@node_modules/.bin/tsc -p .
-	@node scripts/build_console.mjs
 
 demo: build ## replicate a multi-Region key between two tokens and tell the story
 	@node bin/keyferry.js demo

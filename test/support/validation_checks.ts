@@ -10,7 +10,6 @@ const common = {
   source: 'a test',
   remedy: 'none',
   timeLimitMs: 20_000,
-  isQuick: true,
 } as const;
 
 /** Checks that do to their process what a bad module does. */
