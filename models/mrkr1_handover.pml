@@ -11,7 +11,7 @@
  * doubt and has no session left to ask in.
  *
  * Each -DMUT_* breaks one rule of the protocol; scripts/models.sh expects spin to refute every one of them.
- * Checked: docs/PROTOCOL.md section 6.5.
+ * Checked: docs/PROTOCOL.md section 6.6.
  */
 #define NS 4            /* sessions that O may begin */
 #define NONE 0

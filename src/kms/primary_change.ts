@@ -17,7 +17,7 @@ type Ended = (code: string | null) => void;
  * Changes of the primary Region of this region's keys. While one is under way the key here is `Updating` and a replica like all
  * others: there are never two primaries, and cryptography goes on.
  *
- * @source AWS KMS Developer Guide, "Change the primary key in a set of multi-Region keys"; docs/PROTOCOL.md section 6.5
+ * @source AWS KMS Developer Guide, "Change the primary key in a set of multi-Region keys"; docs/PROTOCOL.md section 6.6
  */
 export class PrimaryChanges implements KeyHandovers {
   readonly #region: ChangingRegion;
