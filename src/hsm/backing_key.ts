@@ -58,6 +58,18 @@ export function narrowAndRead(
 }
 
 /**
+ * Material of a single-Region key is wrapped for no other region.
+ *
+ * @throws {@link HsmError} `ERR_HSM_POLICY_REFUSED`
+ */
+export function assertMultiRegion({ keyId, multiRegion }: Pick<MaterialBinding, 'keyId' | 'multiRegion'>): void {
+  if (multiRegion) return;
+  throw new HsmError('ERR_HSM_POLICY_REFUSED', `key ${keyId} is a single-Region key and stays here`, {
+    details: { keyId },
+  });
+}
+
+/**
  * A token that wraps another number of octets has wrapped another kind of key.
  *
  * @throws {@link HsmError} `ERR_HSM_TYPE`

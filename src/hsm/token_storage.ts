@@ -6,7 +6,14 @@ import { Job, type JobResult, type ObjectOperand, type Output } from '../token/j
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
 import { pointOf } from '../wire/public_key.js';
-import { baseShape, checkedExportedKeyToken, filledUp, narrowAndRead, usesOf } from './backing_key.js';
+import {
+  assertMultiRegion,
+  baseShape,
+  checkedExportedKeyToken,
+  filledUp,
+  narrowAndRead,
+  usesOf,
+} from './backing_key.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf } from './domain_key.js';
 import { HsmError, saysTokenIsFull } from './errors.js';
@@ -112,17 +119,12 @@ export class TokenStorage implements KeyStorage {
   }
 
   async exportUnder(wrappingKey: ObjectOperand, material: StoredMaterial): Promise<Uint8Array> {
-    const { keyId, multiRegion, keySpec } = material.binding;
-    if (!multiRegion) {
-      throw new HsmError('ERR_HSM_POLICY_REFUSED', `key ${keyId} is a single-Region key and stays here`, {
-        details: { keyId },
-      });
-    }
+    assertMultiRegion(material.binding);
     const { jobs, capabilities } = this.#parts;
     return withLoaded(this, material, async ({ handle }) => {
       const job = new Job('wrap for another region', 'AES-256-KWP');
       const wrapped = job.wrapKey({ type: capabilities.keyWrapPad, parameter: { kind: 'none' } }, wrappingKey, handle);
-      return checkedExportedKeyToken(keySpec, (await jobs.run(job)).bytes(wrapped));
+      return checkedExportedKeyToken(material.binding.keySpec, (await jobs.run(job)).bytes(wrapped));
     });
   }
 

@@ -4,7 +4,14 @@ import type { ObjectHandle } from '../token/object.js';
 import type { Mechanism } from '../token/mechanism.js';
 import type { Template } from '../token/template.js';
 import { pointOf } from '../wire/public_key.js';
-import { baseShape, checkedExportedKeyToken, filledUp, narrowAndRead, usesOf } from './backing_key.js';
+import {
+  assertMultiRegion,
+  baseShape,
+  checkedExportedKeyToken,
+  filledUp,
+  narrowAndRead,
+  usesOf,
+} from './backing_key.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf, type DomainKeys } from './domain_key.js';
 import { HsmError } from './errors.js';
@@ -94,15 +101,7 @@ export class WrappedStorage implements KeyStorage {
   }
 
   async exportUnder(wrappingKey: ObjectOperand, material: StoredMaterial): Promise<Uint8Array> {
-    if (!material.binding.multiRegion) {
-      throw new HsmError(
-        'ERR_HSM_POLICY_REFUSED',
-        `key ${material.binding.keyId} is a single-Region key and stays here`,
-        {
-          details: { keyId: material.binding.keyId },
-        },
-      );
-    }
+    assertMultiRegion(material.binding);
     const { jobs, capabilities, domainKeys, recordKey } = this.#parts;
     await recordKey.assertBound(material);
     const domainKey = await domainKeys.byId(domainKeyLabelOf(material.binding), material.domainKeyId);
