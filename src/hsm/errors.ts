@@ -24,6 +24,9 @@ export type HsmErrorCode =
 /** A failure of a region's HSM. */
 export class HsmError extends KeyferryError<HsmErrorCode> {}
 
+/** The one message for everything that fails in unwrapping: which step refused, and why, is not to be seen in it. */
+export const UNWRAP_REFUSED = 'the wrapped material does not unwrap';
+
 const handleIsGone: ReadonlySet<number> = new Set([
   CKR.CKR_OBJECT_HANDLE_INVALID,
   CKR.CKR_KEY_HANDLE_INVALID,

@@ -3,7 +3,7 @@ import { Job, type AttributeValue, type JobResult, type Output } from '../token/
 import { TokenError } from '../token/errors.js';
 import type { ObjectHandle } from '../token/object.js';
 import { template } from '../token/template.js';
-import { HsmError, saysTokenIsFull } from './errors.js';
+import { HsmError, UNWRAP_REFUSED, saysTokenIsFull } from './errors.js';
 import { importModulusOctets, type ImportKeyParts, type ImportKeys, type StoredImportKey } from './import_key.js';
 import { importPayloadOf, refusalOfPayload } from './import_payload.js';
 import { importedPublicHalf } from './import_public_half.js';
@@ -41,8 +41,6 @@ export interface MaterialImportParts {
 
 /** A private value that multiplies no point: zero, or none of its curve. */
 const NO_KEY = 'the unwrapped material is no key of its curve; it was destroyed';
-/** One answer for everything that fails in unwrapping. */
-const REFUSED = 'the wrapped material does not unwrap';
 /**
  * Refusals are given at multiples of this time from the start: which step refused, and how far a token came, is not to be seen in it.
  * A whole import takes a fraction of it.
@@ -103,7 +101,7 @@ export class MaterialImport {
     const { use, mechanism } = importKeyUse(plan);
     const handle = await this.#parts.keys.load(importKey, use, mechanism);
     try {
-      if (reason !== null) throw new HsmError('ERR_HSM_UNWRAP', REFUSED, { details: { reason } });
+      if (reason !== null) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED, { details: { reason } });
       return await this.#adopt(plan, handle, given);
     } catch (error) {
       throw toldApart(error);
@@ -191,7 +189,7 @@ function assertLength(attributes: ReadonlyMap<number, AttributeValue>, keySpec: 
 }
 
 function assertNoDecoy(steps: UnwrapSteps, result: JobResult): void {
-  if (steps.refusals.some((refusal) => result.rv(refusal) !== 0)) throw new HsmError('ERR_HSM_UNWRAP', REFUSED);
+  if (steps.refusals.some((refusal) => result.rv(refusal) !== 0)) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
 }
 
 /**
@@ -219,7 +217,7 @@ const callsOnMaterial: ReadonlySet<string> = new Set([
 function toldApart(error: unknown): unknown {
   if (!(error instanceof HsmError)) return error;
   if (error.code === 'ERR_HSM_MATERIAL_ID') return new HsmError('ERR_HSM_TYPE', error.message, { cause: error });
-  if (error.code === 'ERR_HSM_UNWRAP') return error.message === REFUSED ? error : refused(error);
+  if (error.code === 'ERR_HSM_UNWRAP') return error.message === UNWRAP_REFUSED ? error : refused(error);
   if (error.code === 'ERR_HSM_SESSION_LOST') return error;
   const { cause } = error;
   if (!(cause instanceof TokenError) || cause.code !== 'ERR_TOKEN_CALL') return error;
@@ -229,7 +227,7 @@ function toldApart(error: unknown): unknown {
 }
 
 function refused(cause: HsmError): HsmError {
-  return new HsmError('ERR_HSM_UNWRAP', REFUSED, { cause });
+  return new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED, { cause });
 }
 
 async function untilStep(startMs: number): Promise<void> {

@@ -46,16 +46,6 @@ export interface KeyStorage {
    */
   exportUnder(wrappingKey: ObjectOperand, material: StoredMaterial): Promise<Uint8Array>;
   /**
-   * Takes in material that was wrapped under a session's wrapping key, checks that it is what its binding names, and stores it.
-   *
-   * @throws {@link HsmError} `ERR_HSM_UNWRAP`, `ERR_HSM_TYPE`, `ERR_HSM_MATERIAL_ID`; nothing is left in the token then
-   */
-  importUnder(
-    unwrappingKey: ObjectOperand,
-    wrapped: { readonly blob: Uint8Array; readonly publicKey: Uint8Array | null },
-    binding: MaterialBinding,
-  ): Promise<StoredMaterial>;
-  /**
    * Takes in material from anywhere: identifies it in the token and puts it where it rests.
    *
    * @param binding - with the key material id that it must have, where that is known

@@ -32,8 +32,9 @@ import { SigningKeys, type SigningKeyInfo } from './signing_key.js';
 import { KEY_LABELS } from './token_keys.js';
 import { TokenObjects, type TokenFiles, type TokenObjectLedger } from './token_object.js';
 import { TokenStorage } from './token_storage.js';
-import { assertDeclared, declarationOf, isAsLongAsDeclared } from './wrapped_material.js';
+import { assertIsMaterialOf, declarationOf, isAsLongAsDeclared } from './wrapped_material.js';
 import { WrappedStorage } from './wrapped_storage.js';
+import { refusalOfExport } from './wrapping_refusal.js';
 
 export type { RegionHsmDescription } from './region_description.js';
 
@@ -275,6 +276,11 @@ export class RegionHsm {
     return refusalOfSpec(this.#capabilities, keySpec, keyUsage, this.#storage.kind);
   }
 
+  /** Why this token can never wrap keys of a spec for another region, naming the mechanisms; undefined where it may. */
+  refusalOfExport(keySpec: KeySpec): string | undefined {
+    return refusalOfExport(keySpec, this.#capabilities);
+  }
+
   /** HMAC of the whole message, made in the token. */
   generateMac(material: StoredMaterial, algorithm: string, message: Uint8Array): Promise<Uint8Array> {
     return this.#operations.generateMac(material, algorithm, message);
@@ -327,17 +333,13 @@ export class RegionHsm {
    * @throws {@link HsmError} `ERR_HSM_TYPE` for what is declared to be another key; `ERR_HSM_UNWRAP`; `ERR_HSM_MATERIAL_ID`
    */
   async unwrap(keys: AgreedKeys, wrapped: WrappedMaterial, binding: MaterialBinding): Promise<StoredMaterial> {
-    assertDeclared(wrapped, binding.keySpec);
-    if (wrapped.materialId !== binding.materialId) {
-      throw new HsmError('ERR_HSM_MATERIAL_ID', 'the wrapped material is not the one that was asked for');
-    }
-    if (!binding.multiRegion) {
-      throw new HsmError('ERR_HSM_POLICY_REFUSED', 'only material of a multi-Region key comes from another region');
-    }
-    if (!isAsLongAsDeclared(binding.keySpec, wrapped.blob)) {
-      throw new HsmError('ERR_HSM_UNWRAP', 'the wrapped material does not unwrap');
-    }
-    return this.#storage.importUnder(this.#agreementKeys.wrappingKeyOf(keys, 'unwrap'), wrapped, binding);
+    assertIsMaterialOf(binding, wrapped);
+    const unwrappingKey = this.#agreementKeys.wrappingKeyOf(keys, 'unwrap');
+    const mechanism = { type: this.#capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
+    return this.#storage.adopt(binding, 'unwrap from another region', {
+      publicKey: wrapped.publicKey,
+      make: (job, template) => job.unwrapKey(mechanism, unwrappingKey, wrapped.blob, template),
+    });
   }
 
   /** Destroys the objects and checks that they are gone. Never fails for objects that a lost session has already taken. */

@@ -1,7 +1,7 @@
 import type { ObjectOperand } from '../token/job.js';
 import { HsmError } from './errors.js';
 import type { AdoptedSource, KeyStorage, LoadedKey, UnidentifiedBinding } from './key_storage.js';
-import { tokenObjectIdOf, type KeyStorageKind, type MaterialBinding, type StoredMaterial } from './material.js';
+import { tokenObjectIdOf, type KeyStorageKind, type StoredMaterial } from './material.js';
 import type { TokenStorage } from './token_storage.js';
 import type { WrappedStorage } from './wrapped_storage.js';
 
@@ -28,14 +28,6 @@ export class RegionStorage implements KeyStorage {
 
   create(binding: UnidentifiedBinding): Promise<StoredMaterial> {
     return this.#forNew().create(binding);
-  }
-
-  importUnder(
-    unwrappingKey: ObjectOperand,
-    wrapped: { readonly blob: Uint8Array; readonly publicKey: Uint8Array | null },
-    binding: MaterialBinding,
-  ): Promise<StoredMaterial> {
-    return this.#forNew().importUnder(unwrappingKey, wrapped, binding);
   }
 
   adopt(

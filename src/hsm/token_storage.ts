@@ -14,9 +14,8 @@ import {
   narrowAndRead,
   usesOf,
 } from './backing_key.js';
-import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf } from './domain_key.js';
-import { HsmError, saysTokenIsFull } from './errors.js';
+import { HsmError, UNWRAP_REFUSED, saysTokenIsFull } from './errors.js';
 import { generateMaterial, type GeneratedKey } from './key_generation.js';
 import {
   assertShape,
@@ -27,7 +26,7 @@ import {
   type KeyShape,
   type KeyUse,
 } from './key_shape.js';
-import { canBeWrapped, parsePublicHalf, specInToken } from './key_spec.js';
+import { parsePublicHalf, specInToken } from './key_spec.js';
 import {
   withLoaded,
   type AdoptedSource,
@@ -36,21 +35,15 @@ import {
   type UnidentifiedBinding,
 } from './key_storage.js';
 import { LoadedKeys } from './loaded_keys.js';
-import {
-  domainKeyIdOfObject,
-  tokenObjectIdOf,
-  type KeySpec,
-  type MaterialBinding,
-  type StoredMaterial,
-} from './material.js';
+import { domainKeyIdOfObject, tokenObjectIdOf, type KeySpec, type StoredMaterial } from './material.js';
 import { identificationOf, identifyingUse } from './material_identity.js';
 import { narrowUses } from './narrow_uses.js';
 import { sessionCopyOf } from './token_keys.js';
 import type { TokenObjects } from './token_object.js';
 import type { WrappedStorageParts } from './wrapped_storage.js';
+import { refusalOfWrapping } from './wrapping_refusal.js';
 
 const NOTHING = new Uint8Array();
-const UNWRAP_REFUSED = 'the wrapped material does not unwrap';
 
 /** What a region's storage "token" is made of. */
 export interface TokenStorageParts extends WrappedStorageParts {
@@ -128,21 +121,6 @@ export class TokenStorage implements KeyStorage {
     });
   }
 
-  async importUnder(
-    unwrappingKey: ObjectOperand,
-    wrapped: { readonly blob: Uint8Array; readonly publicKey: Uint8Array | null },
-    binding: MaterialBinding,
-  ): Promise<StoredMaterial> {
-    const { blob, publicKey } = wrapped;
-    // HAZARD: some tokens corrupt their memory on a blob that is too short, and take keys of other lengths from a longer one.
-    if (!canBeWrapped(binding.keySpec, blob)) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
-    const mechanism = { type: this.#parts.capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
-    return this.adopt(binding, 'unwrap from another region', {
-      publicKey,
-      make: (job, shape) => job.unwrapKey(mechanism, unwrappingKey, blob, shape),
-    });
-  }
-
   async adopt(
     binding: UnidentifiedBinding & { readonly materialId?: string },
     name: string,
@@ -186,7 +164,7 @@ export class TokenStorage implements KeyStorage {
     const proof = identification.prove(job, key);
     job.destroyObject(key);
     let wrapped: Output<'bytes'> | undefined;
-    if (canWrap(binding.keySpec, capabilities)) {
+    if (refusalOfWrapping(binding.keySpec, capabilities) === undefined) {
       // Some tokens tell how long a key is only by wrapping it.
       const shape = { ...this.#wrappedShape(binding), ...publicPointOf(binding.keySpec, source.publicKey) };
       const domainKey = await domainKeys.active(domainKeyLabelOf(binding));
@@ -372,13 +350,6 @@ function leaveUses(job: Job, key: ObjectHandle, shape: KeyShape, identifying: re
   );
   if (changed.length === 0) return;
   job.setAttributes(key, template(...changed.map((use) => [attributeOfUse[use], shape.uses.includes(use)] as const)));
-}
-
-/** Whether the token can wrap keys of a spec; some wrap no private keys. */
-function canWrap(keySpec: KeySpec, { refusedFacts }: HsmCapabilities): boolean {
-  const { kind } = specInToken(keySpec);
-  if (kind === 'rsa') return refusedFacts.rsaPrivateWrap === undefined;
-  return kind !== 'curve' || refusedFacts.ecPrivateWrap === undefined;
 }
 
 function publicPointOf(keySpec: KeySpec, publicKey: Uint8Array | null): Pick<KeyShape, 'publicPoint'> {

@@ -1,6 +1,6 @@
-import { HsmError } from './errors.js';
+import { HsmError, UNWRAP_REFUSED } from './errors.js';
 import { canBeWrapped, specInToken, wrappedOctets } from './key_spec.js';
-import type { KeySpec, WrappedMaterial } from './material.js';
+import type { KeySpec, MaterialBinding, WrappedMaterial } from './material.js';
 
 /** What is said of a key on its way to another region. */
 export type MaterialDeclaration = Pick<WrappedMaterial, 'class' | 'keyType' | 'lengthOctets'>;
@@ -17,11 +17,12 @@ export function declarationOf(keySpec: KeySpec): MaterialDeclaration {
 }
 
 /**
- * Checks what is declared of wrapped material against the spec that its key is certified to have.
+ * Checks wrapped material, before a token sees it, against what its key is certified to be.
  *
- * @throws {@link HsmError} `ERR_HSM_TYPE`
+ * @throws {@link HsmError} `ERR_HSM_TYPE`, `ERR_HSM_MATERIAL_ID`, `ERR_HSM_POLICY_REFUSED`, `ERR_HSM_UNWRAP`
  */
-export function assertDeclared(wrapped: WrappedMaterial, keySpec: KeySpec): void {
+export function assertIsMaterialOf(binding: MaterialBinding, wrapped: WrappedMaterial): void {
+  const { keySpec } = binding;
   const expected = declarationOf(keySpec);
   const isDeclared =
     wrapped.class === expected.class &&
@@ -29,6 +30,14 @@ export function assertDeclared(wrapped: WrappedMaterial, keySpec: KeySpec): void
     wrapped.lengthOctets === expected.lengthOctets &&
     (wrapped.publicKey !== null) === (expected.class === 'CKO_PRIVATE_KEY');
   if (!isDeclared) throw new HsmError('ERR_HSM_TYPE', `the material is declared to be no ${keySpec} key`);
+  if (wrapped.materialId !== binding.materialId) {
+    throw new HsmError('ERR_HSM_MATERIAL_ID', 'the wrapped material is not the one that was asked for');
+  }
+  if (!binding.multiRegion) {
+    throw new HsmError('ERR_HSM_POLICY_REFUSED', 'only material of a multi-Region key comes from another region');
+  }
+  // HAZARD: some tokens corrupt their memory on a blob that is too short, and take keys of other lengths from a longer one.
+  if (!isAsLongAsDeclared(keySpec, wrapped.blob)) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
 }
 
 /** Whether a blob has the length that a key of a spec has under RFC 5649; for private keys within its bounds. */

@@ -14,14 +14,14 @@ import {
 } from './backing_key.js';
 import type { HsmCapabilities } from './capability.js';
 import { domainKeyLabelOf, type DomainKeys } from './domain_key.js';
-import { HsmError } from './errors.js';
+import { HsmError, UNWRAP_REFUSED } from './errors.js';
 import type { HsmJobs } from './job_runner.js';
 import { generateMaterial } from './key_generation.js';
 import { assertShape, templateOf, type KeyShape } from './key_shape.js';
-import { canBeWrapped, parsePublicHalf, specInToken } from './key_spec.js';
+import { parsePublicHalf, specInToken } from './key_spec.js';
 import type { AdoptedSource, KeyStorage, LoadedKey, UnidentifiedBinding } from './key_storage.js';
 import { LoadedKeys } from './loaded_keys.js';
-import type { KeySpec, MaterialBinding, StoredMaterial } from './material.js';
+import type { KeySpec, StoredMaterial } from './material.js';
 import { identificationOf } from './material_identity.js';
 import type { RecordKey } from './record_key.js';
 
@@ -119,20 +119,6 @@ export class WrappedStorage implements KeyStorage {
     const result = await jobs.run(job);
     assertShape(result.attributes(attributes), shape, capabilities);
     return checkedExportedKeyToken(material.binding.keySpec, result.bytes(wrapped));
-  }
-
-  async importUnder(
-    unwrappingKey: ObjectOperand,
-    wrapped: { readonly blob: Uint8Array; readonly publicKey: Uint8Array | null },
-    binding: MaterialBinding,
-  ): Promise<StoredMaterial> {
-    const { blob, publicKey } = wrapped;
-    // HAZARD: some tokens corrupt their memory on a blob that is too short, and take keys of other lengths from a longer one.
-    if (!canBeWrapped(binding.keySpec, blob)) throw new HsmError('ERR_HSM_UNWRAP', UNWRAP_REFUSED);
-    return this.adopt(binding, 'unwrap from another region', {
-      publicKey,
-      make: (job, template) => job.unwrapKey(this.#keyWrapPad, unwrappingKey, blob, template),
-    });
   }
 
   async adopt(
@@ -279,5 +265,3 @@ export class WrappedStorage implements KeyStorage {
 interface Unidentified extends Omit<StoredMaterial, 'binding' | 'recordMac'> {
   readonly binding: UnidentifiedBinding;
 }
-
-const UNWRAP_REFUSED = 'the wrapped material does not unwrap';
