@@ -9,7 +9,7 @@ import type { OwnIvPlace } from '../token/mechanism.js';
 import { explainMissingJob } from '../token/missing_piece.js';
 import { factNames, type EnforcementName, type FactName, type TokenProfile } from '../token/profile.js';
 import type { Ed25519Parameters } from '../token/public_key.js';
-import { chooseStrategies, type StrategyChoice } from '../token/strategy_choice.js';
+import { chooseStrategies, missingSuites, type StrategyChoice } from '../token/strategy_choice.js';
 import type { StrategyJob } from '../token/strategy.js';
 import type { DataSuite } from '../wire/ciphertext_blob.js';
 import type { ReplicationSuite } from '../wire/suite.js';
@@ -23,6 +23,8 @@ export interface HsmCapabilities {
   readonly signMechanism: number;
   /** Replication suites, the preferred first. */
   readonly suites: readonly ReplicationSuite[];
+  /** Why it carries no replication suite: the mechanisms that each of them needs; null where it carries one. */
+  readonly refusalOfSuites: string | null;
   /** Data suites, the preferred first. */
   readonly dataSuites: readonly DataSuite[];
   /** Data suites that the token can decrypt at least. */
@@ -72,6 +74,11 @@ function missingOf(choice: StrategyChoice): HsmCapabilities['missing'] {
     .map(({ strategy, reason }) => ({ strategy: strategy.suite ?? strategy.dataSuite ?? strategy.id, reason }));
 }
 
+function withoutSuite(profile: TokenProfile): string {
+  const lacks = missingSuites(profile).map(({ suite, mechanisms }) => `${suite} needs ${mechanisms.join(', ')}`);
+  return `it carries no replication suite: ${lacks.join('; ')}`;
+}
+
 /** What the token lists for its RSA generation; a token that lists no bound is asked when a key is made. */
 function rsaModulusBitsMax({ mechanisms }: TokenProfile): number {
   const listed = mechanisms.find(({ type }) => type === CKM_RSA_PKCS_KEY_PAIR_GEN)?.keySizeMax ?? 0;
@@ -99,6 +106,7 @@ export function capabilitiesOf(profile: TokenProfile, purpose: TokenPurpose = 'r
     keyWrapPad: rules.aesKeyWrapPadMechanism ?? 0,
     signMechanism: choice.chosen.sign?.id === 'sign-ecdsa-sha384' ? CKM_ECDSA_SHA384 : CKM_ECDSA,
     suites: choice.suites,
+    refusalOfSuites: choice.suites.length > 0 ? null : withoutSuite(profile),
     dataSuites: choice.dataSuites,
     readableDataSuites: choice.readableDataSuites,
     gcmIv: rules.gcmIv ?? 'caller',

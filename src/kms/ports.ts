@@ -54,6 +54,8 @@ export interface KeyHsm {
   unload(material: StoredMaterial): Promise<void>;
   /** Why this token cannot hold and use such a key, naming the mechanisms; undefined where it can. */
   refusalOfSpec(keySpec: KeySpec, keyUsage: KeyUsage): string | undefined;
+  /** Why this token can never wrap keys of a spec for another region, naming the mechanisms; undefined where it may. */
+  refusalOfExport(keySpec: KeySpec): string | undefined;
   /** Signs in the token; RSA: the raw signature, ECDSA: DER (RFC 3279), Ed25519: 64 octets. */
   sign(material: StoredMaterial, algorithm: string, input: SigningInput): Promise<Uint8Array>;
   /** Whether the signature is one of this key; verified in the token. */

@@ -169,7 +169,7 @@ const mechanismSchema = z.strictObject({
 });
 
 /** Version of what a profile holds; a profile of an older one is probed again. */
-export const PROFILE_VERSION = 4;
+export const PROFILE_VERSION = 5;
 
 /** What {@link parseProfile} takes; for reports that hold a profile. */
 export const profileSchema = z.strictObject({

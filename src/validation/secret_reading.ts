@@ -1,8 +1,6 @@
-import { createDecipheriv } from 'node:crypto';
-import { concat } from '../bytes.js';
 import { CKA_EXTRACTABLE, CKA_SENSITIVE } from '../token/cryptoki.js';
 import type { Job, ObjectRef } from '../token/job.js';
-import { knownKey } from '../token/probe/known_key.js';
+import { aesKeyUnwrapPad, knownKey } from '../token/probe/known_key.js';
 import { plain } from '../token/probe/probe_context.js';
 import { CKR } from '../token/return_value.js';
 import type { Template } from '../token/template.js';
@@ -46,12 +44,6 @@ export async function readMadeSecret(
       const kek = job.createObject(knownSecretTemplate({ keyType: 'aes', usage: ['wrap'] }, knownKey));
       return job.wrapKey(plain(pad), kek, secret);
     },
-    (result, wrapped) => unwrapPadded(knownKey, result.bytes(wrapped)),
+    (result, wrapped) => aesKeyUnwrapPad(knownKey, result.bytes(wrapped)),
   );
-}
-
-/** RFC 5649 in software. */
-function unwrapPadded(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
-  const decipher = createDecipheriv('id-aes256-wrap-pad', kek, Buffer.from('a65959a6', 'hex'));
-  return concat(decipher.update(wrapped), decipher.final());
 }

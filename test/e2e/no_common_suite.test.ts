@@ -1,4 +1,10 @@
-import { CreateKeyCommand, KMSClient, ReplicateKeyCommand } from '@aws-sdk/client-kms';
+import {
+  CreateKeyCommand,
+  KMSClient,
+  ListKeysCommand,
+  ReplicateKeyCommand,
+  UnsupportedOperationException,
+} from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
@@ -54,25 +60,41 @@ describe('Two regions whose tokens share no replication suite', () => {
   });
 
   it('refuse ReplicateKey with the same reason, and make no replica', async () => {
-    const [, accessKeyId = ''] =
-      /aws_access_key_id = (\S+)/u.exec(readFileSync(summary.awsCredentialsFile, 'utf8')) ?? [];
-    const [, secretAccessKey = ''] =
-      /aws_secret_access_key = (\S+)/u.exec(readFileSync(summary.awsCredentialsFile, 'utf8')) ?? [];
-    const client = new KMSClient({
-      region: 'us-east-1',
+    const client = clientOf('eu-west-1');
+    const { KeyMetadata } = await client.send(new CreateKeyCommand({ MultiRegion: true }));
+    const message = await refusal(
+      client.send(new ReplicateKeyCommand({ KeyId: KeyMetadata?.KeyId, ReplicaRegion: 'us-east-1' })),
+    );
+    client.destroy();
+    expect(message).to.contain('CBCDERIVE-A256KWP needs CKM_AES_CBC_ENCRYPT_DATA');
+  });
+
+  it('refuse multi-Region keys where the token has no replication suite at all, before anything is made', async () => {
+    const client = clientOf('us-east-1');
+    const message = await refusal(client.send(new CreateKeyCommand({ MultiRegion: true })));
+    expect(message).to.match(/can wrap no SYMMETRIC_DEFAULT key for another region: .*CKM_AES_CBC_ENCRYPT_DATA/u);
+    expect((await client.send(new ListKeysCommand({}))).Keys).to.deep.equal([]);
+    client.destroy();
+  });
+
+  function clientOf(region: string): KMSClient {
+    const credentials = readFileSync(summary.awsCredentialsFile, 'utf8');
+    const member = (name: string): string => new RegExp(`${name} = (\\S+)`, 'u').exec(credentials)?.[1] ?? '';
+    return new KMSClient({
+      region,
       endpoint: summary.endpoint,
-      credentials: { accessKeyId, secretAccessKey },
+      credentials: {
+        accessKeyId: member('aws_access_key_id'),
+        secretAccessKey: member('aws_secret_access_key'),
+      },
       maxAttempts: 1,
     });
-    const { KeyMetadata } = await client.send(new CreateKeyCommand({ MultiRegion: true }));
-    let refusal: unknown;
-    try {
-      await client.send(new ReplicateKeyCommand({ KeyId: KeyMetadata?.KeyId, ReplicaRegion: 'eu-west-1' }));
-    } catch (error) {
-      refusal = error;
-    }
-    client.destroy();
-    expect(refusal).to.be.instanceOf(Error).with.property('name', 'UnsupportedOperationException');
-    expect((refusal as Error).message).to.contain('CBCDERIVE-A256KWP needs CKM_AES_CBC_ENCRYPT_DATA');
-  });
+  }
+
+  /** The text of an UnsupportedOperationException. */
+  async function refusal(work: Promise<unknown>): Promise<string> {
+    const error: unknown = await work.catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(UnsupportedOperationException);
+    return (error as UnsupportedOperationException).message;
+  }
 });

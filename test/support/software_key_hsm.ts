@@ -33,6 +33,8 @@ export class SoftwareKeyHsm implements KeyHsm {
   readonly calls: string[] = [];
   /** Key specs that this double has no mechanisms for, with the reason. */
   readonly refusals = new Map<KeySpec, string>();
+  /** Key specs that this double wraps for no other region, with the reason. */
+  readonly exportRefusals = new Map<KeySpec, string>();
   /** Material ids that were to be unloaded. */
   readonly unloaded: string[] = [];
   readonly #domainKey = randomBytes(32);
@@ -49,6 +51,10 @@ export class SoftwareKeyHsm implements KeyHsm {
 
   refusalOfSpec(keySpec: KeySpec, _keyUsage: KeyUsage): string | undefined {
     return this.refusals.get(keySpec);
+  }
+
+  refusalOfExport(keySpec: KeySpec): string | undefined {
+    return this.exportRefusals.get(keySpec);
   }
 
   async unload(material: StoredMaterial): Promise<void> {

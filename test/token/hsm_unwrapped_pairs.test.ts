@@ -1,3 +1,4 @@
+import { CreateKeyCommand, UnsupportedOperationException } from '@aws-sdk/client-kms';
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { capabilitiesOf } from '../../src/hsm/capability.js';
@@ -7,6 +8,7 @@ import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { TokenProfile } from '../../src/token/profile.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
 import { MemoryLedger } from '../support/memory_ledger.js';
+import { makeRegionFixture } from '../support/region_fixture.js';
 import { accessToScratch, openScratch, profileOf } from '../support/region_token.js';
 
 /** Every private key is made with CKA_EXTRACTABLE false, whatever its template says: none of them can be wrapped. */
@@ -63,5 +65,39 @@ describe('a token that wraps none of its private keys', function () {
     const material = await create('ECC_NIST_P384', 'KEY_AGREEMENT');
     const peer = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'der' });
     expect(await hsm.deriveSharedSecret(material, peer)).to.have.lengthOf(48);
+  });
+
+  it('makes none of them a multi-Region key, which could be replicated nowhere, and says which call the token refuses', async () => {
+    const fixture = await makeRegionFixture({ hsm });
+    const client = fixture.client();
+    const made = token.callCount('C_GenerateKeyPair');
+    for (const [KeySpec, KeyUsage, refused] of [
+      ['ECC_NIST_P256', 'SIGN_VERIFY', /C_WrapKey of an EC private key .*C_WrapKey returned CKR_KEY_UNEXTRACTABLE/u],
+      ['ECC_NIST_P384', 'KEY_AGREEMENT', /C_WrapKey of an EC private key .*C_WrapKey returned CKR_KEY_UNEXTRACTABLE/u],
+      ['RSA_2048', 'ENCRYPT_DECRYPT', /C_WrapKey of an RSA private key .*C_WrapKey returned CKR_KEY_UNEXTRACTABLE/u],
+    ] as const) {
+      const refusal: unknown = await client
+        .send(new CreateKeyCommand({ KeySpec, KeyUsage, MultiRegion: true }))
+        .catch((error: unknown) => error);
+      expect(refusal, KeySpec).to.be.instanceOf(UnsupportedOperationException);
+      expect((refusal as UnsupportedOperationException).message).to.match(refused);
+    }
+    expect(token.callCount('C_GenerateKeyPair')).to.equal(made);
+    expect(fixture.region.store.keyIds({ after: '', limit: 1 })).to.deep.equal([]);
+    await fixture.close();
+  });
+
+  it('makes multi-Region keys of the secrets that it wraps, and those whose material is imported in each Region', async () => {
+    const fixture = await makeRegionFixture({ hsm });
+    const client = fixture.client();
+    for (const request of [
+      {},
+      { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' },
+      { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY', Origin: 'EXTERNAL' },
+    ] as const) {
+      const { KeyMetadata } = await client.send(new CreateKeyCommand({ ...request, MultiRegion: true }));
+      expect(KeyMetadata?.MultiRegionConfiguration?.MultiRegionKeyType).to.equal('PRIMARY');
+    }
+    await fixture.close();
   });
 });

@@ -86,7 +86,10 @@ async function makeKey(
   const policy = newKeyPolicy(call, request, { conditions });
 
   if (multiRegion) requireEnrolled(region.replicator);
-  const refusal = region.hsm.refusalOfSpec(keySpec, keyUsage);
+  // Imported material is imported in each region: it never leaves the token.
+  const isExported = multiRegion && origin !== 'EXTERNAL';
+  const refusal =
+    region.hsm.refusalOfSpec(keySpec, keyUsage) ?? (isExported ? region.hsm.refusalOfExport(keySpec) : undefined);
   if (refusal !== undefined) throw unsupported(refusal);
   const dataSuite = keySpec === 'SYMMETRIC_DEFAULT' ? chooseDataSuite(region, multiRegion) : null;
   const birth = await identityOf(region, chosen, { keySpec, keyUsage, origin, multiRegion });

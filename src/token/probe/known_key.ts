@@ -1,4 +1,4 @@
-import { createCipheriv, createHmac, hash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hash } from 'node:crypto';
 import { concat, u32be } from '../../bytes.js';
 
 /**
@@ -43,6 +43,12 @@ export function aesKeyWrap(kek: Uint8Array, key: Uint8Array): Uint8Array {
 export function aesKeyWrapPad(kek: Uint8Array, key: Uint8Array): Uint8Array {
   const cipher = createCipheriv('id-aes256-wrap-pad', kek, Buffer.from('a65959a6', 'hex'));
   return concat(cipher.update(key), cipher.final());
+}
+
+/** What {@link aesKeyWrapPad} wrapped. @throws for octets that do not unwrap */
+export function aesKeyUnwrapPad(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv('id-aes256-wrap-pad', kek, Buffer.from('a65959a6', 'hex'));
+  return concat(decipher.update(wrapped), decipher.final());
 }
 
 /** HMAC under a named hash. */

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, verify, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, verify, type KeyObject } from 'node:crypto';
 import { concat, utf8 } from '../../bytes.js';
 import {
   CKA_CLASS,
@@ -27,6 +27,7 @@ import { template, type Template } from '../template.js';
 import { generateProbePair, publicKeyOf } from './agreement.js';
 import {
   aesEcb,
+  aesKeyUnwrapPad,
   aesKeyWrap,
   aesKeyWrapPad,
   hmac,
@@ -269,6 +270,14 @@ export async function probeEcPrivateWrapping(context: ProbeContext): Promise<voi
       const kek = context.knownKey(job, knownKey, { keyType: 'aes', usage: ['wrap'] });
       return job.wrapKey(plain(mechanism), kek, pair.privateKey);
     });
-    return signsWith(result.bytes(outputs), publicKeyOf(pair.point));
+    const [wrapped, publicKey] = [result.bytes(outputs), publicKeyOf(pair.point)];
+    // A token that unwraps no private keys may wrap them all the same, for another one.
+    return context.works('ecPrivateUnwrap') ? signsWith(wrapped, publicKey) : isPrivateHalf(wrapped, publicKey);
   });
+}
+
+/** Whether octets are the private half of a probe's pair, wrapped under the known key. */
+function isPrivateHalf(wrapped: Uint8Array, publicKey: KeyObject): boolean {
+  const key = Buffer.from(aesKeyUnwrapPad(knownKey, wrapped));
+  return createPublicKey(createPrivateKey({ key, format: 'der', type: 'pkcs8' })).equals(publicKey);
 }

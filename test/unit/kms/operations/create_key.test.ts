@@ -165,6 +165,40 @@ describe('CreateKey', () => {
     expect(fixture.hsm.calls).to.deep.equal([]);
   });
 
+  describe('of a spec that the token wraps for no other region', () => {
+    const pair = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' } as const;
+    beforeEach(() => {
+      fixture.hsm.exportRefusals.set('ECC_NIST_P256', 'C_WrapKey returned CKR_KEY_NOT_WRAPPABLE');
+    });
+
+    it('names what the token lacks where it is to be a multi-Region key, and makes nothing', async () => {
+      let births = 0;
+      const issueBirth = fixture.replicator.issueBirth.bind(fixture.replicator);
+      fixture.replicator.issueBirth = () => {
+        births += 1;
+        return issueBirth();
+      };
+      expect(await refusalOf(create({ ...pair, MultiRegion: true }))).to.deep.equal({
+        code: 'UnsupportedOperationException',
+        message: 'C_WrapKey returned CKR_KEY_NOT_WRAPPABLE',
+      });
+      expect(fixture.hsm.calls).to.deep.equal([]);
+      expect(births).to.equal(0);
+      expect(fixture.region.store.keyIds({ after: '', limit: 1 })).to.deep.equal([]);
+    });
+
+    it('makes single-Region keys of it, and multi-Region keys of other specs', async () => {
+      expect((await create(pair)).KeyMetadata.KeyState).to.equal('Enabled');
+      const { KeyMetadata } = await create({ KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY', MultiRegion: true });
+      expect(KeyMetadata.KeyState).to.equal('Enabled');
+    });
+
+    it('makes multi-Region keys of it whose material is imported in each region', async () => {
+      const { KeyMetadata } = await create({ ...pair, MultiRegion: true, Origin: 'EXTERNAL' });
+      expect(KeyMetadata).to.include({ KeyState: 'PendingImport', MultiRegion: true });
+    });
+  });
+
   it('asks to try again where replication has stopped', async () => {
     fixture.replicator.issueBirth = () => Promise.reject(new ReplicationError('ERR_REPL_UNAVAILABLE', 'stopped'));
     expect((await refusalOf(create({ MultiRegion: true }))).code).to.equal('DependencyTimeoutException');
