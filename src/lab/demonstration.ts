@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { askAdmin } from './admin_client.js';
 import { replicationScript, shortId, type DemoFact } from './demo_script.js';
 import { DemoStory, type StoryTeller } from './demo_story.js';
 import { LabError } from './errors.js';
 import { KmsClient } from './kms_client.js';
 import type { ObservedMessage } from './observed_message.js';
 import type { AccessKey } from './region_config.js';
+import { assertNoEphemeralKeys, untilUsable } from './replicated_key.js';
 import type { StateDirectory } from './state_directory.js';
 import { followTrace } from './trace_follow.js';
 import { TraceReader, type TraceEntry } from './trace_reader.js';
@@ -24,7 +23,6 @@ export interface Demonstration {
 
 /** Time for one replication, milliseconds: a hundred times what two software tokens need. */
 const REPLICATION_MS_MAX = 60_000;
-const POLL_MS = 25;
 
 /**
  * Creates a multi-Region key, replicates it, tells every step as its event arrives from the proxy or a region, and uses both replicas.
@@ -37,9 +35,10 @@ export async function demonstrate(demo: Demonstration): Promise<void> {
   const keyId = await createKey(client, demo);
   await reader.read();
   const entries = await replicate(client, { ...demo, keyId, reader });
-  await untilUsable(client, demo, keyId);
+  const { source, destination, signal } = demo;
+  await untilUsable({ client, keyId, source, destination }, REPLICATION_MS_MAX, signal);
   summarise(entries, demo);
-  await assertNothingLeft(demo);
+  await tellNothingLeft(demo);
   await useBoth(client, { ...demo, keyId });
 }
 
@@ -87,31 +86,6 @@ async function replicate(
     'ERR_LAB_STEP',
     `The replication did not come to its end in ${REPLICATION_MS_MAX / 1000} seconds: ${missing}`,
   );
-}
-
-async function untilUsable(client: KmsClient, demo: Demonstration, keyId: string): Promise<void> {
-  const { source, destination } = demo;
-  const deadlineMs = performance.now() + REPLICATION_MS_MAX;
-  for (;;) {
-    const primary = await describeKey(client, source, keyId);
-    const replica = await describeKey(client, destination, keyId);
-    const listed = primary.MultiRegionConfiguration?.ReplicaKeys?.some(({ Region }) => Region === destination) === true;
-    if (listed && replica.KeyState === 'Enabled') return;
-    if (performance.now() > deadlineMs)
-      throw new LabError('ERR_LAB_STEP', `The replica in ${destination} is ${replica.KeyState} and not Enabled`);
-    await sleep(POLL_MS);
-    demo.signal.throwIfAborted();
-  }
-}
-
-interface DescribedKey {
-  readonly KeyState: string;
-  readonly MultiRegionConfiguration?: { readonly ReplicaKeys?: readonly { readonly Region: string }[] };
-}
-
-async function describeKey(client: KmsClient, region: string, keyId: string): Promise<DescribedKey> {
-  const { KeyMetadata: metadata } = await client.call(region, 'DescribeKey', { KeyId: keyId });
-  return metadata as DescribedKey;
 }
 
 /** What crossed the network, which strategies ran in which token, and what the proxy could see. */
@@ -189,15 +163,11 @@ function octetsFact(about: string, octets: Uint8Array): DemoFact {
 }
 
 /** The agreement keys and RWK are gone from both tokens. */
-async function assertNothingLeft(demo: Demonstration): Promise<void> {
-  demo.teller.title('What is left of the exchange');
-  for (const region of [demo.source, demo.destination]) {
-    const status = (await askAdmin(demo.directory.adminSocket(region), { method: 'GET', path: '/status' })) as {
-      hsm: { ephemeralKeys: number };
-    };
-    const left = status.hsm.ephemeralKeys;
-    if (left !== 0) throw new LabError('ERR_LAB_STEP', `${left} ephemeral keys are left in the token of ${region}`);
-    demo.teller.fact({ about: `token of ${region}`, text: 'no agreement key, RWK or KCK left' });
+async function tellNothingLeft({ directory, source, destination, teller }: Demonstration): Promise<void> {
+  teller.title('What is left of the exchange');
+  for (const region of [source, destination]) {
+    await assertNoEphemeralKeys(directory, region);
+    teller.fact({ about: `token of ${region}`, text: 'no agreement key, RWK or KCK left' });
   }
 }
 

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeySpec } from '../hsm/material.js';
-import { askAdmin } from './admin_client.js';
 import { LabError } from './errors.js';
 import type { KmsClient } from './kms_client.js';
 import type { ObservedMessage } from './observed_message.js';
+import { assertNoEphemeralKeys, untilUsable } from './replicated_key.js';
 import type { StateDirectory } from './state_directory.js';
 import { TraceReader, type TraceEntry } from './trace_reader.js';
 
@@ -36,7 +35,6 @@ export interface Interoperation {
 
 /** Time for one replication, milliseconds: HSMs behind a network take seconds for what software does at once. */
 const REPLICATION_MS_MAX = 120_000;
-const POLL_MS = 50;
 const CONTEXT = { purpose: 'interoperation' };
 
 interface Exchange {
@@ -54,7 +52,7 @@ interface Exchange {
  * @throws {@link LabError} `ERR_LAB_STEP` for what did not do what it should; the reason of `signal`
  */
 export async function interoperate(exchange: Exchange): Promise<Interoperation> {
-  const { directory, client, source, destination, keySpec } = exchange;
+  const { directory, client, source, destination, keySpec, signal } = exchange;
   const reader = new TraceReader(directory, [source, destination]);
   const { KeyMetadata: metadata } = (await client.call(source, 'CreateKey', {
     MultiRegion: true,
@@ -65,14 +63,14 @@ export async function interoperate(exchange: Exchange): Promise<Interoperation> 
   await reader.read();
   const startedMs = performance.now();
   await client.call(source, 'ReplicateKey', { KeyId: keyId, ReplicaRegion: destination });
-  await untilUsable(exchange, keyId);
+  await untilUsable({ client, keyId, source, destination }, REPLICATION_MS_MAX, signal);
   const replicationMs = Math.round(performance.now() - startedMs);
   const entries = await reader.read();
   const messages = messagesOf(entries, keyId);
   const transfer = messages.find(({ message }) => message?.name === 'transfer')?.message;
   if (transfer?.name !== 'transfer') throw new LabError('ERR_LAB_STEP', 'The proxy saw no transfer of the key');
   const proofs = await prove(exchange, keyId);
-  await assertNothingLeft(exchange);
+  for (const region of [source, destination]) await assertNoEphemeralKeys(directory, region);
   return {
     ...{ from: source, to: destination, keySpec, suite: transfer.body.suite, steps: stepsOf(entries) },
     ...{
@@ -87,36 +85,6 @@ export async function interoperate(exchange: Exchange): Promise<Interoperation> 
 function usageOf(keySpec: KeySpec): string {
   if (keySpec.startsWith('HMAC_')) return 'GENERATE_VERIFY_MAC';
   return keySpec === 'SYMMETRIC_DEFAULT' ? 'ENCRYPT_DECRYPT' : 'SIGN_VERIFY';
-}
-
-async function untilUsable({ client, source, destination, signal }: Exchange, keyId: string): Promise<void> {
-  const deadlineMs = performance.now() + REPLICATION_MS_MAX;
-  for (;;) {
-    const [primary, replica] = await Promise.all([
-      describeKey(client, source, keyId),
-      describeKey(client, destination, keyId).catch(() => undefined),
-    ]);
-    const listed = primary.MultiRegionConfiguration?.ReplicaKeys?.some(({ Region }) => Region === destination) === true;
-    if (listed && replica?.KeyState === 'Enabled') return;
-    if (performance.now() > deadlineMs) {
-      throw new LabError(
-        'ERR_LAB_STEP',
-        `The replica in ${destination} is ${replica?.KeyState ?? 'not there'} after ${REPLICATION_MS_MAX / 1000} seconds`,
-      );
-    }
-    await sleep(POLL_MS);
-    signal.throwIfAborted();
-  }
-}
-
-interface DescribedKey {
-  readonly KeyState: string;
-  readonly MultiRegionConfiguration?: { readonly ReplicaKeys?: readonly { readonly Region: string }[] };
-}
-
-async function describeKey(client: KmsClient, region: string, keyId: string): Promise<DescribedKey> {
-  const { KeyMetadata: metadata } = await client.call(region, 'DescribeKey', { KeyId: keyId });
-  return metadata as DescribedKey;
 }
 
 /** The messages about a key that the proxy accepted, each once. */
@@ -181,15 +149,4 @@ async function proveOneWay(
   const { SignatureValid } = await client.call(there, 'Verify', { ...shared, Signature });
   if (SignatureValid !== true) throw new LabError('ERR_LAB_STEP', `${there} does not verify the signature of ${here}`);
   return `signed in ${here}, verified in ${there}`;
-}
-
-/** Agreement keys, RWK and KCK are gone from both tokens. */
-async function assertNothingLeft({ directory, source, destination }: Exchange): Promise<void> {
-  for (const region of [source, destination]) {
-    const status = (await askAdmin(directory.adminSocket(region), { method: 'GET', path: '/status' })) as {
-      readonly hsm: { readonly ephemeralKeys: number };
-    };
-    const left = status.hsm.ephemeralKeys;
-    if (left !== 0) throw new LabError('ERR_LAB_STEP', `${left} ephemeral keys are left in the token of ${region}`);
-  }
 }
