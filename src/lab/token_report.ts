@@ -2,8 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseProfile } from '../token/profile.js';
 import { describeProfile, type ProfileRow } from '../token/strategy_choice.js';
+import { jobTitle } from '../validation/report_words.js';
 import { readRegionConfig } from './region_config.js';
 import type { StateDirectory } from './state_directory.js';
+
+/** A strategy of a token's, and what its job is called for people. */
+export interface StrategyReport extends ProfileRow {
+  readonly jobTitle: string;
+}
 
 /** A region's token: where it is, what it says of itself, and by which strategies it is used. */
 export interface TokenReport {
@@ -24,7 +30,7 @@ export interface TokenReport {
   readonly sessionCountMax: number | null;
   /** When it was probed, milliseconds since the epoch. */
   readonly probedAtMs: number;
-  readonly strategies: readonly ProfileRow[];
+  readonly strategies: readonly StrategyReport[];
 }
 
 /** The token of a region as it was probed when it was provisioned; null where it was not yet. */
@@ -49,6 +55,9 @@ export function readTokenReport(directory: StateDirectory, region: string): Toke
     mechanisms: mechanisms.length,
     sessionCountMax: rules.sessionCountMax,
     probedAtMs,
-    strategies: describeProfile(profile, { outsideToken: hsm.outsideToken }),
+    strategies: describeProfile(profile, { outsideToken: hsm.outsideToken }).map((row) => ({
+      ...row,
+      jobTitle: jobTitle(row.job),
+    })),
   };
 }

@@ -189,6 +189,7 @@ describe('the laboratory in the console', function () {
     await token.getByText('SoftHSM project SoftHSM v2').waitFor();
     expect(await token.innerText())
       .to.contain('ecdh-cbc-data')
+      .and.contain('Agree on the replication wrapping key')
       .and.contain('no report yet');
     await page.getByRole('link', { name: 'Validation reports' }).click();
     await page.getByRole('link', { name: 'token-9' }).waitFor();

@@ -13,6 +13,7 @@ import type { ValidationSummary } from './validation.js';
 
 interface Strategy {
   readonly job: string;
+  readonly jobTitle: string;
   readonly strategy: string;
   readonly state: 'chosen' | 'available' | 'missing';
   readonly suite: string;
@@ -41,23 +42,6 @@ interface Answers {
   readonly status: LabStatus;
   readonly reports: readonly ValidationSummary[];
 }
-
-/** What a strategy is for. */
-const JOBS: Readonly<Record<string, string>> = {
-  deriveRwk: 'Agree on the wrapping key (RWK)',
-  wrap: 'Wrap key material',
-  unwrap: 'Unwrap key material',
-  messageKey: 'Encrypt under a KMS key',
-  sign: 'Sign messages of replication',
-  verify: 'Verify messages of replication',
-  mac: 'Confirm the agreed key',
-  random: 'Make random octets',
-  trustedDomainKey: 'Trust the domain key',
-  importOaepSha1: 'Import by RSAES_OAEP_SHA_1',
-  importOaepSha256: 'Import by RSAES_OAEP_SHA_256',
-  importRsaAesSha1: 'Import by RSA_AES_KEY_WRAP_SHA_1',
-  importRsaAesSha256: 'Import by RSA_AES_KEY_WRAP_SHA_256',
-};
 
 const STATES: Readonly<Record<Strategy['state'], Tone>> = {
   chosen: 'good',
@@ -205,9 +189,9 @@ function StrategyTable({ label, rows }: { readonly label: string; readonly rows:
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ job, strategy, state, suite, description, reason }) => (
+          {rows.map(({ job, jobTitle, strategy, state, suite, description, reason }) => (
             <tr key={`${job} ${strategy}`}>
-              <td>{JOBS[job] ?? job}</td>
+              <td>{jobTitle}</td>
               <th scope="row">
                 <code>{strategy}</code>
               </th>
