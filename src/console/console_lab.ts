@@ -1,4 +1,5 @@
 import type { RequestKey } from '../request_signature.js';
+import type { LabFacts } from './lab_form.js';
 
 /** A principal as whom one can log in, with what signs its requests. It never leaves the console's process. */
 export interface ConsolePrincipal {
@@ -7,21 +8,6 @@ export interface ConsolePrincipal {
   readonly key: RequestKey;
   /** Whether it may see and steer the laboratory itself, and not only what AWS services answer it. */
   readonly isOperator: boolean;
-}
-
-/** What every page knows of the lab. */
-export interface LabFacts {
-  readonly partition: string;
-  /** 12 digits. */
-  readonly account: string;
-  /** URL that AWS clients use. */
-  readonly endpoint: string;
-  readonly profile: 'full' | 'seed';
-  readonly regions: readonly string[];
-  /** Whether clocks can be moved, and the proxy made to misbehave. */
-  readonly isLab: boolean;
-  /** How far each region's clock is moved, milliseconds. */
-  readonly clockOffsetMs: Readonly<Record<string, number>>;
 }
 
 /** Something that pages are told so that they look again. */

@@ -5,8 +5,9 @@ import { readRegionConfig, type RegionConfig } from '../lab/region_config.js';
 import type { LabState, StateDirectory } from '../lab/state_directory.js';
 import { readValidationPage } from '../lab/validation_reports.js';
 import { LIMITS } from '../limits.js';
-import type { ConsoleLab, ConsolePrincipal, LabEvent, LabFacts, OperatorAsk } from './console_lab.js';
+import type { ConsoleLab, ConsolePrincipal, LabEvent, OperatorAsk } from './console_lab.js';
 import { ConsoleError } from './errors.js';
+import type { LabFacts } from './lab_form.js';
 import { answerOperator } from './operator.js';
 import { ReplicationWatch } from './replication_watch.js';
 

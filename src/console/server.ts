@@ -7,6 +7,7 @@ import type { ConsoleLab, ConsolePrincipal } from './console_lab.js';
 import { ConsoleError } from './errors.js';
 import { readCookie, requireOwnHost, requireSameOrigin, setSecurityHeaders } from './guard.js';
 import { LabEventStreams } from './lab_events.js';
+import type { Lab } from './lab_form.js';
 import { sendAsset, sendPage, sendReport } from './pages.js';
 import type { ConsoleSession, ConsoleSessions } from './sessions.js';
 
@@ -30,7 +31,7 @@ export interface ConsoleParts {
  * - `GET /assets/NAME` and every other path: the page; the login page with status 401 where there is no session;
  * - `POST /login` `{"login"}`: exchanges the secret of a login link for a session's cookie; `POST /logout`;
  * - `POST /api/REGION/SERVICE/OPERATION` (`kms`, `cloudwatch`, `cloudtrail`): the AWS service's own answer to the principal;
- * - `GET /api/lab`: {@link LabFacts} and who is logged in; `GET /api/events`: see {@link LabEventStreams};
+ * - `GET /api/lab`: {@link Lab}; `GET /api/events`: see {@link LabEventStreams};
  * - `/api/operator/…`: questions about the laboratory itself, for administrators of its account; `GET /api/operator/validation/NAME` is a
  *   report's own page, which may do nothing.
  */
@@ -119,7 +120,8 @@ async function answerApi(
   const route = `${request.method ?? ''} ${url.pathname}`;
   if (route === 'GET /api/lab') {
     const { arn, isOperator } = principal;
-    return sendJson(response, 200, { ...lab.facts(), principal: { arn, isOperator }, nowMs: Date.now() });
+    const answer: Lab = { ...lab.facts(), principal: { arn, isOperator }, nowMs: Date.now() };
+    return sendJson(response, 200, answer);
   }
   if (route === 'GET /api/events') {
     return parts.streams.serve(request, response, { ...parts.session, isOperator: principal.isOperator });

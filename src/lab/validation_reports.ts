@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { StateDirectory } from './state_directory.js';
+import type { ValidationSummary } from './validation_form.js';
 
 /** Octets of a report that is read: the largest of a real module has a few hundred thousand. */
 const OCTETS_MAX = 16 * 1024 * 1024;
@@ -22,26 +23,6 @@ const findings = z.object({
   checks: z.array(z.object({ status: z.string(), severity: z.string() })),
   verdicts: z.array(z.object({ flow: z.string(), answer: z.string(), reservations: z.array(z.unknown()).default([]) })),
 });
-
-/** A run of `keyferry validate` whose report lies in the lab. */
-export interface ValidationSummary {
-  /** Name of its folder. */
-  readonly name: string;
-  readonly startedAt: string;
-  readonly isComplete: boolean;
-  readonly isQuick: boolean;
-  readonly manufacturer: string;
-  readonly model: string;
-  readonly libraryVersion: string;
-  readonly firmwareVersion: string;
-  readonly checks: number;
-  /** Findings by severity. */
-  readonly findings: Readonly<Record<string, number>>;
-  /** What the token can carry, and whether; reservations are security findings that matter where others use the token too. */
-  readonly verdicts: readonly { readonly flow: string; readonly answer: string; readonly reservations: number }[];
-  /** Whether there is a page to look at. */
-  readonly hasPage: boolean;
-}
 
 /** The reports in the folders of the lab's `validation` directory, the newest first; what is no report is left out. */
 export function readValidationReports(directory: StateDirectory): readonly ValidationSummary[] {

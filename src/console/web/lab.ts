@@ -1,20 +1,6 @@
 import { computed, signal } from '@preact/signals';
+import type { Lab } from '../lab_form.js';
 import { leave, send } from './api.js';
-
-/** What every page knows of the lab, as `GET /api/lab` answers. */
-export interface Lab {
-  readonly partition: string;
-  readonly account: string;
-  /** URL that AWS clients use. */
-  readonly endpoint: string;
-  readonly profile: 'full' | 'seed';
-  readonly regions: readonly string[];
-  readonly isLab: boolean;
-  /** How far each region's clock is moved, milliseconds. */
-  readonly clockOffsetMs: Readonly<Record<string, number>>;
-  readonly principal: { readonly arn: string; readonly isOperator: boolean };
-  readonly nowMs: number;
-}
 
 /** Undefined until it is known. */
 export const lab = signal<Lab | undefined>(undefined);

@@ -1,4 +1,6 @@
 import type { JSX } from 'preact';
+import type { StrategyReport, TokenReport } from '../../../lab/token_form.js';
+import type { ValidationSummary } from '../../../lab/validation_form.js';
 import { operate } from '../api.js';
 import { Copyable } from '../components/copy_button.js';
 import { Facts, PageHead, Panel } from '../components/facts.js';
@@ -9,41 +11,14 @@ import { timeText } from '../components/time.js';
 import { useLive } from '../live.js';
 import type { LabStatus, RegionReport } from '../lab_status.js';
 import { Link, pathOf } from '../router.js';
-import type { ValidationSummary } from './validation.js';
-
-interface Strategy {
-  readonly job: string;
-  readonly jobTitle: string;
-  readonly strategy: string;
-  readonly state: 'chosen' | 'available' | 'missing';
-  readonly suite: string;
-  readonly description: string;
-  readonly reason: string;
-}
-
-interface Token {
-  readonly module: string;
-  readonly modulePath: string;
-  readonly manufacturer: string;
-  readonly model: string;
-  readonly serial: string;
-  readonly label: string;
-  readonly libraryVersion: string;
-  readonly cryptokiVersion: string;
-  readonly firmwareVersion: string;
-  readonly mechanisms: number;
-  readonly sessionCountMax: number | null;
-  readonly probedAtMs: number;
-  readonly strategies: readonly Strategy[];
-}
 
 interface Answers {
-  readonly tokens: Readonly<Record<string, Token | null>>;
+  readonly tokens: Readonly<Record<string, TokenReport | null>>;
   readonly status: LabStatus;
   readonly reports: readonly ValidationSummary[];
 }
 
-const STATES: Readonly<Record<Strategy['state'], Tone>> = {
+const STATES: Readonly<Record<StrategyReport['state'], Tone>> = {
   chosen: 'good',
   available: 'neutral',
   missing: 'attention',
@@ -85,7 +60,7 @@ export function TokensPage(): JSX.Element {
   );
 }
 
-function isAbout(report: ValidationSummary, token: Token | null): boolean {
+function isAbout(report: ValidationSummary, token: TokenReport | null): boolean {
   return (
     token !== null &&
     report.manufacturer === token.manufacturer &&
@@ -97,7 +72,7 @@ function isAbout(report: ValidationSummary, token: Token | null): boolean {
 
 function TokenPanel(props: {
   readonly region: string;
-  readonly token: Token | null;
+  readonly token: TokenReport | null;
   readonly report: RegionReport;
   readonly validation: ValidationSummary | undefined;
 }): JSX.Element {
@@ -159,7 +134,7 @@ function sessionsText(max: number | null): string {
 }
 
 /** What the token does by which strategy; those that are not chosen, and why, when asked for. */
-function Strategies(props: { readonly region: string; readonly strategies: readonly Strategy[] }): JSX.Element {
+function Strategies(props: { readonly region: string; readonly strategies: readonly StrategyReport[] }): JSX.Element {
   const { region, strategies } = props;
   const chosen = strategies.filter(({ state }) => state === 'chosen');
   const others = strategies.filter(({ state }) => state !== 'chosen');
@@ -174,7 +149,13 @@ function Strategies(props: { readonly region: string; readonly strategies: reado
   );
 }
 
-function StrategyTable({ label, rows }: { readonly label: string; readonly rows: readonly Strategy[] }): JSX.Element {
+function StrategyTable({
+  label,
+  rows,
+}: {
+  readonly label: string;
+  readonly rows: readonly StrategyReport[];
+}): JSX.Element {
   return (
     <div class="table-scroll" tabIndex={0} role="group" aria-label={label}>
       <table class="wrapping">

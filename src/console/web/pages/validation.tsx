@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import type { ValidationSummary } from '../../../lab/validation_form.js';
 import { operate } from '../api.js';
 import { PageHead, Panel } from '../components/facts.js';
 import { ShellCommand } from '../components/shell_command.js';
@@ -9,22 +10,6 @@ import { timeText } from '../components/time.js';
 import { useLive } from '../live.js';
 import type { PageProps } from '../pages.js';
 import { Link, pathOf } from '../router.js';
-
-/** A run of `keyferry validate` whose report lies in the lab. */
-export interface ValidationSummary {
-  readonly name: string;
-  readonly startedAt: string;
-  readonly isComplete: boolean;
-  readonly isQuick: boolean;
-  readonly manufacturer: string;
-  readonly model: string;
-  readonly libraryVersion: string;
-  readonly firmwareVersion: string;
-  readonly checks: number;
-  readonly findings: Readonly<Record<string, number>>;
-  readonly verdicts: readonly { readonly flow: string; readonly answer: string; readonly reservations: number }[];
-  readonly hasPage: boolean;
-}
 
 const COMMAND = 'npx keyferry validate --module nss --scratch --report .keyferry/validation/nss';
 
