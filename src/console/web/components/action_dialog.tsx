@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { callAws, type Answer } from '../api.js';
+import { useAttempt } from '../attempt.js';
 import { CliCommand, type CliCall } from './cli_command.js';
 import { Dialog } from './dialog.js';
 import { DialogFailure } from './dialog_failure.js';
@@ -28,28 +29,22 @@ export function ActionDialog(props: {
   readonly isWide?: boolean;
 }): JSX.Element {
   const { title, confirm, calls, done, onClose, onDone, children, isDanger = false, isWide = false } = props;
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(undefined);
+  const { isBusy, failure, attempt } = useAttempt();
   const answers = useRef(new Map<string, Answer>());
-  const run = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
+  const run = (): void => {
+    attempt(async () => {
       const given: Answer[] = [];
       for (const call of calls) given.push(await answerOnce(answers.current, call));
       tell({ kind: 'done', title: done });
       onDone?.(given);
       onClose();
-    } catch (error) {
-      setFailure(error);
-      setBusy(false);
-    }
+    });
   };
   return (
     <Dialog
       title={title}
       confirm={confirm}
-      onConfirm={() => void run()}
+      onConfirm={run}
       onClose={onClose}
       isDanger={isDanger}
       isBusy={isBusy}

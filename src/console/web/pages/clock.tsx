@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { operate } from '../api.js';
+import { useAttempt } from '../attempt.js';
 import { Button } from '../components/button.js';
 import { Dialog } from '../components/dialog.js';
 import { PageHead, Panel } from '../components/facts.js';
@@ -128,15 +129,12 @@ function MoveDialog(props: {
   readonly onClose: () => void;
 }): JSX.Element {
   const { move, onDone, onClose } = props;
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(undefined);
+  const { isBusy, failure, attempt } = useAttempt();
   const ms = durationMs(move);
-  const run = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
+  const run = (): void => {
     const regions = lab.value?.regions ?? [];
     const before = Object.fromEntries(regions.map((region) => [region, regionNowMs(region)]));
-    try {
+    attempt(async () => {
       if (ms === undefined) await operate('DELETE', 'clock');
       else await operate('POST', 'clock', { body: { milliseconds: ms } });
       await refreshLab();
@@ -145,16 +143,13 @@ function MoveDialog(props: {
         title: ms === undefined ? 'The clocks show the machine’s time' : `Moved by ${durationText(ms)}`,
       });
       onDone(ms === undefined ? undefined : before);
-    } catch (error) {
-      setFailure(error);
-      setBusy(false);
-    }
+    });
   };
   return (
     <Dialog
       title={ms === undefined ? 'Go back to the machine’s time' : `Move the time forward by ${durationText(ms)}`}
       confirm={ms === undefined ? 'Go back' : 'Move forward'}
-      onConfirm={() => void run()}
+      onConfirm={run}
       onClose={onClose}
       isBusy={isBusy}
       isDanger={ms !== undefined}

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { callAws } from '../api.js';
+import { useAttempt } from '../attempt.js';
 import { Button } from '../components/button.js';
 import { CliCommand } from '../components/cli_command.js';
 import { PageHead } from '../components/facts.js';
@@ -44,8 +45,7 @@ export function CreateKeyPage({ params }: PageProps): JSX.Element {
   const [draft, setDraft] = useState(EMPTY_DRAFT);
   const [at, setAt] = useState(0);
   const [isChecked, setChecked] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(undefined);
+  const { isBusy, failure, attempt } = useAttempt();
   const heading = useRef<HTMLHeadingElement>(null);
   const isFirst = useRef(true);
   // Whoever hears the page is told which step it is now.
@@ -64,10 +64,8 @@ export function CreateKeyPage({ params }: PageProps): JSX.Element {
     setAt(next);
     scrollTo(0, 0);
   };
-  const create = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
+  const create = (): void => {
+    attempt(async () => {
       const made = await callAws<{ readonly KeyMetadata: KeyMetadata }>(createKeyCall(region, draft));
       const keyId = made.KeyMetadata.KeyId;
       const alias = createAliasCall(region, draft, keyId);
@@ -77,16 +75,13 @@ export function CreateKeyPage({ params }: PageProps): JSX.Element {
         await callAws(alias).catch((error: unknown) => tellFailure('The key has no alias', error));
       }
       go(pathOf(region, 'keys', keyId, ...(draft.origin === 'EXTERNAL' ? ['material'] : [])), { replace: true });
-    } catch (error) {
-      setFailure(error);
-      setBusy(false);
-    }
+    });
   };
   const submit = (event: Event): void => {
     event.preventDefault();
     setChecked(true);
     if (problem !== '' || isBusy) return;
-    if (isLast) void create();
+    if (isLast) create();
     else show(at + 1);
   };
   const calls = [createKeyCall(region, draft), createAliasCall(region, draft, 'KEY_ID') ?? []].flat();

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { callAws, Refusal } from '../api.js';
+import { useAttempt } from '../attempt.js';
 import { CliCommand } from '../components/cli_command.js';
 import { Dialog } from '../components/dialog.js';
 import { DialogFailure } from '../components/dialog_failure.js';
@@ -42,8 +43,7 @@ export function ImportParametersDialog(props: {
   const { KeyId, KeySpec } = keyMetadata;
   const [wrappingKeySpec, setWrappingKeySpec] = useState('RSA_4096');
   const [wanted, setWanted] = useState('RSAES_OAEP_SHA_256');
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(undefined);
+  const { isBusy, failure, attempt } = useAttempt();
   const [downloaded, setDownloaded] = useState<Downloaded | undefined>(undefined);
   const choices = wrappingChoices(KeySpec, wrappingKeySpec);
   const admitted = choices.filter(({ refusal }) => refusal === undefined).map(({ value }) => value);
@@ -51,10 +51,8 @@ export function ImportParametersDialog(props: {
   const input = { KeyId, WrappingAlgorithm: algorithm, WrappingKeySpec: wrappingKeySpec };
   const call = { region, operation: 'GetParametersForImport', input };
 
-  const download = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
+  const download = (): void => {
+    attempt(async () => {
       const answer = await callAws<Answered>(call);
       const file = archiveName(KeyId, regionNowMs(region));
       const entries = archiveEntries({
@@ -69,10 +67,7 @@ export function ImportParametersDialog(props: {
       saveFile(file, zipArchive(entries, regionNowMs(region)), 'application/zip');
       setDownloaded({ file, validTo: answer.ParametersValidTo });
       tell({ kind: 'done', title: 'Downloaded the wrapping key and the import token', detail: file });
-    } catch (error) {
-      setFailure(error);
-    }
-    setBusy(false);
+    });
   };
   if (downloaded !== undefined) {
     return (
@@ -91,7 +86,7 @@ export function ImportParametersDialog(props: {
     <Dialog
       title="Download wrapping key and import token"
       confirm="Download wrapping key and import token"
-      onConfirm={() => void download()}
+      onConfirm={download}
       onClose={onClose}
       isBusy={isBusy}
     >

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { callAws } from '../api.js';
+import { useAttempt } from '../attempt.js';
 import { CliCommand } from '../components/cli_command.js';
 import { Dialog } from '../components/dialog.js';
 import { DialogFailure } from '../components/dialog_failure.js';
@@ -42,8 +43,7 @@ export function UploadMaterialDialog(props: {
   const [until, setUntil] = useState(() => fieldText(regionNowMs(region) + VALIDITY_DAYS.proposed * DAY_MS));
   const [description, setDescription] = useState('');
   const [isChecked, setChecked] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(undefined);
+  const { isBusy, failure, attempt } = useAttempt();
   const isSymmetric = KeySpec === 'SYMMETRIC_DEFAULT';
   const isTyped = isSymmetric && materials.length > 0;
   const untilMs = Date.parse(`${until}Z`);
@@ -62,27 +62,22 @@ export function UploadMaterialDialog(props: {
     ...(isSymmetric && description !== '' && { KeyMaterialDescription: description }),
   };
 
-  const upload = async (): Promise<void> => {
+  const upload = (): void => {
     setChecked(true);
     if (material === undefined || token === undefined || Object.values(problems).some((text) => text !== '')) return;
-    setBusy(true);
-    setFailure(undefined);
-    try {
+    attempt(async () => {
       const files = { EncryptedKeyMaterial: await readFile(material), ImportToken: await readFile(token) };
       await callAws({ region, operation: 'ImportKeyMaterial', input: { ...input, ...files } });
       tell({ kind: 'done', title: 'Imported the key material' });
       onDone();
       onClose();
-    } catch (error) {
-      setFailure(error);
-      setBusy(false);
-    }
+    });
   };
   return (
     <Dialog
       title={isTyped && type === 'EXISTING_KEY_MATERIAL' ? 'Reimport key material' : 'Upload key material'}
       confirm="Upload key material"
-      onConfirm={() => void upload()}
+      onConfirm={upload}
       onClose={onClose}
       isBusy={isBusy}
     >
