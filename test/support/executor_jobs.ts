@@ -96,6 +96,15 @@ export async function makeAesKey(executor: Executor, ...usages: readonly number[
   return (await executor.run(job)).object(kept);
 }
 
+/** Makes an AES-256 key that stays on the token. */
+export async function makeTokenKey(executor: Executor, ...more: readonly TemplateAttribute[]): Promise<ObjectHandle> {
+  const job = new Job('make token key', 'test');
+  const shape = aesTemplate(CKA_ENCRYPT).filter(({ type }) => type !== CKA_TOKEN);
+  const onToken = template([CKA_TOKEN, true]);
+  const kept = job.keep(job.generateKey(plain(CKM_AES_KEY_GEN), [...shape, ...onToken, ...more]));
+  return (await executor.run(job)).object(kept);
+}
+
 /** Adds the derivation of a message key from a base key. */
 export function deriveMessageKey(job: Job, base: ObjectOperand, nonce: Uint8Array = Buffer.alloc(16, 1)): ObjectRef {
   const mechanism: Mechanism = {

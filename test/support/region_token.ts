@@ -116,12 +116,13 @@ export function storageCases(inToken: readonly SoftwareTokenKind[] = tokenKinds(
   );
 }
 
-/** Makes a scratch token, probes and provisions it, and opens a region's HSM on it. */
-export async function makeRegionToken(
-  kind: SoftwareTokenKind,
-  options: { readonly loadedKeysMax?: number; readonly keyStorage?: KeyStorageKind } = {},
-): Promise<RegionToken> {
-  const token = await makeScratchToken(kind);
+export interface RegionTokenOptions {
+  readonly loadedKeysMax?: number;
+  readonly keyStorage?: KeyStorageKind;
+}
+
+/** Probes and provisions a scratch token, and opens a region's HSM on it, which closes the token too. */
+export async function openRegionToken(token: ScratchToken, options: RegionTokenOptions = {}): Promise<RegionToken> {
   const profile = await profileOf(token);
   const capabilities = capabilitiesOf(profile);
   const access = accessToScratch(token);
@@ -148,4 +149,18 @@ export async function makeRegionToken(
       token.dispose();
     },
   };
+}
+
+/** Makes a scratch token with a region's HSM on it. */
+export async function makeRegionToken(kind: SoftwareTokenKind, options: RegionTokenOptions = {}): Promise<RegionToken> {
+  return openRegionToken(await makeScratchToken(kind), options);
+}
+
+/** Two regions on each kind of token, by name: `softhsm2 A`. */
+export async function makeRegionPairs(keyStorage: KeyStorageKind): Promise<Map<string, RegionToken>> {
+  const regions = new Map<string, RegionToken>();
+  for (const kind of tokenKinds()) {
+    for (const name of ['A', 'B']) regions.set(`${kind} ${name}`, await makeRegionToken(kind, { keyStorage }));
+  }
+  return regions;
 }

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { CKA_CLASS, CKA_ENCRYPT, CKA_TOKEN, CKM_AES_KEY_GEN, CKO_SECRET_KEY } from '../../src/token/cryptoki.js';
+import { CKA_CLASS, CKA_TOKEN, CKO_SECRET_KEY } from '../../src/token/cryptoki.js';
 import { TokenError } from '../../src/token/errors.js';
 import { Job } from '../../src/token/job.js';
 import { OpenToken } from '../../src/token/open_token.js';
 import { template } from '../../src/token/template.js';
-import { aesTemplate, plain } from '../support/executor_jobs.js';
+import { makeTokenKey } from '../support/executor_jobs.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
 import { tokenKinds } from '../support/token_directory.js';
 
@@ -24,10 +24,7 @@ for (const kind of tokenKinds()) {
         userPin: scratch.userPin,
         executor: { recoverBackoffMs: 5 },
       });
-      const make = new Job('make token key', 'test');
-      const shape = aesTemplate(CKA_ENCRYPT).filter(({ type }) => type !== CKA_TOKEN);
-      make.keep(make.generateKey(plain(CKM_AES_KEY_GEN), [...shape, { type: CKA_TOKEN, value: true }]));
-      await token.executor.run(make);
+      await makeTokenKey(token.executor);
     });
     after(async () => {
       scratch.setFaults();

@@ -12,7 +12,6 @@ import {
   CKA_PUBLIC_EXPONENT,
   CKA_SENSITIVE,
   CKA_TOKEN,
-  CKM_AES_KEY_GEN,
   CKM_RSA_PKCS_KEY_PAIR_GEN,
   CKO_SECRET_KEY,
 } from '../../src/token/cryptoki.js';
@@ -21,7 +20,7 @@ import { Job, type JobResult } from '../../src/token/job.js';
 import type { ObjectHandle } from '../../src/token/object.js';
 import { OpenToken } from '../../src/token/open_token.js';
 import { template } from '../../src/token/template.js';
-import { aesTemplate, makeAesKey, plain } from '../support/executor_jobs.js';
+import { makeAesKey, makeTokenKey, plain } from '../support/executor_jobs.js';
 import { rejection } from '../support/failure.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
 import { tokenKinds } from '../support/token_directory.js';
@@ -92,11 +91,7 @@ for (const kind of tokenKinds()) {
         userPin: scratch.userPin,
         executor: { recoverBackoffMs: 5 },
       });
-      const make = new Job('make token key', 'test');
-      const shape = aesTemplate(CKA_ENCRYPT).filter(({ type }) => type !== CKA_TOKEN);
-      const more = template([CKA_TOKEN, true], [CKA_LABEL, LABEL]);
-      make.keep(make.generateKey(plain(CKM_AES_KEY_GEN), [...shape, ...more]));
-      await token.executor.run(make);
+      await makeTokenKey(token.executor, { type: CKA_LABEL, value: LABEL });
     });
     afterEach(() => scratch.setFaults());
     after(async () => {

@@ -18,16 +18,10 @@ import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { BLOB_OCTETS_MAX } from '../../src/wire/ciphertext_blob.js';
 import { CURVES } from '../../src/wire/curve.js';
+import { singleRegionBinding as binding } from '../support/material_bindings.js';
 import { makeRegionToken, type RegionToken } from '../support/region_token.js';
 import { tokenKinds } from '../support/token_directory.js';
 
-const binding = {
-  keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: false,
-  dataSuite: 'CBCDATA-GCM',
-} as const;
 const context = { a: 'b' };
 
 interface Expected {

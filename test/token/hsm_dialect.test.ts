@@ -1,22 +1,14 @@
 import { expect } from 'chai';
 import { capabilitiesOf } from '../../src/hsm/capability.js';
 import { HsmError } from '../../src/hsm/errors.js';
-import { provisionRegion } from '../../src/hsm/provision.js';
-import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import { dialectForm } from '../../src/token/dialect.js';
 import type { TokenProfile } from '../../src/token/profile.js';
+import { agreeKeys } from '../support/agreed_keys.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
-import { accessToScratch, openScratch, profileOf } from '../support/region_token.js';
+import { multiRegionBinding as binding } from '../support/material_bindings.js';
+import { openRegionToken, profileOf } from '../support/region_token.js';
 
 const KWP_OF_ITS_OWN = '80000aaa';
-
-const binding = {
-  keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: true,
-  dataSuite: 'CBCDATA-GCM',
-} as const;
 
 /** Modules that depart from the standard, each with the data that says how. */
 const modules = [
@@ -70,29 +62,19 @@ for (const { what, faults, dialect, complaint } of modules) {
 
     it('carries a region where its dialect is known', async () => {
       token.module.speak(dialectForm.parse(dialect));
-      const capabilities = capabilitiesOf(await profileOf(token));
-      await provisionRegion(accessToScratch(token), capabilities);
-      const { executor, close } = await openScratch(token);
+      const region = await openRegionToken(token);
       try {
-        const hsm = await RegionHsm.open({ runner: executor, capabilities });
+        const { hsm } = region;
         const material = await hsm.createMaterial(binding);
         const blob = await hsm.encrypt(material, { a: 'b' }, Buffer.from('hello'));
         expect(Buffer.from(await hsm.decrypt(material, { a: 'b' }, blob)).toString()).to.equal('hello');
 
-        const [here, there] = [
-          await hsm.generateAgreementKey(Buffer.alloc(32, 1)),
-          await hsm.generateAgreementKey(Buffer.alloc(32, 2)),
-        ];
-        const fixedInfo = { rwk: Buffer.from('rwk'), kck: Buffer.from('kck') };
-        const agreement = { suite: hsm.suites[0]!, fixedInfo, salt: Buffer.alloc(48) };
-        const wrapping = await hsm.agree({ ...agreement, key: here, peerPoint: there.point, direction: 'wrap' });
-        const unwrapping = await hsm.agree({ ...agreement, key: there, peerPoint: here.point, direction: 'unwrap' });
+        const { wrapping, unwrapping, release } = await agreeKeys(hsm, hsm);
         const installed = await hsm.unwrap(unwrapping, await hsm.wrap(wrapping, material), material.binding);
         expect(Buffer.from(await hsm.decrypt(installed, { a: 'b' }, blob)).toString()).to.equal('hello');
-        await hsm.release(here, there, wrapping, unwrapping);
-        await hsm.close();
+        await release();
       } finally {
-        await close();
+        await region.close();
       }
     });
   });

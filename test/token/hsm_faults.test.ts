@@ -1,41 +1,19 @@
 import { createECDH, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { PKCS11 } from 'pkcs11js';
-import { HsmError, type HsmErrorCode } from '../../src/hsm/errors.js';
+import type { HsmError } from '../../src/hsm/errors.js';
 import type { StoredMaterial } from '../../src/hsm/material.js';
 import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import { CKA_EC_POINT, CKA_EXTRACTABLE, CKA_ID } from '../../src/token/cryptoki.js';
 import { TokenError } from '../../src/token/errors.js';
 import { CKR } from '../../src/token/return_value.js';
+import { refusalOf } from '../support/hsm_refusal.js';
+import { multiRegionBinding as binding } from '../support/material_bindings.js';
+import { closeAllSessions } from '../support/region_sessions.js';
 import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { faultyRunner, withFlippedBit, type RunnerFaults } from '../support/runner_faults.js';
 
-const binding = {
-  keyId: 'mrk-1234abcd12ab34cd56ef1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: true,
-  dataSuite: 'CBCDATA-GCM',
-} as const;
 const fixedInfo = { rwk: Buffer.from('RWK'), kck: Buffer.from('KCK') };
 const salt = Buffer.alloc(48, 7);
-
-async function refusalOf(work: Promise<unknown>): Promise<HsmErrorCode | string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
-
-/** Closes all sessions of the token as another part of the process might. */
-function closeAllSessions(region: RegionToken): void {
-  const library = new PKCS11();
-  library.load(region.token.modulePath);
-  const slot = Buffer.alloc(8);
-  slot.writeBigUInt64LE(BigInt(region.token.slotId));
-  library.C_CloseAllSessions(slot);
-}
 
 for (const { kind, storage, place } of storageCases(['softhsm2'])) {
   describe(`an HSM whose token fails, on ${place}`, function () {

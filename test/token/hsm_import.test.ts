@@ -1,6 +1,6 @@
 import { constants, createHmac, createPublicKey, publicEncrypt, randomBytes, type KeyObject } from 'node:crypto';
 import { expect } from 'chai';
-import { HsmError } from '../../src/hsm/errors.js';
+import type { HsmError } from '../../src/hsm/errors.js';
 import { importKeyFingerprint, type StoredImportKey } from '../../src/hsm/import_key.js';
 import type { ImportedMaterial } from '../../src/hsm/import_material.js';
 import type { RegionImports } from '../../src/hsm/import_region.js';
@@ -10,36 +10,14 @@ import {
   type ImportWrappingAlgorithm,
 } from '../../src/hsm/import_strategy.js';
 import { RegionImportTokens } from '../../src/import/import_token.js';
-import { CKA_TOKEN } from '../../src/token/cryptoki.js';
-import { Job } from '../../src/token/job.js';
-import { template } from '../../src/token/template.js';
+import { refusalOf } from '../support/hsm_refusal.js';
 import { oaepEncrypt, wrapForImport } from '../support/import_wrapping.js';
+import { singleRegionBinding as binding } from '../support/material_bindings.js';
+import { sessionObjects } from '../support/region_sessions.js';
 import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { softwareMaterialId } from '../support/software_source.js';
 
-const binding = {
-  keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: false,
-  dataSuite: 'CBCDATA-GCM',
-} as const;
-
 const refusals = ['ERR_HSM_UNWRAP', 'ERR_HSM_TYPE'];
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
-
-async function sessionObjects(region: RegionToken): Promise<number> {
-  const job = new Job('count', 'test');
-  const found = job.findObjects(template([CKA_TOKEN, false]), 4096);
-  return (await region.executor.run(job)).handles(found).length;
-}
 
 for (const { kind, storage, place } of storageCases(['softhsm2'])) {
   describe(`importing secrets into ${place}`, function () {

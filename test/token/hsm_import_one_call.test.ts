@@ -1,44 +1,29 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { expect } from 'chai';
-import { capabilitiesOf } from '../../src/hsm/capability.js';
 import type { StoredImportKey } from '../../src/hsm/import_key.js';
 import type { RegionImports } from '../../src/hsm/import_region.js';
 import { importCapabilitiesOf } from '../../src/hsm/import_strategy.js';
-import { provisionRegion } from '../../src/hsm/provision.js';
-import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
 import { wrapForImport } from '../support/import_wrapping.js';
-import { accessToScratch, openScratch, profileOf } from '../support/region_token.js';
+import { openRegionToken, type RegionToken } from '../support/region_token.js';
 
 /** NSS softoken behind a library that lends it CKM_RSA_AES_KEY_WRAP, which no module at hand has. */
 describe('a token that does CKM_RSA_AES_KEY_WRAP in one call', function () {
   this.timeout(60_000);
   let token: FaultyToken;
-  let hsm: RegionHsm;
+  let region: RegionToken;
   let imports: RegionImports;
   let importKey: StoredImportKey;
-  let close: () => Promise<void>;
   const message = Buffer.from('signed with what was imported');
 
   before(async () => {
     token = await makeFaultyToken('nss');
     token.setFaults('C_UnwrapKey * rsa-aes 210b', '* * list 1054');
-    const profile = await profileOf(token);
-    const capabilities = capabilitiesOf(profile);
-    await provisionRegion(accessToScratch(token), capabilities);
-    const opened = await openScratch(token);
-    hsm = await RegionHsm.open({ runner: opened.executor, capabilities });
-    imports = hsm.openImports(importCapabilitiesOf(profile, { outsideToken: 'refuse' }));
+    region = await openRegionToken(token);
+    imports = region.hsm.openImports(importCapabilitiesOf(region.profile, { outsideToken: 'refuse' }));
     importKey = await imports.generateImportKey('RSA_2048');
-    close = async () => {
-      await hsm.close();
-      await opened.close();
-    };
   });
-  after(async () => {
-    await close();
-    token.dispose();
-  });
+  after(() => region.close());
 
   for (const algorithm of ['RSA_AES_KEY_WRAP_SHA_1', 'RSA_AES_KEY_WRAP_SHA_256'] as const) {
     it(`imports private keys by it, by ${algorithm}`, async () => {
@@ -57,7 +42,7 @@ describe('a token that does CKM_RSA_AES_KEY_WRAP in one call', function () {
         expect(token.callCount('C_UnwrapKey')).to.be.greaterThan(calls);
         expect(imported.strategy).to.match(/^import-rsa-aes-sha(1|256)$/u);
         expect(imported.outsideToken).to.equal(false);
-        const signature = await hsm.sign(imported.material, signing, { kind: 'message', octets: message });
+        const signature = await region.hsm.sign(imported.material, signing, { kind: 'message', octets: message });
         expect(verify('sha256', message, { key: publicKey, ...options }, signature), keySpec).to.equal(true);
       }
     });

@@ -6,9 +6,7 @@ import type { ImportedMaterial } from '../../src/hsm/import_material.js';
 import type { RegionImports } from '../../src/hsm/import_region.js';
 import { importCapabilitiesOf, type ImportWrappingAlgorithm } from '../../src/hsm/import_strategy.js';
 import type { KeySpec } from '../../src/hsm/material.js';
-import { CKA_TOKEN } from '../../src/token/cryptoki.js';
-import { Job } from '../../src/token/job.js';
-import { template } from '../../src/token/template.js';
+import { refusalOf } from '../support/hsm_refusal.js';
 import { wrapForImport } from '../support/import_wrapping.js';
 import {
   CURVE_OIDS,
@@ -21,6 +19,7 @@ import {
   rsaPkcs8,
   threePrimePkcs8,
 } from '../support/pkcs8.js';
+import { sessionObjects } from '../support/region_sessions.js';
 import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 
 const keyId = '1234abcd-12ab-34cd-56ef-1234567890ab';
@@ -30,14 +29,6 @@ const refusals = ['ERR_HSM_UNWRAP', 'ERR_HSM_TYPE'];
 
 function spki(key: KeyObject): Buffer {
   return createPublicKey(key).export({ type: 'spki', format: 'der' });
-}
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
 }
 
 for (const { kind, storage, place } of storageCases(['nss'])) {
@@ -51,11 +42,6 @@ for (const { kind, storage, place } of storageCases(['nss'])) {
     const { scalar, point } = ecNumbers(key);
     const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 
-    const sessionObjects = async (): Promise<number> => {
-      const job = new Job('count', 'test');
-      const found = job.findObjects(template([CKA_TOKEN, false]), 4096);
-      return (await region.executor.run(job)).handles(found).length;
-    };
     const importing = (
       algorithm: ImportWrappingAlgorithm,
       keySpec: KeySpec,
@@ -94,9 +80,9 @@ for (const { kind, storage, place } of storageCases(['nss'])) {
       region = await makeRegionToken(kind, { keyStorage: storage });
       imports = region.hsm.openImports(importCapabilitiesOf(region.profile, { outsideToken: 'allow' }));
       importKey = await imports.generateImportKey('RSA_3072');
-      objectsBefore = await sessionObjects();
+      objectsBefore = await sessionObjects(region);
     });
-    afterEach(async () => expect(await sessionObjects()).to.equal(objectsBefore));
+    afterEach(async () => expect(await sessionObjects(region)).to.equal(objectsBefore));
     after(() => region.close());
 
     it('takes an EC key without its public half, with it, and with the curve named twice', async () => {

@@ -1,32 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { HsmError } from '../../src/hsm/errors.js';
 import type { StoredMaterial, WrappedMaterial } from '../../src/hsm/material.js';
-import { CKA_TOKEN } from '../../src/token/cryptoki.js';
-import { Job } from '../../src/token/job.js';
-import { template } from '../../src/token/template.js';
 import { agreeKeys, type AgreedPair } from '../support/agreed_keys.js';
-import { makeRegionToken, storageCases, storages, type RegionToken } from '../support/region_token.js';
+import { refusalOf } from '../support/hsm_refusal.js';
+import { sessionObjects } from '../support/region_sessions.js';
+import { makeRegionPairs, storageCases, storages, type RegionToken } from '../support/region_token.js';
 import { withFlippedBit } from '../support/runner_faults.js';
 import { specUsages, verifiesOutside, type SpecUsage } from '../support/spec_usages.js';
 import { tokenKinds } from '../support/token_directory.js';
 
 const keyId = 'mrk-1234abcd12ab34cd56ef1234567890ab';
 const message = Buffer.from('a message of somebody');
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
-
-async function sessionObjects(region: RegionToken): Promise<number> {
-  const job = new Job('count', 'test');
-  const found = job.findObjects(template([CKA_TOKEN, false]), 4096);
-  return (await region.executor.run(job)).handles(found).length;
-}
 
 /** What two regions that hold the same material both can do, and nobody without it. */
 async function worksInBoth(
@@ -69,13 +53,10 @@ async function worksInBoth(
 for (const storage of storages()) {
   describe(`keys of every spec between tokens, keys ${storage === 'token' ? 'in them' : 'wrapped'}`, function () {
     this.timeout(120_000);
-    const regions = new Map<string, RegionToken>();
+    let regions: ReadonlyMap<string, RegionToken>;
 
     before(async () => {
-      for (const kind of tokenKinds()) {
-        for (const name of ['A', 'B'])
-          regions.set(`${kind} ${name}`, await makeRegionToken(kind, { keyStorage: storage }));
-      }
+      regions = await makeRegionPairs(storage);
     });
     after(async () => {
       for (const region of regions.values()) await region.close();

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, constants, diffieHellman, generateKeyPairSync, publicEncrypt } from 'node:crypto';
 import { expect } from 'chai';
-import { HsmError } from '../../src/hsm/errors.js';
+import type { HsmError } from '../../src/hsm/errors.js';
 import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { StoredMaterial } from '../../src/hsm/material.js';
 import {
@@ -15,26 +15,14 @@ import {
 } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
+import { refusalOf } from '../support/hsm_refusal.js';
+import { sessionObjects } from '../support/region_sessions.js';
 import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { faultyRunner, withFlippedBit, type RunnerFaults } from '../support/runner_faults.js';
 import { specUsages, verifiesOutside, type SpecUsage } from '../support/spec_usages.js';
 
 const keyId = '1234abcd-12ab-34cd-56ef-1234567890ab';
 const message = Buffer.from('a message of somebody');
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
-
-async function sessionObjects(region: RegionToken): Promise<number> {
-  const job = new Job('count', 'test');
-  const found = job.findObjects(template([CKA_TOKEN, false]), 4096);
-  return (await region.executor.run(job)).handles(found).length;
-}
 
 function digestOf(algorithm: string): Uint8Array {
   return createHash(`sha${algorithm.slice(-3)}`)

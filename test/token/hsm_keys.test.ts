@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { HsmError } from '../../src/hsm/errors.js';
+import type { HsmError } from '../../src/hsm/errors.js';
 import { tokenObjectIdOf, type StoredMaterial } from '../../src/hsm/material.js';
 import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { KeyHsm } from '../../src/kms/ports.js';
@@ -7,33 +7,13 @@ import { CKA_CLASS, CKA_LABEL, CKA_TOKEN } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { BLOB_OCTETS_MAX, DATA_SUITES, parseCiphertextBlob } from '../../src/wire/ciphertext_blob.js';
+import { refusalOf } from '../support/hsm_refusal.js';
+import { singleRegionBinding as binding } from '../support/material_bindings.js';
+import { sessionObjects } from '../support/region_sessions.js';
 import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { faultyRunner, withFlippedBit, type RunnerFaults } from '../support/runner_faults.js';
 
-const binding = {
-  keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: false,
-  dataSuite: 'CBCDATA-GCM',
-} as const;
 const hello = Buffer.from('hello');
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
-
-/** Session objects: backing keys, or all; the copies of token keys are always there. */
-async function sessionObjects(region: RegionToken, label?: string): Promise<number> {
-  const job = new Job('count', 'test');
-  const labelled = label === undefined ? [] : template([CKA_LABEL, Buffer.from(label)]);
-  const found = job.findObjects([...template([CKA_TOKEN, false]), ...labelled], 4096);
-  return (await region.executor.run(job)).handles(found).length;
-}
 
 for (const { kind, storage, place } of storageCases()) {
   describe(`backing keys and messages on ${place}`, function () {

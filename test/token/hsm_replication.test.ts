@@ -1,36 +1,20 @@
 import { createCipheriv, createDecipheriv, createECDH, createHash, createHmac, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { HsmError } from '../../src/hsm/errors.js';
 import type { MaterialBinding, StoredMaterial, WrappedMaterial } from '../../src/hsm/material.js';
 import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { AgreementKey, ReplicationHsm, SessionKeys } from '../../src/replication/replication_hsm.js';
-import { CKA_TOKEN } from '../../src/token/cryptoki.js';
-import { Job } from '../../src/token/job.js';
-import { template } from '../../src/token/template.js';
 import { REPLICATION_SUITES, type ReplicationSuite } from '../../src/wire/suite.js';
 import { verifyEs384 } from '../support/es384.js';
-import { makeRegionToken, storages, type RegionToken } from '../support/region_token.js';
-import { unwrapAsExtractable, wrapObject } from '../support/taking_out.js';
+import { refusalOf } from '../support/hsm_refusal.js';
+import { multiRegionBinding as multiRegion } from '../support/material_bindings.js';
+import { sessionObjects } from '../support/region_sessions.js';
+import { makeRegionPairs, storages, type RegionToken } from '../support/region_token.js';
 import { withFlippedBit } from '../support/runner_faults.js';
+import { unwrapAsExtractable, wrapObject } from '../support/taking_out.js';
 import { tokenKinds } from '../support/token_directory.js';
 
-const multiRegion = {
-  keyId: 'mrk-1234abcd12ab34cd56ef1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: true,
-  dataSuite: 'CBCDATA-GCM',
-} as const;
 const fixedInfo = { rwk: Buffer.from('fixed info for RWK'), kck: Buffer.from('fixed info for KCK') };
 const salt = Buffer.alloc(48, 0x51);
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
 
 interface Pair {
   readonly source: ReplicationHsm;
@@ -73,12 +57,6 @@ async function agreed(
   };
 }
 
-async function sessionObjects(region: RegionToken): Promise<number> {
-  const job = new Job('count', 'test');
-  const found = job.findObjects(template([CKA_TOKEN, false]), 4096);
-  return (await region.executor.run(job)).handles(found).length;
-}
-
 /** One derived key, written down from the standards a second time. */
 function outsideKey(suite: ReplicationSuite, z: Buffer, info: Uint8Array, octets: number): Buffer {
   const one = Buffer.from([0, 0, 0, 1]);
@@ -109,13 +87,10 @@ function outsideKey(suite: ReplicationSuite, z: Buffer, info: Uint8Array, octets
 for (const storage of storages()) {
   describe(`replication between tokens, keys ${storage === 'token' ? 'in them' : 'wrapped'}`, function () {
     this.timeout(60_000);
-    const regions = new Map<string, RegionToken>();
+    let regions: ReadonlyMap<string, RegionToken>;
 
     before(async () => {
-      for (const kind of tokenKinds()) {
-        for (const name of ['A', 'B'])
-          regions.set(`${kind} ${name}`, await makeRegionToken(kind, { keyStorage: storage }));
-      }
+      regions = await makeRegionPairs(storage);
     });
     after(async () => {
       for (const region of regions.values()) await region.close();

@@ -1,34 +1,21 @@
 import { expect } from 'chai';
-import { capabilitiesOf, type HsmCapabilities } from '../../src/hsm/capability.js';
+import { capabilitiesOf } from '../../src/hsm/capability.js';
 import { HsmError } from '../../src/hsm/errors.js';
 import type { StoredMaterial } from '../../src/hsm/material.js';
-import { provisionRegion } from '../../src/hsm/provision.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
-import type { Executor } from '../../src/token/executor.js';
 import type { TokenProfile } from '../../src/token/profile.js';
 import { parseCiphertextBlob, type DataSuite } from '../../src/wire/ciphertext_blob.js';
+import { agreeKeys } from '../support/agreed_keys.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
-import { accessToScratch, makeRegionToken, openScratch, profileOf, type RegionToken } from '../support/region_token.js';
+import { refusalOf } from '../support/hsm_refusal.js';
+import { multiRegionBinding } from '../support/material_bindings.js';
+import { makeRegionToken, openRegionToken, profileOf, type RegionToken } from '../support/region_token.js';
 import { tokenKinds } from '../support/token_directory.js';
 
-const binding = {
-  keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: true,
-  dataSuite: 'CBCDATA-GCM-TOKENIV',
-} as const;
+const binding = { ...multiRegionBinding, dataSuite: 'CBCDATA-GCM-TOKENIV' } as const;
 const context = { purpose: 'test' };
 const hello = Buffer.from('hello');
 const IV_AT = 50;
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
 
 async function decrypted(hsm: RegionHsm, material: StoredMaterial, blob: Uint8Array): Promise<string> {
   return Buffer.from(await hsm.decrypt(material, context, blob)).toString();
@@ -36,22 +23,9 @@ async function decrypted(hsm: RegionHsm, material: StoredMaterial, blob: Uint8Ar
 
 /** Carries material from one HSM to another as a replication does. */
 async function carried(from: RegionHsm, to: RegionHsm, material: StoredMaterial): Promise<StoredMaterial> {
-  const suite = from.suites.find((each) => to.suites.includes(each));
-  if (suite === undefined) throw new Error('the tokens share no suite');
-  const [here, there] = [
-    await from.generateAgreementKey(Buffer.alloc(32, 1)),
-    await to.generateAgreementKey(Buffer.alloc(32, 2)),
-  ];
-  const agreement = {
-    suite,
-    fixedInfo: { rwk: Buffer.from('rwk'), kck: Buffer.from('kck') },
-    salt: Buffer.alloc(48),
-  };
-  const wrapping = await from.agree({ ...agreement, key: here, peerPoint: there.point, direction: 'wrap' });
-  const unwrapping = await to.agree({ ...agreement, key: there, peerPoint: here.point, direction: 'unwrap' });
+  const { wrapping, unwrapping, release } = await agreeKeys(from, to);
   const installed = await to.unwrap(unwrapping, await from.wrap(wrapping, material), material.binding);
-  await from.release(here, wrapping);
-  await to.release(there, unwrapping);
+  await release();
   return installed;
 }
 
@@ -62,40 +36,32 @@ for (const { what, rule, gcmIv } of [
   describe(`a token that ${what}`, function () {
     this.timeout(60_000);
     let token: FaultyToken;
-    let profile: TokenProfile;
-    let capabilities: HsmCapabilities;
-    let executor: Executor;
-    let closeExecutor: () => Promise<void>;
+    let faulty: RegionToken;
     let hsm: RegionHsm;
     let material: StoredMaterial;
 
     before(async () => {
       token = await makeFaultyToken('softhsm2');
       token.setFaults(rule);
-      profile = await profileOf(token);
-      capabilities = capabilitiesOf(profile);
-      await provisionRegion(accessToScratch(token), capabilities);
-      ({ executor, close: closeExecutor } = await openScratch(token));
-      hsm = await RegionHsm.open({ runner: executor, capabilities });
+      faulty = await openRegionToken(token, { keyStorage: 'wrapped' });
+      hsm = faulty.hsm;
       material = await hsm.createMaterial(binding);
     });
-    after(async () => {
-      await hsm.close();
-      await closeExecutor();
-      token.dispose();
-    });
+    after(() => faulty.close());
 
     it('is found out by what it does with an IV', () => {
+      const { profile } = faulty;
       expect(profile.facts.aesGcm).to.include({ works: false, answer: 'another result than the known answer' });
       expect(profile.facts.aesGcmAnyIv.works).to.equal(true);
       expect(profile.rules.gcmIv).to.equal(gcmIv);
     });
 
     it('carries a region by the suites that leave the IV to it, and by no other', () => {
-      expect(capabilities.dataSuites).to.deep.equal(['CBCDATA-GCM-TOKENIV']);
+      expect(faulty.capabilities.dataSuites).to.deep.equal(['CBCDATA-GCM-TOKENIV']);
     });
 
     it('cannot carry one without them, and is told why', () => {
+      const { profile } = faulty;
       const without = (answer: string): TokenProfile => ({
         ...profile,
         facts: { ...profile.facts, aesGcmAnyIv: { ...profile.facts.aesGcmAnyIv, works: false, answer } },
@@ -127,7 +93,7 @@ for (const { what, rule, gcmIv } of [
       for (let at = 0; at < blob.length; at += 1) {
         const changed = Uint8Array.from(blob);
         changed[at] = (changed[at] ?? 0) ^ 1;
-        refusals.add(await codeOf(hsm.decrypt(material, context, changed)));
+        refusals.add(await refusalOf(hsm.decrypt(material, context, changed)));
       }
       expect([...refusals]).to.deep.equal(['ERR_HSM_CIPHERTEXT']);
     });
@@ -146,11 +112,14 @@ for (const { what, rule, gcmIv } of [
       const dataSuite: DataSuite = 'CBCDATA-GCM';
       const old = await hsm.createMaterial({ ...binding, keyId: 'old', dataSuite });
       token.setFaults();
-      const asBefore = await RegionHsm.open({ runner: executor, capabilities: capabilitiesOf(await profileOf(token)) });
+      const asBefore = await RegionHsm.open({
+        runner: faulty.executor,
+        capabilities: capabilitiesOf(await profileOf(token)),
+      });
       const blob = await asBefore.encrypt(old, context, hello);
       token.setFaults(rule);
       expect(await decrypted(hsm, old, blob)).to.equal('hello');
-      expect(await codeOf(hsm.encrypt(old, context, hello))).to.equal('ERR_HSM_STRATEGY');
+      expect(await refusalOf(hsm.encrypt(old, context, hello))).to.equal('ERR_HSM_STRATEGY');
     });
 
     for (const kind of gcmIv === 'written-back' ? tokenKinds() : (['softhsm2'] as const)) {
@@ -172,7 +141,7 @@ for (const { what, rule, gcmIv } of [
 
           const damaged = Uint8Array.from(fromHere);
           damaged[IV_AT] = (damaged[IV_AT] ?? 0) ^ 1;
-          expect(await codeOf(region.hsm.decrypt(replica, context, damaged))).to.equal('ERR_HSM_CIPHERTEXT');
+          expect(await refusalOf(region.hsm.decrypt(replica, context, damaged))).to.equal('ERR_HSM_CIPHERTEXT');
         });
 
         it('takes a key from there', async () => {
@@ -205,17 +174,13 @@ describe('a token that tells no IV', function () {
 
   it('stops its HSM as soon as it has told none', async () => {
     token.setFaults('C_EncryptInit * iv-back');
-    const capabilities = capabilitiesOf(await profileOf(token));
-    await provisionRegion(accessToScratch(token), capabilities);
-    const { executor, close } = await openScratch(token);
+    const { hsm, close } = await openRegionToken(token);
     try {
-      const hsm = await RegionHsm.open({ runner: executor, capabilities });
       const material = await hsm.createMaterial(binding);
       token.setFaults('C_EncryptInit * iv-zero');
-      expect(await codeOf(hsm.encrypt(material, context, hello))).to.equal('ERR_HSM_SELF_TEST');
+      expect(await refusalOf(hsm.encrypt(material, context, hello))).to.equal('ERR_HSM_SELF_TEST');
       token.setFaults('C_EncryptInit * iv-back');
-      expect(await codeOf(hsm.encrypt(material, context, hello))).to.equal('ERR_HSM_SELF_TEST');
-      await hsm.close();
+      expect(await refusalOf(hsm.encrypt(material, context, hello))).to.equal('ERR_HSM_SELF_TEST');
     } finally {
       await close();
     }

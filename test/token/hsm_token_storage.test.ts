@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { PKCS11 } from 'pkcs11js';
 import { HsmError } from '../../src/hsm/errors.js';
 import type { JobRunner } from '../../src/hsm/job_runner.js';
 import { tokenObjectIdOf, type StoredMaterial } from '../../src/hsm/material.js';
@@ -21,34 +20,13 @@ import { Job, type AttributeValue } from '../../src/token/job.js';
 import type { ObjectHandle } from '../../src/token/object.js';
 import { CKR } from '../../src/token/return_value.js';
 import { template, type Template } from '../../src/token/template.js';
+import { refusalOf } from '../support/hsm_refusal.js';
+import { singleRegionBinding as binding } from '../support/material_bindings.js';
+import { closeAllSessions } from '../support/region_sessions.js';
 import { makeRegionToken, type RegionToken } from '../support/region_token.js';
 import { tokenKinds } from '../support/token_directory.js';
 
-const binding = {
-  keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  multiRegion: false,
-  dataSuite: 'CBCDATA-GCM',
-} as const;
 const hello = Buffer.from('hello');
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
-
-/** Closes all sessions of the token as another part of the process might. */
-function closeAllSessions(region: RegionToken): void {
-  const library = new PKCS11();
-  library.load(region.token.modulePath);
-  const slot = Buffer.alloc(8);
-  slot.writeBigUInt64LE(BigInt(region.token.slotId));
-  library.C_CloseAllSessions(slot);
-}
 
 const USES = [CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_DERIVE];
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { HsmError } from '../../src/hsm/errors.js';
 import type { AgreementKey, SessionKeys } from '../../src/replication/replication_hsm.js';
 import type { ReplicationSuite } from '../../src/wire/suite.js';
+import { refusalOf } from '../support/hsm_refusal.js';
 import { makeRegionToken, storageCases, type RegionToken } from '../support/region_token.js';
 import { keyWrapPad, keyWrapWith, softwareMaterialId, softwareSource } from '../support/software_source.js';
 
@@ -11,14 +11,6 @@ const fixedInfo = { rwk: Buffer.from('RWK'), kck: Buffer.from('KCK') };
 const salt = Buffer.alloc(48, 7);
 const material = Buffer.from(Array.from({ length: 32 }, (_, at) => at * 7 + 1));
 const secondHalf = (lengthOctets: number): Buffer => Buffer.from([0xa6, 0x59, 0x59, 0xa6, 0, 0, 0, lengthOctets]);
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    () => 'accepted',
-    (error: unknown) => error,
-  );
-  return outcome instanceof HsmError ? outcome.code : String(outcome);
-}
 
 for (const { kind, storage, place } of storageCases()) {
   describe(`unwrapping what a source that lies has wrapped, on ${place}`, function () {

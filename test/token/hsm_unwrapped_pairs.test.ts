@@ -1,48 +1,32 @@
 import { CreateKeyCommand, UnsupportedOperationException } from '@aws-sdk/client-kms';
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
-import { capabilitiesOf } from '../../src/hsm/capability.js';
 import type { KeySpec, KeyUsage, StoredMaterial } from '../../src/hsm/material.js';
-import { provisionRegion } from '../../src/hsm/provision.js';
-import { RegionHsm } from '../../src/hsm/region_hsm.js';
-import type { TokenProfile } from '../../src/token/profile.js';
+import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
-import { MemoryLedger } from '../support/memory_ledger.js';
 import { makeRegionFixture } from '../support/region_fixture.js';
-import { accessToScratch, openScratch, profileOf } from '../support/region_token.js';
+import { openRegionToken, type RegionToken } from '../support/region_token.js';
 
 /** Every private key is made with CKA_EXTRACTABLE false, whatever its template says: none of them can be wrapped. */
 describe('a token that wraps none of its private keys', function () {
   this.timeout(60_000);
   let token: FaultyToken;
-  let profile: TokenProfile;
+  let region: RegionToken;
   let hsm: RegionHsm;
-  let close: () => Promise<void>;
 
   before(async () => {
     token = await makeFaultyToken('softhsm2');
     token.setFaults('C_GenerateKeyPair * false 162');
-    profile = await profileOf(token);
-    const capabilities = capabilitiesOf(profile);
-    await provisionRegion(accessToScratch(token), capabilities);
-    const opened = await openScratch(token);
-    const storage = { kind: 'token', ledger: new MemoryLedger() } as const;
-    hsm = await RegionHsm.open({ runner: opened.executor, capabilities, storage });
-    close = async () => {
-      await hsm.close();
-      await opened.close();
-    };
+    region = await openRegionToken(token, { keyStorage: 'token' });
+    hsm = region.hsm;
   });
-  after(async () => {
-    await close();
-    token.dispose();
-  });
+  after(() => region.close());
 
   const create = (keySpec: KeySpec, keyUsage: KeyUsage): Promise<StoredMaterial> =>
     hsm.createMaterial({ keyId: keySpec, keySpec, keyUsage, multiRegion: false, dataSuite: null });
 
   it('is seen to make and use them all the same', () => {
-    const { facts } = profile;
+    const { facts } = region.profile;
     expect([facts.ecPrivateWrap.works, facts.rsaPrivateWrap.works]).to.deep.equal([false, false]);
     expect([facts.ecKeyP256.works, facts.ecKeyP384.works, facts.ecdhP521.works]).to.deep.equal([true, true, true]);
   });

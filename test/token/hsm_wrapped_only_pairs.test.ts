@@ -1,51 +1,33 @@
 import { expect } from 'chai';
-import { capabilitiesOf } from '../../src/hsm/capability.js';
 import type { KeySpec } from '../../src/hsm/material.js';
-import { provisionRegion } from '../../src/hsm/provision.js';
-import { RegionHsm } from '../../src/hsm/region_hsm.js';
-import type { TokenProfile } from '../../src/token/profile.js';
+import type { RegionHsm } from '../../src/hsm/region_hsm.js';
 import { agreeKeys } from '../support/agreed_keys.js';
-import { makeFaultyToken, type FaultyToken } from '../support/faulty_token.js';
-import { MemoryLedger } from '../support/memory_ledger.js';
-import { accessToScratch, makeRegionToken, openScratch, profileOf, type RegionToken } from '../support/region_token.js';
+import { makeFaultyToken } from '../support/faulty_token.js';
+import { makeRegionToken, openRegionToken, type RegionToken } from '../support/region_token.js';
 
 const CKA_WRAP = '106';
 
 /** C_UnwrapKey wants to know whether the key is to wrap, which no private key can: they come out of this token, and none goes into it. */
 describe('a token that wraps its private keys and unwraps none', function () {
   this.timeout(60_000);
-  let token: FaultyToken;
-  let profile: TokenProfile;
+  let source: RegionToken;
   let hsm: RegionHsm;
   let destination: RegionToken;
-  let close: () => Promise<void>;
 
   before(async () => {
-    token = await makeFaultyToken('softhsm2');
+    const token = await makeFaultyToken('softhsm2');
     token.setFaults(`C_UnwrapKey * need ${CKA_WRAP}`);
-    profile = await profileOf(token);
-    const capabilities = capabilitiesOf(profile);
-    await provisionRegion(accessToScratch(token), capabilities);
-    const opened = await openScratch(token);
-    hsm = await RegionHsm.open({
-      runner: opened.executor,
-      capabilities,
-      storage: { kind: 'token', ledger: new MemoryLedger() },
-    });
-    close = async () => {
-      await hsm.close();
-      await opened.close();
-    };
+    source = await openRegionToken(token, { keyStorage: 'token' });
+    hsm = source.hsm;
     destination = await makeRegionToken('nss');
   });
   after(async () => {
     await destination.close();
-    await close();
-    token.dispose();
+    await source.close();
   });
 
   it('is seen to do the one and not the other', () => {
-    const { ecPrivateWrap, rsaPrivateWrap, ecPrivateUnwrap, rsaPrivateUnwrap } = profile.facts;
+    const { ecPrivateWrap, rsaPrivateWrap, ecPrivateUnwrap, rsaPrivateUnwrap } = source.profile.facts;
     expect([ecPrivateWrap.works, rsaPrivateWrap.works]).to.deep.equal([true, true]);
     expect([ecPrivateUnwrap, rsaPrivateUnwrap].map(({ answer }) => answer)).to.deep.equal(
       Array(2).fill('C_UnwrapKey returned CKR_TEMPLATE_INCOMPLETE'),
