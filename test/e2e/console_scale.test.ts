@@ -24,15 +24,17 @@ const ROOT = 'arn:aws:iam::111122223333:root';
 /** What a person takes for immediate, milliseconds, times what a busy machine of two cores may add. */
 const SOON_MS = 3_000;
 
-/** Puts keys like the first one into a region, as its store has them. */
-function multiply({ region, database }: RegionFixture, first: KeyId): void {
+/** Puts keys like the first one into a region, as its store has them; the id of the last one, which has no alias. */
+function multiply({ region, database }: RegionFixture, first: KeyId): KeyId {
   const record = region.store.key(first);
   if (record === undefined) throw new Error('the first key is not there');
   const policy = region.store.policy(first) ?? '';
+  let last = first;
   database.transaction(() => {
     for (let at = 1; at < KEYS; at += 1) {
       const keyId = randomUUID();
       if (!isKeyId(keyId)) throw new Error('not a key id');
+      last = keyId;
       const name = String(at).padStart(5, '0');
       region.store.insertKey({
         record: { ...record, keyId, arn: record.arn.replace(first, keyId), description: `Key ${name}` },
@@ -44,6 +46,7 @@ function multiply({ region, database }: RegionFixture, first: KeyId): void {
       region.aliases.putAlias({ name: `alias/orders-${name}`, keyId, createdMs: 0, updatedMs: 0 });
     }
   });
+  return last;
 }
 
 describe('the console with ten thousand keys in a region', function () {
@@ -51,6 +54,7 @@ describe('the console with ten thousand keys in a region', function () {
   let fixture: RegionFixture;
   let page: Page;
   let url = '';
+  let last = '';
   let tellPages: (event: LabEvent) => void = () => undefined;
   const closing: (() => Promise<unknown>)[] = [];
   const requests: string[] = [];
@@ -63,7 +67,7 @@ describe('the console with ten thousand keys in a region', function () {
     const { KeyMetadata } = await fixture.client().send(new CreateKeyCommand({ Origin: 'EXTERNAL' }));
     const first = KeyMetadata?.KeyId ?? '';
     if (!isKeyId(first)) throw new Error('not a key id');
-    multiply(fixture, first);
+    last = multiply(fixture, first);
 
     const shown: ShownLab = {
       principals: [{ arn: ROOT, key: FIXTURE_CREDENTIAL, isOperator: false }],
@@ -143,6 +147,10 @@ describe('the console with ten thousand keys in a region', function () {
       await count('1 of 10,000');
     });
     await rows().getByText('Pending import').waitFor();
+    await page.getByLabel('Find keys').fill(last.slice(-12));
+    await rows().getByText(last).waitFor();
+    await count('1 of 10,000');
+    await rows().getByText('Pending import').waitFor();
     const clearMs = await timed(async () => {
       await page.getByLabel('Find keys').fill('');
       await count('10,000');
@@ -153,7 +161,7 @@ describe('the console with ten thousand keys in a region', function () {
       await rows().first().getByText(first).waitFor({ state: 'detached' });
     });
     await rows().last().getByText('Pending import').waitFor();
-    expect(described() - before).to.be.at.most(51);
+    expect(described() - before).to.be.at.most(52);
     Object.assign(this.test ?? {}, { note: `search ${searchMs} ms, cleared ${clearMs} ms, next page ${pageMs} ms` });
     expect(Math.max(searchMs, clearMs, pageMs)).to.be.below(SOON_MS);
   });
