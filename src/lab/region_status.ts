@@ -41,7 +41,8 @@ const regionStatusForm = z.looseObject({
   }),
 });
 
-const proxyStatusForm = z.looseObject({
+/** What the proxy answers to `GET /status`, and to whatever changes it. */
+export const proxyStatusForm = z.looseObject({
   mode: z.string(),
   waiting: z.record(z.string(), z.looseObject({ messages: z.number(), octets: z.number() })),
   conduct: z

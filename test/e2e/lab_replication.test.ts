@@ -95,6 +95,11 @@ describe('replication in a lab of programs', function () {
       .map((line) => JSON.parse(line) as TraceLine);
   };
 
+  const conduct = (...args: readonly string[]) =>
+    run<{ conduct: { next: unknown }; held: Record<string, number> }>('proxy', 'conduct', ...args);
+  const conductText = async (): Promise<string> =>
+    (await keyferry('proxy', 'conduct', 'show', '--dir', lab.dir)).stdout;
+
   before(async () => {
     const up = await run<{ endpoint: string }>('up', '--file', lab.file, '--detach');
     const options = { endpoint: up.endpoint, credentials: { accessKeyId: 'testing', secretAccessKey: 'testing' } };
@@ -112,6 +117,45 @@ describe('replication in a lab of programs', function () {
   it('carries a key from SoftHSM2 to NSS and another one back, and each is used in both', async () => {
     await ferry('us-east-1', 'eu-west-1');
     await ferry('eu-west-1', 'us-east-1');
+  });
+
+  it('waits where the proxy is told to hold its messages, and goes on where they pass', async () => {
+    expect((await conduct('set', '--hold', 'eu-west-1')).conduct).to.deep.equal({ hold: ['eu-west-1'], next: [] });
+    const ferried = ferry();
+    while (Object.keys((await conduct('show')).held).length === 0) await sleep(50);
+    expect(await conductText()).to.match(
+      /^TO +MESSAGES +WAITING +HELD\nus-.*pass +\d+ +0\neu-.*held +\d+ +[1-9]\d*\n$/u,
+    );
+    expect((await conduct('reset')).conduct).to.deep.equal({ hold: [], next: [] });
+    const events = (await trace('--key-id', await ferried)).map(({ event }) => event);
+    expect(events).to.include.members(['held', 'released']);
+  });
+
+  it('survives a message that is altered on the way, which happens once', async () => {
+    await conduct('set', '--next', 'tamper:eu-west-1');
+    await ferry();
+    expect((await conduct('show')).conduct.next).to.deep.equal([]);
+    const altered = (await trace()).filter(({ event }) => event === 'altered');
+    expect(altered.map(({ message }) => message?.verification.split(':')[0])).to.deep.equal(['SIG_INVALID']);
+  });
+
+  it('leaves the conduct of the proxy as it is where the command line is wrong', async () => {
+    // What is held carries out no order.
+    await conduct(...'set --hold us-east-1 --hold eu-west-1 --next drop:us-east-1 --next reorder'.split(' '));
+    for (const [text, status, ...args] of [
+      [/ERR_LAB_REQUEST The lab has no region mars[^]*choose one of us-east-1, eu-west-1/u, 1, '--hold', 'mars'],
+      [/ERR_LAB_REQUEST The lab has no region mars/u, 1, '--next', 'drop:mars'],
+      [/'explode' is invalid. It is one of drop, duplicate, tamper, reorder/u, 2, '--next', 'explode'],
+      [/say what is to be done, by --hold or --next/u, 2],
+    ] as const) {
+      const result = await keyferry('proxy', 'conduct', 'set', '--dir', lab.dir, ...args);
+      expect([result.status, result.stdout], args.join(' ')).to.deep.equal([status, '']);
+      expect(result.stderr).to.match(text);
+    }
+    expect(await conductText()).to.match(
+      /\ndrop the next message to us-east-1\nreorder the next message to any region\n$/u,
+    );
+    await conduct('reset');
   });
 
   it('can be traced: every message of one key decoded and verified, and nothing of another key', async () => {

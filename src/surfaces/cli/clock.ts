@@ -1,10 +1,9 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
 import { askAdmin } from '../../lab/admin_client.js';
-import { LabError } from '../../lab/errors.js';
-import { StateDirectory } from '../../lab/state_directory.js';
 import { act, command, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import { table } from './output.js';
+import { runningLab } from './running_lab.js';
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const reading = z.object({ now: z.string(), offsetMs: z.int().nonnegative() });
@@ -47,13 +46,7 @@ export function clockCommand(_context: CommandContext): Command {
 
 /** Asks one region after the other: they share nothing, and a lab has a few. */
 async function askRegions(dir: string, request: AdminRequest): Promise<Readings> {
-  const directory = new StateDirectory(dir);
-  const state = directory.readState();
-  if (state === undefined || directory.lockHolder() === undefined) {
-    throw new LabError('ERR_LAB_NOT_RUNNING', `No lab is running in ${directory.root}`, {
-      remedy: 'start one with: keyferry up',
-    });
-  }
+  const { directory, state } = runningLab(dir);
   const readings: Record<string, z.infer<typeof reading>> = {};
   for (const region of state.regions) {
     readings[region] = reading.parse(await askAdmin(directory.adminSocket(region), request));

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { LabError } from '../../lab/errors.js';
-import { StateDirectory } from '../../lab/state_directory.js';
 import { followTrace } from '../../lab/trace_follow.js';
 import { TraceFilter, TraceReader, type TraceEntry } from '../../lab/trace_reader.js';
 import { act, labCommand, type CommandContext, type CommonOptions } from './command_context.js';
 import type { Output } from './output.js';
+import { requireRegion, runningLab } from './running_lab.js';
 import { describeEntry } from './trace_text.js';
 
 interface TraceOptions extends CommonOptions {
@@ -27,19 +26,9 @@ export function traceCommand(_context: CommandContext): Command {
     .option('--key-id <id>', 'one key only')
     .option('--region <name>', 'what happened in one region only, and the messages that it sent or got');
   return act<TraceOptions>(target, async ({ output, options }) => {
-    const directory = new StateDirectory(options.dir);
-    const state = directory.readState();
-    if (state === undefined || directory.lockHolder() === undefined) {
-      throw new LabError('ERR_LAB_NOT_RUNNING', `No lab is running in ${directory.root}`, {
-        remedy: 'start one with: keyferry up',
-      });
-    }
+    const { directory, state } = runningLab(options.dir);
     const { region } = options;
-    if (region !== undefined && !state.regions.includes(region)) {
-      throw new LabError('ERR_LAB_REQUEST', `The lab has no region ${region}`, {
-        remedy: `choose one of ${state.regions.join(', ')}`,
-      });
-    }
+    if (region !== undefined) requireRegion(state, region);
     const reader = new TraceReader(directory, state.regions);
     const filter = new TraceFilter({ sid: options.sid, keyId: options.keyId });
     const show = (entries: readonly TraceEntry[]): void => {
