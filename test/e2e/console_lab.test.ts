@@ -64,6 +64,12 @@ describe('the laboratory in the console', function () {
     await page.getByLabel('Direction').selectOption(destination);
     await page.getByRole('button', { name: 'Do it to the next message' }).click();
     await page.getByRole('list', { name: 'Orders' }).getByText(destination).waitFor();
+    await commandIs(page, `set --next ${action.toLowerCase()}:${destination}`);
+  }
+
+  /** Waits until the command that is there to be copied is this one. */
+  async function commandIs(page: Page, text: string): Promise<void> {
+    await page.getByText(`npx keyferry proxy conduct ${text}`, { exact: true }).waitFor({ state: 'attached' });
   }
 
   it('shows a map of regions, tokens, proxy and front door, and says it to those who do not see it', async () => {
@@ -78,8 +84,10 @@ describe('the laboratory in the console', function () {
 
   it('draws a replication while it happens: held at the proxy, let go, and done', async () => {
     const [steering, watching] = await Promise.all([lab.page({ path: '/proxy' }), lab.page({ path: '/replications' })]);
+    await commandIs(steering, 'reset');
     await steering.getByRole('button', { name: `Hold messages to ${DESTINATION}` }).click();
     await steering.getByRole('button', { name: `Let messages to ${DESTINATION} go` }).waitFor();
+    await commandIs(steering, `set --hold ${DESTINATION}`);
     const keyId = await replicate();
     await rowOf(watching, keyId).getByText('Running').waitFor();
     await rowOf(watching, keyId).getByRole('link').first().click();

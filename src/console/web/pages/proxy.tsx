@@ -51,7 +51,7 @@ export function ProxyPage(): JSX.Element {
               <Destinations proxy={proxy} conduct={conduct} onChange={(next, done) => void change(next, done)} />
               <NextMessage conduct={conduct} onChange={(next, done) => void change(next, done)} />
               <ProxyNetwork mode={proxy.mode ?? 'honest'} onDone={() => live.reload()} />
-              <ShellCommand text={curlOf(conduct)} />
+              <ShellCommand text={commandOf(conduct)} />
             </>
           );
         }}
@@ -172,7 +172,11 @@ function NextMessage({ conduct, onChange }: Steering): JSX.Element {
   );
 }
 
-/** The proxy is steered over its socket in the lab's directory. */
-function curlOf(conduct: Conduct): string {
-  return `curl --unix-socket .keyferry/proxy/admin.sock -X PUT http://proxy/conduct -d '${JSON.stringify(conduct)}'`;
+/** What makes the proxy do the same from the command line. */
+function commandOf({ hold, next }: Conduct): string {
+  const options = [
+    ...hold.map((region) => `--hold ${region}`),
+    ...next.map(({ action, destination }) => `--next ${destination === null ? action : `${action}:${destination}`}`),
+  ];
+  return `npx keyferry proxy conduct ${options.length === 0 ? 'reset' : ['set', ...options].join(' ')}`;
 }
