@@ -12,7 +12,7 @@ import { rotateKeyOnDemand } from '../../src/kms/operations/rotate_key_on_demand
 import { scheduleKeyDeletion } from '../../src/kms/operations/schedule_key_deletion.js';
 import type { Call } from '../../src/kms/region.js';
 import { importInto, makeExternalKey } from '../support/import_ceremony.js';
-import { makeRegionPair, type PairedRegion, type RegionPair } from '../support/region_pair.js';
+import { makeRegionPair, untilSo, type PairedRegion, type RegionPair } from '../support/region_pair.js';
 import { ACCOUNT, refusalOf, ROOT } from '../support/software_region.js';
 
 const DAY_MS = 86_400_000;
@@ -34,14 +34,8 @@ describe('A multi-Region key with imported material', function () {
   const replicaRegions = async () =>
     (await describeKey(primary, { KeyId: keyId })).KeyMetadata.MultiRegionConfiguration?.ReplicaKeys ?? [];
 
-  async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + 20_000;
-    while (!(await isSo().catch(() => false))) {
-      if (Date.now() > end)
-        throw new Error(`never came: ${what}; ${[...pair.first.refusals, ...pair.second.refusals].join()}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+  const until = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+    untilSo([pair.first, pair.second], what, isSo);
 
   before(async () => {
     pair = await makeRegionPair({ name: 'us-east-1', kind: 'softhsm2' }, { name: 'eu-west-1', kind: 'nss' });

@@ -13,7 +13,7 @@ import { replicateKey } from '../../src/kms/operations/replicate_key.js';
 import { scheduleKeyDeletion } from '../../src/kms/operations/schedule_key_deletion.js';
 import type { Call } from '../../src/kms/region.js';
 import { importInto, makeExternalKey, prepareImport } from '../support/import_ceremony.js';
-import { makeRegionPair, type PairedRegion, type RegionPair } from '../support/region_pair.js';
+import { makeRegionPair, untilSo, type PairedRegion, type RegionPair } from '../support/region_pair.js';
 import { SecretScan, type Secret } from '../support/secret_scan.js';
 import { ACCOUNT, refusalOf, ROOT } from '../support/software_region.js';
 
@@ -32,14 +32,8 @@ describe('The final deletion of a key', function () {
   const stateOf = async (region: PairedRegion, KeyId: string) =>
     (await describeKey(callOf(region), { KeyId })).KeyMetadata.KeyState;
 
-  async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + 20_000;
-    while (!(await isSo().catch(() => false))) {
-      if (Date.now() > end)
-        throw new Error(`never came: ${what}; ${[...pair.first.refusals, ...pair.second.refusals].join()}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+  const until = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+    untilSo([pair.first, pair.second], what, isSo);
 
   /** What must be in no file: the key ids, as text and as octets, and every blob that was wrapped for storage. */
   function tracesOf(region: PairedRegion, ids: readonly string[]): readonly Secret[] {

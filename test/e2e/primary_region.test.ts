@@ -23,7 +23,7 @@ import type { Call } from '../../src/kms/region.js';
 import { kmsCli, kmsCliRefusal } from '../support/aws_cli.js';
 import { importInto, makeExternalKey } from '../support/import_ceremony.js';
 import { FIXTURE_CREDENTIAL } from '../support/region_fixture.js';
-import { makeRegionSet, type PairedRegion, type RegionSet } from '../support/region_pair.js';
+import { makeRegionSet, untilSo, type PairedRegion, type RegionSet } from '../support/region_pair.js';
 import { ACCOUNT, ROOT } from '../support/software_region.js';
 
 describe('The primary Region of a multi-Region key, by the AWS SDK over three regions with tokens of both kinds', function () {
@@ -57,13 +57,7 @@ describe('The primary Region of a multi-Region key, by the AWS SDK over three re
     return `${set?.MultiRegionKeyType} ${set?.PrimaryKey?.Region} [${replicas.join(', ')}] ${KeyState}`;
   }
 
-  async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + 20_000;
-    while (!(await isSo().catch(() => false))) {
-      if (Date.now() > end) throw new Error(`never came: ${what}; ${set.regions.flatMap((r) => r.refusals).join()}`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-  }
+  const until = (what: string, isSo: () => Promise<boolean>): Promise<void> => untilSo(set.regions, what, isSo);
 
   async function replicate(from: string, keyId: string, to: string): Promise<void> {
     await client(from).send(new ReplicateKeyCommand({ KeyId: keyId, ReplicaRegion: to }));

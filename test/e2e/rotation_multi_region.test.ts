@@ -15,7 +15,7 @@ import { rotateKeyOnDemand } from '../../src/kms/operations/rotate_key_on_demand
 import { updatePrimaryRegion } from '../../src/kms/operations/update_primary_region.js';
 import { scheduleKeyDeletion } from '../../src/kms/operations/schedule_key_deletion.js';
 import type { Call } from '../../src/kms/region.js';
-import { makeRegionPair, type PairedRegion, type RegionPair } from '../support/region_pair.js';
+import { makeRegionPair, untilSo, type PairedRegion, type RegionPair } from '../support/region_pair.js';
 import { ACCOUNT, refusalOf, ROOT } from '../support/software_region.js';
 
 const DAY_MS = 86_400_000;
@@ -48,14 +48,8 @@ describe('Rotation of a multi-Region key', function () {
     }
   }
 
-  async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + 20_000;
-    while (!(await isSo().catch(() => false))) {
-      if (Date.now() > end)
-        throw new Error(`never came: ${what}; ${[...pair.first.refusals, ...pair.second.refusals].slice(-5).join()}`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-  }
+  const until = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+    untilSo([pair.first, pair.second], what, isSo);
 
   const untilBothUse = (what: string, materialId: string | undefined) =>
     until(what, async () => (await currentOf(primary)) === materialId && (await currentOf(replica)) === materialId);

@@ -208,3 +208,18 @@ async function enrol({ name, token }: Member): Promise<Enrolment> {
   if (isReject(enrolment)) throw new Error(`${name} cannot be enrolled: ${enrolment.code}: ${enrolment.detail}`);
   return enrolment;
 }
+
+/** Waits until something is so; fails, and tells what the regions have refused of late, if it is not so in time. */
+export async function untilSo(
+  regions: readonly PairedRegion[],
+  what: string,
+  isSo: () => Promise<boolean>,
+): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!(await isSo().catch(() => false))) {
+    if (Date.now() > end) {
+      throw new Error(`never came: ${what}; ${regions.flatMap(({ refusals }) => refusals.slice(-5)).join()}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
