@@ -6,43 +6,18 @@ import { CKA_ID, CKA_LABEL } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { attacksOn, expectRefusal, useOf, standingOf, materialsOf } from '../support/attack.js';
-import type { AttackLab } from '../support/attack_lab.js';
-import { Crash, crashingJournal, type CrashPlan } from '../support/crashing_journal.js';
+import { Crash, crashingJournal, deliverAllTwice, type PlannedCrashes } from '../support/crashing_journal.js';
 import { labTokens, countObjects } from '../support/lab_token.js';
 
 describe('an adversary who ends processes and restores copies', function () {
   this.timeout(120_000);
   const attack = attacksOn(() => labTokens(['A', 'B']));
-  let plan: CrashPlan | undefined;
-  let crashes = 0;
+  const crashes: PlannedCrashes = { plan: undefined, count: 0 };
   const crashing = (letter: 'A' | 'B') => () => {
-    plan = undefined;
-    crashes = 0;
-    const journal = (real: Journal): Journal =>
-      crashingJournal(
-        real,
-        () => plan,
-        () => {
-          plan = undefined;
-          crashes += 1;
-        },
-      );
+    Object.assign(crashes, { plan: undefined, count: 0 });
+    const journal = (real: Journal): Journal => crashingJournal(real, crashes);
     return { ports: letter === 'A' ? { A: { journal } } : { B: { journal } } };
   };
-
-  /** Delivers everything twice, in any order that comes; a crash is what it is. */
-  async function deliverAllTwice(lab: AttackLab): Promise<void> {
-    for (let round = 0; round < 60; round += 1) {
-      await lab.settle();
-      const next = lab.network.waiting.shift();
-      if (next === undefined) return;
-      for (let time = 0; time < 2; time += 1) {
-        await lab.network.deliver(next.to, next.octets).catch((error: unknown) => {
-          if (!(error instanceof Crash)) throw error;
-        });
-      }
-    }
-  }
 
   for (const [letter, states] of [
     ['B', ['OFFERED', 'UNWRAPPING', 'INSTALLED']],
@@ -55,11 +30,11 @@ describe('an adversary who ends processes and restores copies', function () {
           for (const when of ['before', 'after'] as const) {
             const keyId = await lab.createKey(lab.A);
             const blob = await lab.encrypt(lab.A, keyId, `${at} ${when}`);
-            const before = crashes;
-            plan = { at, when };
+            const before = crashes.count;
+            crashes.plan = { at, when };
             await lab.replicate(lab.A, keyId, lab.B);
             await deliverAllTwice(lab);
-            expect(crashes - before, `crash ${when} ${at}`).to.equal(1);
+            expect(crashes.count - before, `crash ${when} ${at}`).to.equal(1);
             // The process is started again over what it had committed.
             await lab.open(letter, { database: lab.region(letter).databasePath });
             for (let round = 0; round < 8; round += 1) {
@@ -96,7 +71,7 @@ describe('an adversary who ends processes and restores copies', function () {
       let objects: object | undefined;
       for (let time = 1; time <= 100; time += 1) {
         const transfer = await lab.until('M2');
-        plan = { at: 'INSTALLED', when: 'before' };
+        crashes.plan = { at: 'INSTALLED', when: 'before' };
         const outcome: unknown = await lab.network.deliver(B.name, transfer.octets).catch((error: unknown) => error);
         expect(outcome).to.be.instanceOf(Crash);
         expect(await B.token.hsm.ephemeralCount()).to.equal(0);
@@ -109,7 +84,7 @@ describe('an adversary who ends processes and restores copies', function () {
         await lab.network.deliver(A.name, abort.octets);
         await lab.pass(86_400_001);
       }
-      expect(crashes).to.equal(100);
+      expect(crashes.count).to.equal(100);
       await lab.run();
       expect(await useOf(lab, B, keyId)).to.equal('usable');
       expect(B.journal.highWater(keyId, A.name)).to.equal(101n);

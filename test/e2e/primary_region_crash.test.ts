@@ -2,45 +2,21 @@ import { expect } from 'chai';
 import type { Journal } from '../../src/replication/journal.js';
 import { useOf } from '../support/attack.js';
 import { AttackLab, type LabRegion } from '../support/attack_lab.js';
-import { Crash, crashingJournal, type CrashPlan } from '../support/crashing_journal.js';
+import { crashingJournal, deliverAllTwice, type PlannedCrashes } from '../support/crashing_journal.js';
 import { askHandover, placeOf } from '../support/handover_scene.js';
 import { labTokens } from '../support/lab_token.js';
 
 describe('A hand-over whose regions end in the middle', function () {
   this.timeout(120_000);
   let lab: AttackLab;
-  let plan: CrashPlan | undefined;
-  let crashes = 0;
+  const crashes: PlannedCrashes = { plan: undefined, count: 0 };
+  const journal = (real: Journal): Journal => crashingJournal(real, crashes);
 
   before(async () => {
     lab = await AttackLab.make(labTokens(['A', 'B']));
     await lab.begin();
   });
   after(() => lab.close());
-
-  const journal = (real: Journal): Journal =>
-    crashingJournal(
-      real,
-      () => plan,
-      () => {
-        plan = undefined;
-        crashes += 1;
-      },
-    );
-
-  /** Delivers everything twice; a crash is what it is. */
-  async function deliverAllTwice(): Promise<void> {
-    for (let round = 0; round < 60; round += 1) {
-      await lab.settle();
-      const next = lab.network.waiting.shift();
-      if (next === undefined) return;
-      for (let time = 0; time < 2; time += 1) {
-        await lab.network.deliver(next.to, next.octets).catch((error: unknown) => {
-          if (!(error instanceof Crash)) throw error;
-        });
-      }
-    }
-  }
 
   /** Primaries that regions know, as they say it themselves. */
   const places = (regions: readonly LabRegion[], keyId: string): readonly string[] =>
@@ -58,17 +34,17 @@ describe('A hand-over whose regions end in the middle', function () {
           const blob = await lab.encrypt(lab.A, keyId, 'held');
           await lab.replicate(lab.A, keyId, lab.B);
           await lab.run();
-          const before = crashes;
-          plan = { at, when };
+          const before = crashes.count;
+          crashes.plan = { at, when };
           const asked = askHandover(lab.A, keyId, lab.B);
-          await deliverAllTwice();
-          expect(crashes - before).to.equal(1);
+          await deliverAllTwice(lab);
+          expect(crashes.count - before).to.equal(1);
           // At no time are there two, and cryptography goes on.
           expect(places([lab.A, lab.B], keyId).filter((place) => place.startsWith('PRIMARY'))).to.have.length.below(2);
           expect(await useOf(lab, lab.A, keyId)).to.equal('usable');
           await lab.open(letter, { database: lab.region(letter).databasePath });
           for (let round = 0; round < 6; round += 1) {
-            await deliverAllTwice();
+            await deliverAllTwice(lab);
             await lab.pass(5_000);
           }
           await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 10))]);

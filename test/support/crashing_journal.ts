@@ -1,4 +1,5 @@
 import type { Journal } from '../../src/replication/journal.js';
+import type { AttackLab } from './attack_lab.js';
 
 /** What a commit throws at which the process ends. */
 export class Crash extends Error {}
@@ -9,11 +10,21 @@ export interface CrashPlan {
   when: 'before' | 'after';
 }
 
-/** A journal whose process ends at one row. Which it was is told by `hit`. */
-export function crashingJournal(real: Journal, plan: () => CrashPlan | undefined, hit: () => void): Journal {
+/** The next crash, which happens once, and how many there were. */
+export interface PlannedCrashes {
+  plan: CrashPlan | undefined;
+  count: number;
+}
+
+/** A journal whose process ends at one row. */
+export function crashingJournal(real: Journal, crashes: PlannedCrashes): Journal {
   let passed = false;
+  const hit = (): void => {
+    crashes.plan = undefined;
+    crashes.count += 1;
+  };
   const reached = (state: string): void => {
-    const wanted = plan();
+    const wanted = crashes.plan;
     if (wanted?.at !== state) return;
     if (wanted.when === 'before') {
       hit();
@@ -44,4 +55,18 @@ export function crashingJournal(real: Journal, plan: () => CrashPlan | undefined
       };
     },
   });
+}
+
+/** Delivers everything twice, in any order that comes; a crash is what it is. */
+export async function deliverAllTwice(lab: AttackLab): Promise<void> {
+  for (let round = 0; round < 60; round += 1) {
+    await lab.settle();
+    const next = lab.network.waiting.shift();
+    if (next === undefined) return;
+    for (let time = 0; time < 2; time += 1) {
+      await lab.network.deliver(next.to, next.octets).catch((error: unknown) => {
+        if (!(error instanceof Crash)) throw error;
+      });
+    }
+  }
 }
