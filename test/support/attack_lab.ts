@@ -8,12 +8,11 @@ import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
 import { RegionHsm } from '../../src/hsm/region_hsm.js';
 import type { JobRunner } from '../../src/hsm/job_runner.js';
-import { isKeyId, keyArn, type KeyHome } from '../../src/kms/key_id.js';
+import { isKeyId, type KeyHome } from '../../src/kms/key_id.js';
 import { createKey } from '../../src/kms/operations/create_key.js';
 import { decrypt } from '../../src/kms/operations/decrypt.js';
 import { encrypt } from '../../src/kms/operations/encrypt.js';
 import { replicateKey } from '../../src/kms/operations/replicate_key.js';
-import { defaultPolicy } from '../../src/kms/policy.js';
 import type { Call } from '../../src/kms/region.js';
 import { ReplicationAgent, type ReplicationProfile } from '../../src/replication/agent.js';
 import { issueRoster, type RosterChange } from '../../src/replication/authority.js';
@@ -30,6 +29,7 @@ import type { CompromisedHsm } from './compromised_hsm.js';
 import { softwareSigner, type Signer } from './forgery.js';
 import { HostileNetwork, type SentMessage } from './hostile_network.js';
 import { makeKmsRegion, makeReplicatedKeys } from './kms_region.js';
+import { newPrimary } from './new_primary.js';
 import { countObjects, REGIONS, type LabToken, type RegionLetter } from './lab_token.js';
 import { ManualClock, MemoryAudit } from './replication_partition.js';
 
@@ -270,25 +270,7 @@ export class AttackLab {
     const [keySpec, keyUsage] = ['SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT'] as const;
     const material = hsm.know(octets, { keyId, keySpec, keyUsage, multiRegion: true, dataSuite });
     const createdMs = clock.nowMs();
-    store.insertKey({
-      record: {
-        keyId,
-        arn: keyArn(home, keyId),
-        account: home.account,
-        createdMs,
-        description: '',
-        keySpec,
-        keyUsage,
-        origin: 'AWS_KMS',
-        state: 'Enabled',
-        deletion: null,
-        dataSuite,
-        multiRegion: { type: 'PRIMARY', primaryRegion: region.name, replicaRegions: [], birthCertificate },
-      },
-      policy: defaultPolicy(home),
-      tags: [],
-      materials: [{ material, index: 0, state: 'CURRENT', createdMs }],
-    });
+    store.insertKey(newPrimary(home, { keyId, birthCertificate, dataSuite, material, createdMs }));
     return keyId;
   }
 

@@ -1,12 +1,12 @@
 import { Database } from '../../src/adapters/database.js';
 import { SqliteKeyStore } from '../../src/adapters/key_store_sqlite.js';
 import { SqliteJournal } from '../../src/adapters/replication_store_sqlite.js';
-import { isKeyId, keyArn, type KeyHome, type KeyId } from '../../src/kms/key_id.js';
+import { isKeyId, type KeyHome, type KeyId } from '../../src/kms/key_id.js';
 import type { KeyRecord } from '../../src/kms/key_record.js';
-import { defaultPolicy } from '../../src/kms/policy.js';
 import { ReplicationAgent } from '../../src/replication/agent.js';
 import { openRosterBook } from '../../src/replication/roster_book.js';
 import { makeReplicatedKeys } from './kms_region.js';
+import { newPrimary } from './new_primary.js';
 import { ACCOUNT, MemoryAudit, TestPartition, type TestRegion } from './replication_partition.js';
 
 const NAMES = ['us-east-1', 'eu-west-1', 'ap-south-1'] as const;
@@ -86,25 +86,7 @@ export class HandoverWorld {
     this.keyId = keyId;
     const material = first.test.hsm.createMaterial({ keyId, keySpec, keyUsage, multiRegion: true, dataSuite });
     const createdMs = first.test.clock.nowMs();
-    first.store.insertKey({
-      record: {
-        keyId,
-        arn: keyArn(first.home, keyId),
-        account: ACCOUNT,
-        createdMs,
-        description: '',
-        keySpec,
-        keyUsage,
-        origin: 'AWS_KMS',
-        state: 'Enabled',
-        deletion: null,
-        dataSuite,
-        multiRegion: { type: 'PRIMARY', primaryRegion: first.name, replicaRegions: [], birthCertificate },
-      },
-      policy: defaultPolicy(first.home),
-      tags: [],
-      materials: [{ material, index: 0, state: 'CURRENT', createdMs }],
-    });
+    first.store.insertKey(newPrimary(first.home, { keyId, birthCertificate, dataSuite, material, createdMs }));
     for (const { name } of others) {
       const replica = {
         region: name,
