@@ -1,20 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import {
-  FIXTURE_CREDENTIAL,
-  makeFixtureHsm,
-  makeRegionFixture,
-  type FixtureHsm,
-  type RegionFixture,
-} from '../support/region_fixture.js';
+import { fixtureCaller, kmsCli } from '../support/aws_cli.js';
+import { makeFixtureHsm, makeRegionFixture, type FixtureHsm, type RegionFixture } from '../support/region_fixture.js';
 
 const run = promisify(execFile);
-/** Debian's command where it is installed; another one in the path would be as good. */
-const AWS = existsSync('/usr/bin/aws') ? '/usr/bin/aws' : 'aws';
 
 describe('The AWS CLI against a region on softhsm2', function () {
   this.timeout(60_000);
@@ -30,23 +22,7 @@ describe('The AWS CLI against a region on softhsm2', function () {
     await token?.close();
   });
 
-  async function kms(...args: readonly string[]): Promise<string> {
-    const { stdout } = await run(
-      AWS,
-      ['--endpoint-url', fixture.url, '--region', fixture.name, '--output', 'text', 'kms', ...args],
-      {
-        env: {
-          PATH: process.env['PATH'],
-          HOME: fixture.directory,
-          AWS_ACCESS_KEY_ID: FIXTURE_CREDENTIAL.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: FIXTURE_CREDENTIAL.secretAccessKey,
-          AWS_EC2_METADATA_DISABLED: 'true',
-          AWS_MAX_ATTEMPTS: '1',
-        },
-      },
-    );
-    return stdout.trim();
-  }
+  const kms = (...args: readonly string[]): Promise<string> => kmsCli(fixtureCaller(fixture), ...args);
 
   it('creates a key, encrypts a file, decrypts it again, and shows refusals as the service’s', async () => {
     const arn = await kms('create-key', '--tags', 'TagKey=team,TagValue=blue', '--query', 'KeyMetadata.Arn');

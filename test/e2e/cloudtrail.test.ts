@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import {
   CloudTrailClient,
   CloudTrailServiceException,
@@ -21,7 +19,7 @@ import {
 } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { LIMITS } from '../../src/limits.js';
-import { AWS_CLI } from '../support/aws_cli.js';
+import { awsCli, fixtureCaller } from '../support/aws_cli.js';
 import {
   FIXTURE_CREDENTIAL,
   makeFixtureHsm,
@@ -30,7 +28,6 @@ import {
 } from '../support/region_fixture.js';
 import { ACCOUNT } from '../support/software_region.js';
 
-const run = promisify(execFile);
 const READER = { accessKeyId: 'AKIDREADER', secretAccessKey: 'reader' } as const;
 const OTHER = { accessKeyId: 'AKIDOTHER', secretAccessKey: 'other' } as const;
 const reading = JSON.stringify({
@@ -237,23 +234,12 @@ describe('CloudTrail', function () {
   });
 
   it('is looked up by the AWS CLI', async () => {
-    const { stdout } = await run(
-      AWS_CLI,
-      [
-        ...['--endpoint-url', fixture.url, '--region', fixture.name, '--output', 'json', 'cloudtrail', 'lookup-events'],
-        ...['--lookup-attributes', 'AttributeKey=EventName,AttributeValue=Encrypt', '--max-items', '2'],
-      ],
-      {
-        env: {
-          PATH: process.env['PATH'],
-          HOME: fixture.directory,
-          AWS_ACCESS_KEY_ID: FIXTURE_CREDENTIAL.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: FIXTURE_CREDENTIAL.secretAccessKey,
-          AWS_EC2_METADATA_DISABLED: 'true',
-        },
-      },
+    const found = await awsCli(
+      fixtureCaller(fixture),
+      ...['--output', 'json', 'cloudtrail', 'lookup-events', '--max-items', '2'],
+      ...['--lookup-attributes', 'AttributeKey=EventName,AttributeValue=Encrypt'],
     );
-    const { Events, NextToken } = JSON.parse(stdout);
+    const { Events, NextToken } = JSON.parse(found);
     expect(NextToken).to.be.a('string');
     expect(
       Events.map(({ CloudTrailEvent }: Event) => JSON.parse(CloudTrailEvent ?? '').requestParameters),

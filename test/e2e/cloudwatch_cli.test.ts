@@ -1,20 +1,12 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Call } from '../../src/kms/region.js';
-import { AWS_CLI } from '../support/aws_cli.js';
+import { awsCli, fixtureCaller } from '../support/aws_cli.js';
 import { importInto, makeExternalKey } from '../support/import_ceremony.js';
-import {
-  FIXTURE_CREDENTIAL,
-  makeFixtureHsm,
-  makeRegionFixture,
-  type RegionFixture,
-} from '../support/region_fixture.js';
+import { makeFixtureHsm, makeRegionFixture, type RegionFixture } from '../support/region_fixture.js';
 import { ACCOUNT, ROOT } from '../support/software_region.js';
 import { startWebhook, type Webhook } from '../support/webhook.js';
 
-const run = promisify(execFile);
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TOPIC = `arn:aws:sns:us-east-1:${ACCOUNT}:key-expiry`;
 
@@ -42,24 +34,8 @@ describe('CloudWatch of the AWS CLI', function () {
     await webhook?.close();
   });
 
-  async function cloudwatch(...args: readonly string[]): Promise<string> {
-    const secret = FIXTURE_CREDENTIAL.secretAccessKey;
-    const { stdout } = await run(
-      AWS_CLI,
-      ['--endpoint-url', fixture.url, '--region', fixture.name, '--output', 'text', 'cloudwatch', ...args],
-      {
-        env: {
-          PATH: process.env['PATH'],
-          HOME: fixture.directory,
-          AWS_ACCESS_KEY_ID: FIXTURE_CREDENTIAL.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: secret,
-          AWS_EC2_METADATA_DISABLED: 'true',
-          AWS_MAX_ATTEMPTS: '1',
-        },
-      },
-    );
-    return stdout.trim();
-  }
+  const cloudwatch = (...args: readonly string[]): Promise<string> =>
+    awsCli(fixtureCaller(fixture), '--output', 'text', 'cloudwatch', ...args);
 
   function putAlarm(name: string, metric: string, ...definition: readonly string[]): Promise<string> {
     return cloudwatch(
