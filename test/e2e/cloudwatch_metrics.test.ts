@@ -32,6 +32,18 @@ describe('The metrics of a region', function () {
 
   const now = (): number => fixture.region.clock.nowMs();
 
+  /** The monitoring of the region as its next process has it. */
+  const monitoringAnew = () =>
+    composeMonitoring({
+      home: fixture.region.home,
+      clock: fixture.region.clock,
+      database: fixture.database,
+      materials: fixture.region.materials,
+      report: (failure) => {
+        throw failure;
+      },
+    });
+
   async function importFor(keyId: string, days: number): Promise<void> {
     const ValidTo = new Date(now() + days * DAY_MS);
     await importInto(call, keyId, material, { ValidTo, ExpirationModel: 'KEY_MATERIAL_EXPIRES' });
@@ -113,15 +125,7 @@ describe('The metrics of a region', function () {
     await importFor(keyId, 10);
     await fixture.advance(10 * MINUTE_MS);
     const before = daysLeft(keyId, 60);
-    const { monitoring } = composeMonitoring({
-      home: fixture.region.home,
-      clock: fixture.region.clock,
-      database: fixture.database,
-      materials: fixture.region.materials,
-      report: (failure) => {
-        throw failure;
-      },
-    });
+    const { monitoring } = monitoringAnew();
     expect(daysLeft(keyId, 60, monitoring)).to.deep.equal(before);
   });
 
@@ -145,15 +149,7 @@ describe('The metrics of a region', function () {
     const startMs = now();
     await fixture.monitoring.stop();
     (fixture.region.clock as SystemClock).advance(6 * DAY_MS);
-    const { monitoring } = composeMonitoring({
-      home: fixture.region.home,
-      clock: fixture.region.clock,
-      database: fixture.database,
-      materials: fixture.region.materials,
-      report: (failure) => {
-        throw failure;
-      },
-    });
+    const { monitoring } = monitoringAnew();
     await monitoring.start();
     await monitoring.stop();
     const alarm = monitoring.region.alarms.alarm('expiry');
