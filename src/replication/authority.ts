@@ -13,6 +13,7 @@ import {
   type RosterRegion,
   type RskState,
 } from './roster.js';
+import { reachOf } from './token_reach.js';
 import { isReject } from '../wire/refusal.js';
 
 /** One change from a roster to the next. */
@@ -70,10 +71,7 @@ function applyChange(content: RosterContent, change: RosterChange): RosterConten
         region: enrolment.region,
         rsk: [newKey(enrolment, 'active', epoch)],
         suiteFloor: change.suiteFloor,
-        suites: enrolment.suites,
-        dataSuites: enrolment.dataSuites,
-        fingerprint: enrolment.fingerprint,
-        missing: enrolment.missing,
+        ...reachOf(enrolment),
       };
       return { ...content, regions: [...content.regions, region] };
     }
@@ -82,10 +80,7 @@ function applyChange(content: RosterContent, change: RosterChange): RosterConten
       return changeRegion(content, enrolment.region, (region) => ({
         ...region,
         rsk: [...region.rsk, newKey(enrolment, 'pending', epoch)],
-        suites: enrolment.suites,
-        dataSuites: enrolment.dataSuites,
-        fingerprint: enrolment.fingerprint,
-        missing: enrolment.missing,
+        ...reachOf(enrolment),
       }));
     }
     case 'activate-rsk':

@@ -1,25 +1,20 @@
 import { toBase64Url } from '../bytes.js';
-import { DATA_SUITES, type DataSuite } from '../wire/ciphertext_blob.js';
 import { parseJws, parsePayload, refusalOfSignature, signJws } from '../wire/jws.js';
 import { Members } from '../wire/members.js';
 import { publicKeyOf, thumbprint, type PublicJwk } from '../wire/p384.js';
 import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
-import { isReplicationSuite, REPLICATION_SUITES, type ReplicationSuite } from '../wire/suite.js';
+import { REACH_MEMBERS, reachOf, readReach, type TokenReach } from './token_reach.js';
 
 /** Type of an enrolment request; the RSK signs nothing else of this type. */
 export const ENROLMENT_TYP = 'mrkr1-enrol+jws';
 
 /** What a region asks the partition authority to list. */
-export interface Enrolment {
+export interface Enrolment extends TokenReach {
   readonly partition: string;
   readonly region: string;
   readonly jwk: PublicJwk;
   /** The authority's challenge, 32 octets in base64url. */
   readonly challenge: string;
-  readonly suites: readonly ReplicationSuite[];
-  readonly dataSuites: readonly DataSuite[];
-  readonly fingerprint: string;
-  readonly missing: readonly { readonly suite: string; readonly mechanisms: readonly string[] }[];
 }
 
 /** Octets of a challenge. */
@@ -41,10 +36,7 @@ export function requestEnrolment(
     region: enrolment.region,
     jwk: { ...enrolment.jwk },
     challenge: toBase64Url(enrolment.challenge),
-    suites: enrolment.suites,
-    dataSuites: enrolment.dataSuites,
-    fingerprint: enrolment.fingerprint,
-    missing: enrolment.missing.map((entry) => ({ suite: entry.suite, mechanisms: entry.mechanisms })),
+    ...reachOf(enrolment),
   };
   return signJws({ kid: thumbprint(enrolment.jwk), typ: ENROLMENT_TYP }, payload, sign);
 }
@@ -62,7 +54,7 @@ export function verifyEnrolment(args: {
   return refusing(() => {
     const jws = accepted(parseJws(args.compact));
     if (jws.typ !== ENROLMENT_TYP) refuse('TYP', 'typ', 'Not an enrolment request.');
-    const names = ['v', 't', 'part', 'region', 'jwk', 'challenge', 'suites', 'dataSuites', 'fingerprint', 'missing'];
+    const names = ['v', 't', 'part', 'region', 'jwk', 'challenge', ...REACH_MEMBERS];
     const members = new Members(accepted(parsePayload(jws)), names);
     const jwk = members.jwk('jwk');
     const key = publicKeyOf(jwk);
@@ -81,20 +73,7 @@ export function verifyEnrolment(args: {
       region: members.name('region'),
       jwk,
       challenge: members.text('challenge'),
-      suites: members
-        .texts('suites', { max: REPLICATION_SUITES.length }, isReplicationSuite)
-        .filter(isReplicationSuite),
-      dataSuites: members
-        .texts('dataSuites', { max: DATA_SUITES.length }, (text) => DATA_SUITES.some((suite) => suite === text))
-        .map((text) => text as DataSuite),
-      fingerprint: members.text('fingerprint', 256),
-      missing: members.list('missing', { max: 16 }, (item, path) => {
-        const entry = new Members(item, ['suite', 'mechanisms'], path);
-        return {
-          suite: entry.text('suite', 32),
-          mechanisms: entry.texts('mechanisms', { max: 32 }, (text) => /^CK[A-Z0-9_]{1,62}$/.test(text)),
-        };
-      }),
+      ...readReach(members),
     };
   });
 }

@@ -3,9 +3,9 @@ import { parsePayload, parseJws, refusalOfSignature, type JsonInput, type Verify
 import { Members } from '../wire/members.js';
 import { isPublicKey, publicKeyOf, thumbprint, type PublicJwk } from '../wire/p384.js';
 import { accepted, refuse, refusing, type Reject } from '../wire/refusal.js';
-import { isReplicationSuite, REPLICATION_SUITES, type ReplicationSuite } from '../wire/suite.js';
-import { DATA_SUITES, type DataSuite } from '../wire/ciphertext_blob.js';
+import { REPLICATION_SUITES, type ReplicationSuite } from '../wire/suite.js';
 import { REPLICATION_LIMITS as LIMITS } from './limits.js';
+import { REACH_MEMBERS, reachOf, readReach, type TokenReach } from './token_reach.js';
 
 /** Type of a roster. */
 export const ROSTER_TYP = 'mrkr1-roster+jws';
@@ -24,16 +24,11 @@ export interface RosterKey {
 }
 
 /** One region of the partition, as the authority enrolled it. */
-export interface RosterRegion {
+export interface RosterRegion extends TokenReach {
   readonly region: string;
   readonly rsk: readonly RosterKey[];
   /** Weakest suite that this region may use. */
   readonly suiteFloor: ReplicationSuite;
-  readonly suites: readonly ReplicationSuite[];
-  readonly dataSuites: readonly DataSuite[];
-  readonly fingerprint: string;
-  /** For each suite that the token cannot carry, the mechanisms that it lacks. */
-  readonly missing: readonly { readonly suite: string; readonly mechanisms: readonly string[] }[];
 }
 
 /** What a roster says. */
@@ -65,8 +60,6 @@ export interface CertificateKeys {
 }
 
 const HASH_OCTETS = 48;
-const MECHANISM = /^CK[A-Z0-9_]{1,62}$/;
-const SUITE_WORD = /^[A-Z0-9-]{1,32}$/;
 
 function readRegion(members: Members): RosterRegion {
   const rsk = members.list('rsk', { min: 1, max: LIMITS.rsksPerRegionMax }, (item, path) => {
@@ -80,17 +73,7 @@ function readRegion(members: Members): RosterRegion {
     region: members.name('region'),
     rsk,
     suiteFloor: members.oneOf('suiteFloor', REPLICATION_SUITES),
-    suites: members.texts('suites', { max: REPLICATION_SUITES.length }, isReplicationSuite).filter(isReplicationSuite),
-    dataSuites: members
-      .texts('dataSuites', { max: DATA_SUITES.length }, (text) => DATA_SUITES.some((suite) => suite === text))
-      .map((text) => text as DataSuite),
-    fingerprint: members.text('fingerprint', 256),
-    missing: members.list('missing', { max: 16 }, (item, path) => {
-      const entry = new Members(item, ['suite', 'mechanisms'], path);
-      const suite = entry.text('suite', 32);
-      if (!SUITE_WORD.test(suite)) refuse('SYNTAX', entry.path('suite'), 'Not the name of a suite.');
-      return { suite, mechanisms: entry.texts('mechanisms', { max: 32 }, (text) => MECHANISM.test(text)) };
-    }),
+    ...readReach(members),
   };
 }
 
@@ -123,7 +106,7 @@ export function parseRoster(args: {
     members.literal('v', 1);
     members.literal('t', ROSTER_TYP, 'TYP');
     if (members.name('part') !== args.partition) refuse('PARTITION', 'part', 'A roster of another partition.');
-    const regionNames = ['region', 'rsk', 'suiteFloor', 'suites', 'dataSuites', 'fingerprint', 'missing'];
+    const regionNames = ['region', 'rsk', 'suiteFloor', ...REACH_MEMBERS];
     const regions = members.list('regions', { min: 1, max: LIMITS.regionsMax }, (item, path) =>
       readRegion(new Members(item, regionNames, path)),
     );
@@ -180,10 +163,7 @@ export function encodeRoster(content: RosterContent): { readonly [member: string
         sinceEpoch: key.sinceEpoch.toString(),
       })),
       suiteFloor: region.suiteFloor,
-      suites: region.suites,
-      dataSuites: region.dataSuites,
-      fingerprint: region.fingerprint,
-      missing: region.missing.map((entry) => ({ suite: entry.suite, mechanisms: entry.mechanisms })),
+      ...reachOf(region),
     })),
   };
 }
