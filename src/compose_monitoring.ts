@@ -2,7 +2,7 @@ import { SqliteAlarmStore } from './adapters/alarm_store_sqlite.js';
 import type { Database } from './adapters/database.js';
 import { SqliteExpiryStore } from './adapters/expiry_store_sqlite.js';
 import { SqliteMetricStore } from './adapters/metric_store_sqlite.js';
-import { HttpActionTransport } from './adapters/webhook_http.js';
+import { HttpWebhookTransport } from './adapters/webhook_http.js';
 import type { Clock } from './clock.js';
 import type { KeyHome } from './kms/key_id.js';
 import type { MaterialStore } from './kms/material_store.js';
@@ -41,7 +41,7 @@ export function composeMonitoring(parts: {
     alarms: new SqliteAlarmStore(database),
     metrics: new SqliteMetricStore(database),
     expiry: new SqliteExpiryStore(database),
-    transport: new HttpActionTransport(),
+    transport: new HttpWebhookTransport(),
     actionRules: parts.actionRules ?? LOOPBACK_ONLY,
     permissions: policyPermissions(home, clock),
     report,

@@ -3,7 +3,7 @@ import type { Database } from './adapters/database.js';
 import { DeliveryPlaceFile } from './adapters/delivery_place_file.js';
 import { KeyEventFile } from './adapters/key_event_file.js';
 import { SqliteRegionCounts } from './adapters/region_counts_sqlite.js';
-import { HttpActionTransport } from './adapters/webhook_http.js';
+import { HttpWebhookTransport } from './adapters/webhook_http.js';
 import { TrailFileSearch } from './adapters/trail_index_file.js';
 import { KeyEventDelivery } from './audit/key_event_delivery.js';
 import { KeyEvents, type KeyEventSource } from './audit/key_event.js';
@@ -64,7 +64,7 @@ export async function composeKeyEvents(parts: {
     urls: webhooks,
     lines: file,
     places: new DeliveryPlaceFile(join(directory, 'events-delivered.json')),
-    transport: new HttpActionTransport(),
+    transport: new HttpWebhookTransport(),
     report,
   });
   await delivery.start();

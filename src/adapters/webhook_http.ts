@@ -1,11 +1,11 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { ActionTransport } from '../monitoring/action_delivery.js';
+import type { WebhookTransport } from '../webhook_transport.js';
 
 /** Posts notifications over HTTP and HTTPS. Every post has a connection of its own; what the receiver answers is not read. */
-export class HttpActionTransport implements ActionTransport {
-  /** {@inheritDoc ActionTransport.post} */
-  post(url: string, message: Parameters<ActionTransport['post']>[1]): Promise<number> {
+export class HttpWebhookTransport implements WebhookTransport {
+  /** {@inheritDoc WebhookTransport.post} */
+  post(url: string, message: Parameters<WebhookTransport['post']>[1]): Promise<number> {
     const { headers, body, signal } = message;
     const send = new URL(url).protocol === 'https:' ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {

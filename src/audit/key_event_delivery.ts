@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../limits.js';
 import type { LinePlace } from '../line_files.js';
+import type { WebhookTransport } from '../webhook_transport.js';
 import type { KeyEventLine } from './key_event.js';
 
 /** Events with the places behind them. */
@@ -22,25 +23,12 @@ export interface DeliveryPlaces {
   write(places: ReadonlyMap<string, LinePlace | null>): void;
 }
 
-/** Takes events to where they belong. */
-export interface KeyEventTransport {
-  /** @returns the HTTP status */
-  post(
-    url: string,
-    message: {
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body: string;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<number>;
-}
-
 /** What events are delivered with. */
 export interface KeyEventDeliveryParts {
   readonly urls: readonly string[];
   readonly lines: KeyEventLines;
   readonly places: DeliveryPlaces;
-  readonly transport: KeyEventTransport;
+  readonly transport: WebhookTransport;
   /** Told of events that were given up, and of what should not fail. */
   readonly report: (failure: unknown) => void;
   /** Pause before the second attempt, milliseconds; it doubles up to `LIMITS.keyEventPauseMsMax`. */

@@ -1,32 +1,15 @@
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
+import type { WebhookTransport } from '../webhook_transport.js';
 import { actionTarget, type ActionRules } from './action_target.js';
 import { putActionResult, whyNotDelivered } from './alarm_transition.js';
 import type { AlarmStore, PendingAction } from './alarm_store.js';
-
-/** Takes notifications to where they belong. */
-export interface ActionTransport {
-  /**
-   * Posts a notification; redirects are not followed.
-   *
-   * @returns the HTTP status
-   * @throws whatever kept it from being answered
-   */
-  post(
-    url: string,
-    message: {
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body: string;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<number>;
-}
 
 /** What actions are delivered with. */
 export interface ActionDeliveryParts {
   readonly store: AlarmStore;
   readonly rules: ActionRules;
-  readonly transport: ActionTransport;
+  readonly transport: WebhookTransport;
   readonly clock: Clock;
   readonly report: (failure: unknown) => void;
 }

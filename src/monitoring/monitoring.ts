@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.js';
 import type { KeyHome } from '../kms/key_id.js';
 import { LIMITS } from '../limits.js';
-import { ActionDelivery, type ActionTransport } from './action_delivery.js';
+import type { WebhookTransport } from '../webhook_transport.js';
+import { ActionDelivery } from './action_delivery.js';
 import type { ActionRules } from './action_target.js';
 import type { AlarmStore } from './alarm_store.js';
 import { AlarmWatch } from './alarm_watch.js';
@@ -22,7 +23,7 @@ export interface MonitoringParts {
   readonly alarms: AlarmStore;
   readonly metrics: MetricStore;
   readonly expiry: ExpiryStore;
-  readonly transport: ActionTransport;
+  readonly transport: WebhookTransport;
   readonly actionRules: ActionRules;
   readonly permissions: MonitoringPermissions;
   /** Told of actions that were given up, and of what should not fail. */

@@ -188,13 +188,13 @@ describe('The events of keys', function () {
     const placesPath = join(fixture.directory, 'posted.json');
     const file = await KeyEventFile.open(path);
     const reports: string[] = [];
-    const { HttpActionTransport } = await import('../../src/adapters/webhook_http.js');
+    const { HttpWebhookTransport } = await import('../../src/adapters/webhook_http.js');
     const deliver = (...urls: readonly string[]) =>
       new KeyEventDelivery({
         urls,
         lines: file,
         places: new DeliveryPlaceFile(placesPath),
-        transport: new HttpActionTransport(),
+        transport: new HttpWebhookTransport(),
         report: (failure) => reports.push(String(failure)),
         pauseMs: 5,
       });

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { SqliteAlarmStore } from '../../../src/adapters/alarm_store_sqlite.js';
 import { SystemClock } from '../../../src/adapters/clock_system.js';
 import { Database } from '../../../src/adapters/database.js';
-import { HttpActionTransport } from '../../../src/adapters/webhook_http.js';
+import { HttpWebhookTransport } from '../../../src/adapters/webhook_http.js';
 import { ActionDelivery } from '../../../src/monitoring/action_delivery.js';
 import { actionTarget, LOOPBACK_ONLY, type ActionRules } from '../../../src/monitoring/action_target.js';
 import type { Alarm } from '../../../src/monitoring/alarm.js';
@@ -70,7 +70,7 @@ describe('The actions of an alarm', function () {
     delivery = new ActionDelivery({
       store,
       rules,
-      transport: new HttpActionTransport(),
+      transport: new HttpWebhookTransport(),
       clock: new SystemClock(),
       report: (failure) => failures.push(failure),
     });
