@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
 /** The body of a request is longer than allowed; the rest of it was not read. */
 export class BodyTooLargeError extends Error {
@@ -27,6 +27,36 @@ export async function readBody(message: IncomingMessage, options: { readonly oct
     parts.push(part);
   }
   return Buffer.concat(parts);
+}
+
+/** An answer that came whole. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Sends one request and reads its answer to the end.
+ *
+ * @param begin - begins the request, with a timeout
+ * @throws whatever kept it from being answered; {@link BodyTooLargeError}
+ */
+export function exchange(
+  begin: () => ClientRequest,
+  body: Uint8Array | undefined,
+  options: { readonly octetsMax: number },
+): Promise<WholeAnswer> {
+  return new Promise((resolve, reject) => {
+    const request = begin();
+    request.on('response', (response) => {
+      const { statusCode: status = 0, headers } = response;
+      readBody(response, options).then((octets) => resolve({ status, headers, body: octets }), reject);
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer in time')));
+    request.on('error', reject);
+    request.end(body);
+  });
 }
 
 /** Answers with one JSON value. */

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { readBody } from '../http_exchange.js';
+import { exchange } from '../http_exchange.js';
 import { LIMITS } from '../limits.js';
 import { signedHeaders, type RequestKey } from '../request_signature.js';
 import { ConsoleError } from './errors.js';
@@ -66,27 +66,16 @@ export async function callAws(
     service: service.signingName,
     contentType: `application/x-amz-json-${service.version}`,
   });
-  return new Promise<AwsAnswer>((resolve, reject) => {
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const trust = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
-    const options = { method: 'POST', headers, timeout: LIMITS.consoleAnswerMs, signal, ...trust };
-    const sent = send(url, options, (response) => {
-      readBody(response, { octetsMax: LIMITS.consoleAnswerBytesMax }).then(
-        (body) =>
-          resolve({
-            status: response.statusCode ?? 502,
-            requestId: String(response.headers['x-amzn-requestid'] ?? ''),
-            body,
-          }),
-        reject,
-      );
-    });
-    sent.on('timeout', () => sent.destroy(new Error('no answer')));
-    sent.on('error', reject);
-    sent.end(call.body);
+  const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  const trust = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
+  const options = { method: 'POST', headers, timeout: LIMITS.consoleAnswerMs, signal, ...trust };
+  const answer = await exchange(() => request(url, options), call.body, {
+    octetsMax: LIMITS.consoleAnswerBytesMax,
   }).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `${url.host} does not answer for ${call.region}: ${reason}`;
     throw new ConsoleError('ERR_CONSOLE_UNAVAILABLE', message, { retryable: true, cause });
   });
+  const { status, headers: answered, body } = answer;
+  return { status, requestId: String(answered['x-amzn-requestid'] ?? ''), body };
 }

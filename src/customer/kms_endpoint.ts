@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { readBody } from '../http_exchange.js';
+import { exchange } from '../http_exchange.js';
 import { signedHeaders } from '../request_signature.js';
 import type { EndpointSettings } from './credentials.js';
 import { CeremonyError } from './errors.js';
@@ -67,27 +67,16 @@ export class KmsEndpoint {
     });
     const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const trust = url.protocol === 'https:' && caFile !== undefined ? { ca: certificatesOf(caFile) } : {};
-    return new Promise<{ status: number; body: Uint8Array }>((resolve, reject) => {
-      const sent = request(
-        new URL('/', url),
-        { method: 'POST', headers, timeout: ANSWER_MS, agent: false, ...trust },
-        (response) => {
-          readBody(response, { octetsMax: ANSWER_OCTETS_MAX }).then(
-            (octets) => resolve({ status: response.statusCode ?? 0, body: octets }),
-            reject,
-          );
-        },
-      );
-      sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
-      sent.on('error', reject);
-      sent.end(body);
-    }).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new CeremonyError('ERR_CEREMONY_ENDPOINT', `${this.url} gave no answer to ${operation}: ${reason}`, {
-        remedy: 'check --endpoint; a request whose answer was lost may have been carried out',
-        cause: error,
-      });
-    });
+    const options = { method: 'POST', headers, timeout: ANSWER_MS, agent: false, ...trust };
+    return exchange(() => request(new URL('/', url), options), body, { octetsMax: ANSWER_OCTETS_MAX }).catch(
+      (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new CeremonyError('ERR_CEREMONY_ENDPOINT', `${this.url} gave no answer to ${operation}: ${reason}`, {
+          remedy: 'check --endpoint; a request whose answer was lost may have been carried out',
+          cause: error,
+        });
+      },
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { readBody } from '../http_exchange.js';
+import { exchange } from '../http_exchange.js';
 import { LabError } from './errors.js';
 
 /** Octets of one answer: a log of the proxy with 256 messages of 64 KiB in base64. */
@@ -24,35 +24,25 @@ export async function askAdmin(
   },
 ): Promise<unknown> {
   const body = ask.body === undefined ? undefined : Buffer.from(JSON.stringify(ask.body), 'utf8');
-  const answer = await new Promise<{ status: number; body: Uint8Array }>((resolve, reject) => {
-    const sent = request(
-      {
-        socketPath,
-        method: ask.method,
-        path: ask.path,
-        timeout: ANSWER_MS,
-        agent: false,
-        headers: body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length },
-        ...(ask.signal === undefined ? {} : { signal: ask.signal }),
-      },
-      (response) => {
-        readBody(response, { octetsMax: ANSWER_OCTETS_MAX }).then(
-          (octets) => resolve({ status: response.statusCode ?? 0, body: octets }),
-          reject,
-        );
-      },
-    );
-    sent.on('timeout', () => sent.destroy(new Error('no answer')));
-    sent.on('error', reject);
-    sent.end(body);
-  }).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new LabError('ERR_LAB_REQUEST', `${socketPath} does not answer: ${reason}`, {
-      details: { socketPath },
-      cause: error,
-      remedy: 'look whether the lab runs, with: keyferry status',
-    });
-  });
+  const options = {
+    socketPath,
+    method: ask.method,
+    path: ask.path,
+    timeout: ANSWER_MS,
+    agent: false,
+    headers: body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length },
+    ...(ask.signal === undefined ? {} : { signal: ask.signal }),
+  };
+  const answer = await exchange(() => request(options), body, { octetsMax: ANSWER_OCTETS_MAX }).catch(
+    (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new LabError('ERR_LAB_REQUEST', `${socketPath} does not answer: ${reason}`, {
+        details: { socketPath },
+        cause: error,
+        remedy: 'look whether the lab runs, with: keyferry status',
+      });
+    },
+  );
   const value = JSON.parse(Buffer.from(answer.body).toString('utf8')) as { code?: unknown; message?: unknown };
   if (answer.status < 400) return value;
   throw new LabError('ERR_LAB_REQUEST', String(value.message ?? `status ${answer.status}`), {

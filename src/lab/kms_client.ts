@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { readBody } from '../http_exchange.js';
+import { exchange } from '../http_exchange.js';
 import { signedHeaders } from '../request_signature.js';
 import { LabError } from './errors.js';
 import type { AccessKey } from './region_config.js';
@@ -73,30 +73,19 @@ export class KmsClient {
       key: this.#key,
       at: new Date(),
     });
-    const answer = await new Promise<{ status: number; body: Uint8Array }>((resolve, reject) => {
-      const request = this.#endpoint.protocol === 'https:' ? httpsRequest : httpRequest;
-      const trust = this.#ca === undefined ? {} : { ca: this.#ca };
-      const sent = request(
-        this.#endpoint,
-        { method: 'POST', headers, timeout: ANSWER_MS, agent: false, ...trust },
-        (response) => {
-          readBody(response, { octetsMax: ANSWER_OCTETS_MAX }).then(
-            (octets) => resolve({ status: response.statusCode ?? 0, body: octets }),
-            reject,
-          );
-        },
-      );
-      sent.on('timeout', () => sent.destroy(new Error('no answer')));
-      sent.on('error', reject);
-      sent.end(body);
-    }).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new LabError(
-        'ERR_LAB_STEP',
-        `${operation} in ${region}: ${this.#endpoint.host} does not answer: ${reason}`,
-        { cause: error },
-      );
-    });
+    const request = this.#endpoint.protocol === 'https:' ? httpsRequest : httpRequest;
+    const trust = this.#ca === undefined ? {} : { ca: this.#ca };
+    const options = { method: 'POST', headers, timeout: ANSWER_MS, agent: false, ...trust };
+    const answer = await exchange(() => request(this.#endpoint, options), body, { octetsMax: ANSWER_OCTETS_MAX }).catch(
+      (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new LabError(
+          'ERR_LAB_STEP',
+          `${operation} in ${region}: ${this.#endpoint.host} does not answer: ${reason}`,
+          { cause: error },
+        );
+      },
+    );
     const text = Buffer.from(answer.body).toString('utf8');
     return { status: answer.status, document: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
   }
