@@ -53,9 +53,7 @@ Napi::Value check_program(const Napi::CallbackInfo& info) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<Addon>().release());
-  exports.Set("loadModule", Napi::Function::New(env, load, "loadModule"));
-  exports.Set("setDialect", Napi::Function::New(env, set_dialect, "setDialect"));
-  exports.Set("checkProgram", Napi::Function::New(env, check_program, "checkProgram"));
+  export_functions(env, exports, {{"loadModule", load}, {"setDialect", set_dialect}, {"checkProgram", check_program}});
   export_sessions(env, exports);
   export_executor(env, exports);
   export_material(env, exports);
@@ -92,6 +90,10 @@ Napi::Object call_result(Napi::Env env, const char* call, CK_RV rv) {
   result.Set("call", call);
   result.Set("rv", static_cast<double>(rv));
   return result;
+}
+
+void export_functions(Napi::Env env, Napi::Object exports, std::initializer_list<ExportedFunction> functions) {
+  for (const auto& [name, function] : functions) exports.Set(name, Napi::Function::New(env, function, name));
 }
 
 NODE_API_MODULE(keyferry, initialise)

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <vector>
@@ -30,6 +31,12 @@ Napi::Value wrong_argument(const Napi::CallbackInfo& info);
 // {call, rv}
 Napi::Object call_result(Napi::Env env, const char* call, CK_RV rv);
 
+// A function of the addon, and its name in JavaScript.
+struct ExportedFunction {
+  const char* name;
+  Napi::Value (*function)(const Napi::CallbackInfo& info);
+};
+void export_functions(Napi::Env env, Napi::Object exports, std::initializer_list<ExportedFunction> functions);
 void export_sessions(Napi::Env env, Napi::Object exports);
 void export_executor(Napi::Env env, Napi::Object exports);
 void export_material(Napi::Env env, Napi::Object exports);

@@ -123,9 +123,7 @@ Napi::Value forget(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_material(Napi::Env env, Napi::Object exports) {
-  exports.Set("readMaterial", Napi::Function::New(env, read, "readMaterial"));
-  exports.Set("wrapMaterial", Napi::Function::New(env, wrap, "wrapMaterial"));
-  exports.Set("forgetMaterial", Napi::Function::New(env, forget, "forgetMaterial"));
+  export_functions(env, exports, {{"readMaterial", read}, {"wrapMaterial", wrap}, {"forgetMaterial", forget}});
 }
 
 }  // namespace keyferry

@@ -189,14 +189,16 @@ Napi::Value generate_pin(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_sessions(Napi::Env env, Napi::Object exports) {
-  exports.Set("openSession", Napi::Function::New(env, open_session, "openSession"));
-  exports.Set("closeSession", Napi::Function::New(env, close_session, "closeSession"));
-  exports.Set("interfaces", Napi::Function::New(env, interfaces, "interfaces"));
-  exports.Set("sessionInfo", Napi::Function::New(env, session_info, "sessionInfo"));
-  exports.Set("login", Napi::Function::New(env, login, "login"));
-  exports.Set("initToken", Napi::Function::New(env, init_token, "initToken"));
-  exports.Set("initPin", Napi::Function::New(env, init_pin, "initPin"));
-  exports.Set("generatePinFile", Napi::Function::New(env, generate_pin, "generatePinFile"));
+  export_functions(env, exports, {
+      {"openSession", open_session},
+      {"closeSession", close_session},
+      {"interfaces", interfaces},
+      {"sessionInfo", session_info},
+      {"login", login},
+      {"initToken", init_token},
+      {"initPin", init_pin},
+      {"generatePinFile", generate_pin},
+  });
 }
 
 }  // namespace keyferry

@@ -212,14 +212,16 @@ Napi::Value exit_process(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_executor(Napi::Env env, Napi::Object exports) {
-  exports.Set("createExecutor", Napi::Function::New(env, create, "createExecutor"));
-  exports.Set("executorSubmit", Napi::Function::New(env, submit, "executorSubmit"));
-  exports.Set("executorEpoch", Napi::Function::New(env, epoch, "executorEpoch"));
-  exports.Set("executorReopen", Napi::Function::New(env, reopen, "executorReopen"));
-  exports.Set("executorAbandon", Napi::Function::New(env, abandon, "executorAbandon"));
-  exports.Set("executorClose", Napi::Function::New(env, close, "executorClose"));
-  exports.Set("executorLeave", Napi::Function::New(env, leave, "executorLeave"));
-  exports.Set("exitProcess", Napi::Function::New(env, exit_process, "exitProcess"));
+  export_functions(env, exports, {
+      {"createExecutor", create},
+      {"executorSubmit", submit},
+      {"executorEpoch", epoch},
+      {"executorReopen", reopen},
+      {"executorAbandon", abandon},
+      {"executorClose", close},
+      {"executorLeave", leave},
+      {"exitProcess", exit_process},
+  });
   exports.Set("jobFormat", kJobFormat);
   // Results carry a call's number.
   Napi::Array names = Napi::Array::New(env);
