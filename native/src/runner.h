@@ -13,6 +13,9 @@
 
 namespace keyferry {
 
+// Most room that a token gets when it asks for more, octets.
+constexpr CK_ULONG kRoomMax = CK_ULONG{1} << 28;
+
 // How a runner holds the module's lock on objects.
 enum class Hold { kNothing, kShared, kExclusive };
 

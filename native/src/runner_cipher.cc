@@ -10,7 +10,6 @@ constexpr CK_ULONG kSymmetricRoom = 128;
 constexpr CK_ULONG kModulusRoom = 2112;
 constexpr CK_ULONG kVendorMechanisms = 0x80000000;
 constexpr CK_ULONG kSignatureRoom = 2112;
-constexpr CK_ULONG kRoomMax = CK_ULONG{1} << 28;
 // HAZARD: C_Verify of NSS 3.87 and openCryptoki reads a whole MAC whatever the signature's length says.
 constexpr CK_ULONG kSignatureReadMax = 2112;
 
