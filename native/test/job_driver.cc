@@ -220,20 +220,8 @@ std::vector<uint8_t> failing_job(CK_OBJECT_HANDLE base, uint32_t epoch, bool att
 std::vector<uint8_t> agreement_job() {
   static const uint8_t kP384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
   ProgramWriter program(Weight::kLong, 0);
-  program.begin(Opcode::kGenerateKeyPair);
-  program.mechanism(CKM_EC_KEY_PAIR_GEN);
-  program.attributes(2);
-  program.word(CKA_EC_PARAMS);
-  program.word(2);
-  program.octets(kP384, sizeof kP384);
-  program.boolean(CKA_TOKEN, false);
-  program.attributes(3);
-  program.boolean(CKA_TOKEN, false);
-  program.boolean(CKA_SENSITIVE, true);
-  program.boolean(CKA_SIGN, true);
-  const uint32_t public_key = program.makes_object();
-  const uint32_t private_key = program.makes_object();
-  program.end();
+  const auto [public_key, private_key] =
+      program.curve_pair(kP384, sizeof kP384, {{CKA_SENSITIVE, true}, {CKA_SIGN, true}});
   program.begin(Opcode::kGetAttributes);
   program.object(public_key);
   program.word(1);

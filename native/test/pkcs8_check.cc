@@ -147,21 +147,8 @@ void check_pkcs8_writer(uint32_t count) {
 
 std::vector<uint8_t> readable_pair_job() {
   ProgramWriter program(Weight::kLong, 0);
-  program.begin(Opcode::kGenerateKeyPair);
-  program.mechanism(CKM_EC_KEY_PAIR_GEN);
-  program.attributes(2);
-  program.word(CKA_EC_PARAMS);
-  program.word(2);
-  program.octets(kP256, sizeof kP256);
-  program.boolean(CKA_TOKEN, false);
-  program.attributes(4);
-  program.boolean(CKA_TOKEN, false);
-  program.boolean(CKA_PRIVATE, true);
-  program.boolean(CKA_SENSITIVE, false);
-  program.boolean(CKA_EXTRACTABLE, true);
-  const uint32_t public_key = program.makes_object();
-  const uint32_t private_key = program.makes_object();
-  program.end();
+  const auto [public_key, private_key] =
+      program.curve_pair(kP256, sizeof kP256, {{CKA_PRIVATE, true}, {CKA_SENSITIVE, false}, {CKA_EXTRACTABLE, true}});
   program.begin(Opcode::kReadPrivateKey);
   program.word(static_cast<uint32_t>(PrivateKeyKind::kCurve));
   program.object(private_key);

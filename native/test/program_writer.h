@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include "../src/mechanism.h"
@@ -69,6 +71,29 @@ class ProgramWriter {
   uint32_t makes_output() {
     word(outputs_);
     return outputs_++;
+  }
+
+  struct Pair {
+    uint32_t public_key;
+    uint32_t private_key;
+  };
+  // A session key pair on the curve that CKA_EC_PARAMS names.
+  Pair curve_pair(const uint8_t* params, size_t length,
+                  std::initializer_list<std::pair<CK_ATTRIBUTE_TYPE, bool>> private_attributes) {
+    begin(Opcode::kGenerateKeyPair);
+    mechanism(CKM_EC_KEY_PAIR_GEN);
+    attributes(2);
+    word(CKA_EC_PARAMS);
+    word(2);
+    octets(params, length);
+    boolean(CKA_TOKEN, false);
+    attributes(static_cast<uint32_t>(1 + private_attributes.size()));
+    boolean(CKA_TOKEN, false);
+    for (const auto& [type, value] : private_attributes) boolean(type, value);
+    const uint32_t public_key = makes_object();
+    const uint32_t private_key = makes_object();
+    end();
+    return {public_key, private_key};
   }
 
   // The whole program; the job's id in front of it where the executor wants one.
