@@ -59,27 +59,26 @@ CK_MECHANISM gcm(Loop& loop, CK_GCM_PARAMS& parameter) {
   return CK_MECHANISM{CKM_AES_GCM, &parameter, sizeof parameter};
 }
 
-void message_encrypt(Loop& loop) {
+void encrypt_message(Loop& loop, CK_BYTE* out, CK_ULONG* length) {
   const CK_OBJECT_HANDLE key = derive_message_key(loop, &yes, &no);
   CK_GCM_PARAMS parameter;
   CK_MECHANISM mechanism = gcm(loop, parameter);
+  must("C_EncryptInit", p11->C_EncryptInit(loop.session, &mechanism, key));
+  must("C_Encrypt", p11->C_Encrypt(loop.session, loop.text, sizeof loop.text, out, length));
+  must("C_DestroyObject", p11->C_DestroyObject(loop.session, key));
+}
+
+void message_encrypt(Loop& loop) {
   CK_BYTE out[128];
   CK_ULONG length = sizeof out;
-  must("C_EncryptInit", p11->C_EncryptInit(loop.session, &mechanism, key));
-  must("C_Encrypt", p11->C_Encrypt(loop.session, loop.text, sizeof loop.text, out, &length));
-  must("C_DestroyObject", p11->C_DestroyObject(loop.session, key));
+  encrypt_message(loop, out, &length);
 }
 
 void prepare_message_encrypt(Loop& loop) { loop.key = make_key(loop.session, CKA_DERIVE, false); }
 
 void prepare_message_decrypt(Loop& loop) {
   prepare_message_encrypt(loop);
-  const CK_OBJECT_HANDLE key = derive_message_key(loop, &yes, &no);
-  CK_GCM_PARAMS parameter;
-  CK_MECHANISM mechanism = gcm(loop, parameter);
-  must("C_EncryptInit", p11->C_EncryptInit(loop.session, &mechanism, key));
-  must("C_Encrypt", p11->C_Encrypt(loop.session, loop.text, sizeof loop.text, loop.blob, &loop.blob_bytes));
-  must("C_DestroyObject", p11->C_DestroyObject(loop.session, key));
+  encrypt_message(loop, loop.blob, &loop.blob_bytes);
 }
 
 void message_decrypt(Loop& loop) {
