@@ -29,6 +29,11 @@ export function lengthPrefixed(octets: Uint8Array): Uint8Array {
   return concat(u32be(octets.length), octets);
 }
 
+/** Octets of a text of hex digits. */
+export function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex, 'hex'));
+}
+
 /** Lower-case hexadecimal of some octets. */
 export function toHex(octets: Uint8Array): string {
   return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('hex');

@@ -1,3 +1,4 @@
+import { fromHex } from '../bytes.js';
 import type { HsmCapabilities } from './capability.js';
 import type { ImportPayload } from './import_steps.js';
 import { specInToken, wrappedOctets } from './key_spec.js';
@@ -7,23 +8,19 @@ import type { CurveName } from '../wire/curve.js';
 /** Longest HMAC key that is imported, octets. @source AWS KMS Developer Guide, requirements for imported key material */
 const HMAC_OCTETS_MAX = 128;
 
-function hex(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'hex'));
-}
-
 /**
  * Orders of the base points, big-endian, as long as a private value is written.
  *
  * @source SEC 2 version 2 sections 2.4.1, 2.4.2, 2.5.1, 2.6.1
  */
 const orders: Readonly<Partial<Record<CurveName, Uint8Array>>> = {
-  'P-256': hex('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'),
-  'P-384': hex('ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973'),
-  'P-521': hex(
+  'P-256': fromHex('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'),
+  'P-384': fromHex('ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973'),
+  'P-521': fromHex(
     '01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d0' +
       '3bb5c9b8899c47aebb6fb71e91386409',
   ),
-  secp256k1: hex('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141'),
+  secp256k1: fromHex('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141'),
 };
 
 /** What is wrapped for a key spec: a secret, or the PKCS#8 of a private key. */

@@ -1,5 +1,5 @@
 import { createCipheriv, createECDH, createHash, createHmac, createPublicKey, verify } from 'node:crypto';
-import { concat, equalOctets, toHex, u32be, utf8 } from '../bytes.js';
+import { concat, equalOctets, fromHex, toHex, u32be, utf8 } from '../bytes.js';
 import { CKK_AES, CKM_SHA384_HMAC } from '../token/cryptoki.js';
 import { Job } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
@@ -34,7 +34,7 @@ testKey.setPrivateKey(createHash('sha384').update('keyferry agreement self-test'
 const TEST_POINT = Uint8Array.from(testKey.getPublicKey());
 
 /** The base point G of P-384: what a private key d agrees with it is the x of d · G, and that is its own public half. */
-const BASE_POINT = hex(
+const BASE_POINT = fromHex(
   '04aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7' +
     '3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f',
 );
@@ -42,17 +42,13 @@ const BASE_POINT = hex(
 const SALT = createHash('sha384').update('keyferry self-test salt').digest();
 const MESSAGE = utf8('keyferry self-test');
 
-function hex(text: string): Uint8Array {
-  return Buffer.from(text, 'hex');
-}
-
 function hmac384(key: Uint8Array, octets: Uint8Array): Uint8Array {
   return createHmac('sha384', key).update(octets).digest();
 }
 
 /** RFC 5649 in software. */
 function keyWrapPad(wrappingKey: Uint8Array, key: Uint8Array): Uint8Array {
-  const cipher = createCipheriv('id-aes256-wrap-pad', wrappingKey, hex('a65959a6'));
+  const cipher = createCipheriv('id-aes256-wrap-pad', wrappingKey, fromHex('a65959a6'));
   return concat(cipher.update(key), cipher.final());
 }
 
@@ -94,11 +90,11 @@ export function softwareSelfTest(): string | null {
   if (digest !== 'cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7') {
     return 'SHA-384';
   }
-  const point = hex(
+  const point = fromHex(
     '04ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc13' +
       '8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720',
   );
-  const signature = hex(
+  const signature = fromHex(
     '94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46' +
       '99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8',
   );

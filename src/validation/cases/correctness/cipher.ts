@@ -1,4 +1,4 @@
-import { equalOctets } from '../../../bytes.js';
+import { equalOctets, fromHex } from '../../../bytes.js';
 import {
   CKM_AES_CMAC,
   CKM_AES_GCM,
@@ -23,10 +23,6 @@ import {
 } from '../../vectors/cipher.js';
 
 const common = { group: 'COR', timeLimitMs: 30_000 } as const;
-function octets(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex, 'hex'));
-}
-
 /** @param mayRefuse - whether a refusal is no error: of a key that is shorter than the hash */
 async function expectMac(
   context: CheckContext,
@@ -38,10 +34,10 @@ async function expectMac(
   const tried = await context.attempt(
     'mac',
     (job) => {
-      const key = job.createObject(knownSecretTemplate({ keyType, usage: ['sign', 'verify'] }, octets(vector.key)));
-      return job.sign(plain(mechanism), key, octets(vector.message));
+      const key = job.createObject(knownSecretTemplate({ keyType, usage: ['sign', 'verify'] }, fromHex(vector.key)));
+      return job.sign(plain(mechanism), key, fromHex(vector.message));
     },
-    (result, mac) => equalOctets(result.bytes(mac), octets(vector.mac)),
+    (result, mac) => equalOctets(result.bytes(mac), fromHex(vector.mac)),
   );
   context.expect(tried.ok ? tried.value : mayRefuse, {
     what: vector.name,
@@ -61,7 +57,7 @@ function sealOrOpen(
   direction: 'encrypt' | 'decrypt',
   mechanism: Mechanism,
   input: Uint8Array,
-  value = octets(gcmVector.key),
+  value = fromHex(gcmVector.key),
 ): Promise<Attempt<Uint8Array>> {
   return context.attempt(
     direction,
@@ -112,14 +108,14 @@ export const cipherCorrectness: readonly Check[] = [
     run: async (context) => {
       context.need('createSecretKey', 'aesGcm');
       const { iv, aad, plaintext, ciphertext, tag } = gcmVector;
-      const sealed = octets(ciphertext + tag);
-      const mechanism = gcm(octets(iv), octets(aad));
+      const sealed = fromHex(ciphertext + tag);
+      const mechanism = gcm(fromHex(iv), fromHex(aad));
       for (const vector of gcmVectors) {
-        const [clear, whole] = [octets(vector.plaintext), octets(vector.ciphertext + vector.tag)];
-        const how = gcm(octets(vector.iv), octets(vector.aad));
+        const [clear, whole] = [fromHex(vector.plaintext), fromHex(vector.ciphertext + vector.tag)];
+        const how = gcm(fromHex(vector.iv), fromHex(vector.aad));
         for (const [call, expected, tried] of [
-          ['C_Encrypt', whole, await sealOrOpen(context, 'encrypt', how, clear, octets(vector.key))],
-          ['C_Decrypt', clear, await sealOrOpen(context, 'decrypt', how, whole, octets(vector.key))],
+          ['C_Encrypt', whole, await sealOrOpen(context, 'encrypt', how, clear, fromHex(vector.key))],
+          ['C_Decrypt', clear, await sealOrOpen(context, 'decrypt', how, whole, fromHex(vector.key))],
         ] as const) {
           const isRight = tried.ok && equalOctets(tried.value, expected);
           context.expect(isRight, {
@@ -132,7 +128,7 @@ export const cipherCorrectness: readonly Check[] = [
         }
       }
       for (const tagBits of [96, 104, 112, 120]) {
-        const tried = await sealOrOpen(context, 'encrypt', gcm(octets(iv), octets(aad), tagBits), octets(plaintext));
+        const tried = await sealOrOpen(context, 'encrypt', gcm(fromHex(iv), fromHex(aad), tagBits), fromHex(plaintext));
         const expected = sealed.subarray(0, sealed.length - 16 + tagBits / 8);
         context.expect(!tried.ok || equalOctets(tried.value, expected), {
           what: `a tag of ${tagBits} bits`,
@@ -149,16 +145,16 @@ export const cipherCorrectness: readonly Check[] = [
         [
           'other additional data',
           gcm(
-            octets(iv),
-            octets(aad).map((octet) => octet ^ 1),
+            fromHex(iv),
+            fromHex(aad).map((octet) => octet ^ 1),
           ),
           sealed,
         ],
         [
           'another IV',
           gcm(
-            octets(iv).map((octet) => octet ^ 1),
-            octets(aad),
+            fromHex(iv).map((octet) => octet ^ 1),
+            fromHex(aad),
           ),
           sealed,
         ],
@@ -175,12 +171,12 @@ export const cipherCorrectness: readonly Check[] = [
           seen: tried.ok ? `CKR_OK: ${tried.value.length} octets of plaintext` : answerOf(tried),
         });
       }
-      const tagless = await sealOrOpen(context, 'encrypt', gcm(octets(iv), octets(aad), 0), octets(plaintext));
+      const tagless = await sealOrOpen(context, 'encrypt', gcm(fromHex(iv), fromHex(aad), 0), fromHex(plaintext));
       context.record('a tag of 0 bits', tagless.ok ? 'CKR_OK' : answerOf(tagless), {
         call: 'C_Encrypt',
         mechanism: 'CKM_AES_GCM',
       });
-      const again = await sealOrOpen(context, 'encrypt', mechanism, octets(plaintext));
+      const again = await sealOrOpen(context, 'encrypt', mechanism, fromHex(plaintext));
       context.record('the same IV a second time', answerOf(again), { call: 'C_Encrypt', mechanism: 'CKM_AES_GCM' });
     },
   },

@@ -5,6 +5,7 @@ import {
   CKM_SHA256_HMAC,
   CKM_SP800_108_COUNTER_KDF,
 } from '../../../token/cryptoki.js';
+import { fromHex } from '../../../bytes.js';
 import type { Mechanism } from '../../../token/mechanism.js';
 import { mechanismName } from '../../../token/names.js';
 import { knownKey } from '../../../token/probe/known_key.js';
@@ -14,10 +15,6 @@ import { ecdhFunctions, secretDerivations, tryDerivation, type DerivationOutcome
 import { knownSecretTemplate } from '../../key_template.js';
 import { withAgreement } from '../../peer.js';
 import { counterModeVector, hkdfVectors } from '../../vectors/derivation.js';
-
-function octets(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex, 'hex'));
-}
 
 /** Says what came of a derivation that the token does; a refusal is no error of it, CAP-04 and CAP-05 say it. Whether it did it. */
 function observe(context: CheckContext, what: string, mechanism: number, outcome: DerivationOutcome): boolean {
@@ -40,8 +37,8 @@ function publishedDerivations(): readonly {
       mechanism: {
         type: CKM_HKDF_DERIVE,
         parameter: {
-          ...{ kind: 'hkdf', extract: true, expand: true, prf: CKM_SHA256, info: octets(label) },
-          salt: salt === '' ? null : octets(salt),
+          ...{ kind: 'hkdf', extract: true, expand: true, prf: CKM_SHA256, info: fromHex(label) },
+          salt: salt === '' ? null : fromHex(salt),
         },
       } satisfies Mechanism,
     })),
@@ -49,7 +46,7 @@ function publishedDerivations(): readonly {
       ...{ name: `SP 800-108, ${counter.name}`, secret: counter.secret, derived: counter.derived },
       mechanism: {
         type: CKM_SP800_108_COUNTER_KDF,
-        parameter: { kind: 'sp800-108-counter', prf: CKM_SHA256_HMAC, fixedInput: octets(info) },
+        parameter: { kind: 'sp800-108-counter', prf: CKM_SHA256_HMAC, fixedInput: fromHex(info) },
       },
     },
   ];
@@ -108,8 +105,8 @@ export const derivationCorrectness: readonly Check[] = [
           const outcome = await tryDerivation(
             context,
             mechanism,
-            (job) => job.createObject(knownSecretTemplate(shape, octets(secret))),
-            octets(derived),
+            (job) => job.createObject(knownSecretTemplate(shape, fromHex(secret))),
+            fromHex(derived),
           );
           if (observe(context, name, mechanism.type, outcome)) done += 1;
         }

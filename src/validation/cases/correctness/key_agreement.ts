@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { equalOctets } from '../../../bytes.js';
+import { equalOctets, fromHex } from '../../../bytes.js';
 import { CKM_ECDH1_DERIVE } from '../../../token/cryptoki.js';
 import { mechanismName } from '../../../token/names.js';
 import { knownKey } from '../../../token/probe/known_key.js';
@@ -116,9 +116,9 @@ async function agreeWithPublished(context: CheckContext): Promise<void> {
         more: more.map((type) => [type, new Uint8Array(1)] as const),
       });
       const unwrapped = job.unwrapKey(plain(pad), kek, wrapPadded(knownKey, Uint8Array.from(pkcs8)), shape);
-      return agreeAndMac(job, unwrapped, Uint8Array.from(Buffer.from(peer, 'hex')));
+      return agreeAndMac(job, unwrapped, fromHex(peer));
     },
-    (result, mac) => equalOctets(result.bytes(mac), expectedMac(Uint8Array.from(Buffer.from(secret, 'hex')))),
+    (result, mac) => equalOctets(result.bytes(mac), expectedMac(fromHex(secret))),
   );
   if (!tried.ok && tried.call !== 'C_DeriveKey') return context.record(what, answerOf(tried));
   context.expect(tried.ok && tried.value, {

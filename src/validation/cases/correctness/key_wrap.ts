@@ -1,4 +1,4 @@
-import { equalOctets } from '../../../bytes.js';
+import { equalOctets, fromHex } from '../../../bytes.js';
 import { CKM_AES_KEY_WRAP } from '../../../token/cryptoki.js';
 import { mechanismName } from '../../../token/names.js';
 import { knownKey } from '../../../token/probe/known_key.js';
@@ -17,10 +17,6 @@ const common = {
   timeLimitMs: 30_000,
   flows: ['replication', 'import', 'operations'],
 } as const;
-
-function octets(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex, 'hex'));
-}
 
 /** Unwraps to a secret that may be read, because it is a test vector. */
 function unwrapAndRead(
@@ -67,7 +63,7 @@ async function knownAnswers(
   directions: readonly ('wrap' | 'unwrap')[],
 ): Promise<void> {
   for (const vector of vectors) {
-    const [kek, key, wrapped] = [octets(vector.kek), octets(vector.key), octets(vector.wrapped)];
+    const [kek, key, wrapped] = [fromHex(vector.kek), fromHex(vector.key), fromHex(vector.wrapped)];
     for (const direction of directions) {
       const tried =
         direction === 'wrap'

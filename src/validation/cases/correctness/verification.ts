@@ -1,5 +1,5 @@
 import { createECDH, createHash, createHmac, type KeyObject } from 'node:crypto';
-import { concat, utf8 } from '../../../bytes.js';
+import { concat, fromHex, utf8 } from '../../../bytes.js';
 import { CKA_LABEL, CKM_ECDSA, CKM_SHA256_HMAC } from '../../../token/cryptoki.js';
 import { plain } from '../../../token/probe/probe_context.js';
 import { publicKeyTemplate } from '../../../token/public_key.js';
@@ -18,10 +18,6 @@ const CURVE = CURVES['P-384'];
 const SCALAR_OCTETS = 48;
 const SIGNATURE_OCTETS = 96;
 const ECDSA = { call: 'C_Verify', mechanism: 'CKM_ECDSA' } as const;
-
-function octets(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex, 'hex'));
-}
 
 function verifyInToken(
   context: CheckContext,
@@ -175,10 +171,10 @@ export const verificationCorrectness: readonly Check[] = [
         context.expect(tried.ok, { what, ...ECDSA, expected: 'CKR_OK', seen: answerOf(tried) });
         return tried.ok;
       };
-      const published = curvePublicKey(CURVE, octets(ecdsaKey.point));
+      const published = curvePublicKey(CURVE, fromHex(ecdsaKey.point));
       for (const { name, message, r, s } of ecdsaVectors) {
         const digest = createHash('sha384').update(message).digest();
-        if (!(await control(name, published, digest, octets(r + s)))) return;
+        if (!(await control(name, published, digest, fromHex(r + s)))) return;
       }
       const ecdh = createECDH('secp384r1');
       const privateValue = context.random.octets(SCALAR_OCTETS);
