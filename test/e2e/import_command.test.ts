@@ -15,27 +15,18 @@ import {
 import { expect } from 'chai';
 import { toHex, utf8 } from '../../src/bytes.js';
 import {
-  CKA_CLASS,
   CKA_EC_PARAMS,
-  CKA_EXTRACTABLE,
-  CKA_ID,
-  CKA_KEY_TYPE,
-  CKA_LABEL,
   CKA_PRIVATE,
-  CKA_SENSITIVE,
-  CKA_SIGN,
   CKA_TOKEN,
-  CKA_VALUE_LEN,
   CKA_VERIFY,
-  CKK_GENERIC_SECRET,
   CKM_EC_KEY_PAIR_GEN,
-  CKM_GENERIC_SECRET_KEY_GEN,
   CKM_SHA256_HMAC,
-  CKO_SECRET_KEY,
 } from '../../src/token/cryptoki.js';
 import { Job } from '../../src/token/job.js';
 import { template } from '../../src/token/template.js';
 import { CURVES } from '../../src/wire/curve.js';
+import { customerKey, makeCustomerSecret } from '../support/customer_key.js';
+import { plain } from '../support/executor_jobs.js';
 import {
   keyferry,
   labDirectory,
@@ -63,28 +54,13 @@ interface Customer {
 async function makeCustomer(kind: 'softhsm2' | 'nss'): Promise<Customer> {
   const token = await makeScratchToken(kind);
   const { executor, close } = await openScratch(token);
-  const named = (label: string) =>
-    template(
-      [CKA_TOKEN, true],
-      [CKA_PRIVATE, true],
-      [CKA_LABEL, utf8(label)],
-      [CKA_ID, utf8(label)],
-      [CKA_SENSITIVE, true],
-      [CKA_EXTRACTABLE, true],
-      [CKA_SIGN, true],
-    );
-  const none = { kind: 'none' } as const;
   const job = new Job('make a customer’s keys', 'test');
-  const secret = job.generateKey({ type: CKM_GENERIC_SECRET_KEY_GEN, parameter: none }, [
-    ...template([CKA_CLASS, CKO_SECRET_KEY], [CKA_KEY_TYPE, CKK_GENERIC_SECRET], [CKA_VALUE_LEN, 48]),
-    ...named('mac'),
-  ]);
-  const mac = job.sign({ type: CKM_SHA256_HMAC, parameter: none }, secret, MESSAGE);
-  job.keep(secret);
+  const secret = makeCustomerSecret(job, 48, customerKey('mac'));
+  const mac = job.sign(plain(CKM_SHA256_HMAC), secret, MESSAGE);
   const pair = job.generateKeyPair(
-    { type: CKM_EC_KEY_PAIR_GEN, parameter: none },
+    plain(CKM_EC_KEY_PAIR_GEN),
     template([CKA_TOKEN, false], [CKA_PRIVATE, false], [CKA_VERIFY, true], [CKA_EC_PARAMS, CURVES['P-384'].oid]),
-    named('pair'),
+    customerKey('pair'),
   );
   job.keep(pair.privateKey);
   const result = await executor.run(job);

@@ -21,22 +21,14 @@ import { TokenMaterial } from '../../src/customer/token_material.js';
 import {
   CKA_CLASS,
   CKA_EC_PARAMS,
-  CKA_EXTRACTABLE,
-  CKA_ID,
   CKA_LABEL,
   CKA_MODULUS_BITS,
   CKA_PRIVATE,
   CKA_PUBLIC_EXPONENT,
-  CKA_SENSITIVE,
-  CKA_SIGN,
   CKA_TOKEN,
-  CKA_VALUE_LEN,
   CKA_VERIFY,
-  CKK_GENERIC_SECRET,
-  CKA_KEY_TYPE,
   CKM_ECDSA,
   CKM_EC_KEY_PAIR_GEN,
-  CKM_GENERIC_SECRET_KEY_GEN,
   CKM_RSA_PKCS_KEY_PAIR_GEN,
   CKM_SHA256_HMAC,
   CKM_SHA256_RSA_PKCS,
@@ -45,8 +37,10 @@ import {
 } from '../../src/token/cryptoki.js';
 import type { Executor } from '../../src/token/executor.js';
 import { Job } from '../../src/token/job.js';
-import { template, type Template } from '../../src/token/template.js';
+import { template } from '../../src/token/template.js';
 import { CURVES } from '../../src/wire/curve.js';
+import { customerKey, makeCustomerSecret } from '../support/customer_key.js';
+import { plain } from '../support/executor_jobs.js';
 import { rejection, thrown } from '../support/failure.js';
 import { unwrapImported } from '../support/import_unwrapping.js';
 import { openScratch } from '../support/region_token.js';
@@ -54,7 +48,6 @@ import { makeScratchToken, tokenKinds, type ScratchToken } from '../support/toke
 
 const kms = generateKeyPairSync('rsa', { modulusLength: 3072 });
 const MESSAGE = utf8('a message that both sides know');
-const plain = (type: number) => ({ type, parameter: { kind: 'none' } }) as const;
 
 function parametersFor(keySpec: ImportedKeySpec, wrappingAlgorithm: WrappingAlgorithm): ImportParameters {
   return {
@@ -68,43 +61,28 @@ function parametersFor(keySpec: ImportedKeySpec, wrappingAlgorithm: WrappingAlgo
   };
 }
 
-const kept = (label: string, extractable = true, id = label): Template =>
-  template(
-    [CKA_TOKEN, true],
-    [CKA_PRIVATE, true],
-    [CKA_LABEL, utf8(label)],
-    [CKA_ID, utf8(id)],
-    [CKA_SENSITIVE, true],
-    [CKA_EXTRACTABLE, extractable],
-    [CKA_SIGN, true],
-  );
 const publicHalf = template([CKA_TOKEN, false], [CKA_PRIVATE, false], [CKA_VERIFY, true]);
-
-function makeSecret(job: Job, label: string, octets: number, extractable = true, id = label): void {
-  job.keep(
-    job.generateKey(plain(CKM_GENERIC_SECRET_KEY_GEN), [
-      ...template([CKA_CLASS, CKO_SECRET_KEY], [CKA_KEY_TYPE, CKK_GENERIC_SECRET], [CKA_VALUE_LEN, octets]),
-      ...kept(label, extractable, id),
-    ]),
-  );
-}
 
 async function makeKeys(executor: Executor): Promise<void> {
   const job = new Job('make a customer’s keys', 'test');
-  makeSecret(job, 'symmetric', 32);
-  makeSecret(job, 'mac', 48);
-  makeSecret(job, 'stays', 32, false);
-  makeSecret(job, 'twice', 32);
-  makeSecret(job, 'twice', 32, true, 'another');
+  makeCustomerSecret(job, 32, customerKey('symmetric'));
+  makeCustomerSecret(job, 48, customerKey('mac'));
+  makeCustomerSecret(job, 32, customerKey('stays', false));
+  makeCustomerSecret(job, 32, customerKey('twice'));
+  makeCustomerSecret(job, 32, customerKey('twice', true, 'another'));
   for (const [label, curve] of [
     ['p256', CURVES['P-256']],
     ['p521', CURVES['P-521']],
   ] as const) {
     const parameters = template([CKA_EC_PARAMS, curve.oid]);
-    job.keep(job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), [...publicHalf, ...parameters], kept(label)).privateKey);
+    job.keep(
+      job.generateKeyPair(plain(CKM_EC_KEY_PAIR_GEN), [...publicHalf, ...parameters], customerKey(label)).privateKey,
+    );
   }
   const rsa = template([CKA_MODULUS_BITS, 2048], [CKA_PUBLIC_EXPONENT, Uint8Array.of(1, 0, 1)]);
-  job.keep(job.generateKeyPair(plain(CKM_RSA_PKCS_KEY_PAIR_GEN), [...publicHalf, ...rsa], kept('rsa')).privateKey);
+  job.keep(
+    job.generateKeyPair(plain(CKM_RSA_PKCS_KEY_PAIR_GEN), [...publicHalf, ...rsa], customerKey('rsa')).privateKey,
+  );
   await executor.run(job);
 }
 
