@@ -6,7 +6,8 @@
  *
  * N jobs of every kind, failing ones among them, 100,000 when it is not given; under valgrind SoftHSM2 gets a twentieth of
  * them, because it takes ten milliseconds for each there. Then mutated programs, which must never be read beyond their end. With --asan
- * last the addon in Node: the tests of imports (octets outside the token among them), of a customer's material and of the job engine.
+ * last the addon in Node: the tests of imports (octets outside the token among them), of tokens that make
+ * the IV, of a customer's material and of the job engine.
  * Needs `npm run build`.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -30,7 +31,7 @@ if (values.asan === values.valgrind || !Number.isInteger(jobs) || jobs < 1) {
 const PROGRAMS = 200_000;
 const VALGRIND_SOFTHSM_SHARE = 20;
 /** Tests that run native code which the driver does not reach. */
-const ADDON_TESTS = ['executor_steps', 'hsm_import', 'hsm_import_pkcs8', 'customer_material'];
+const ADDON_TESTS = ['executor_steps', 'hsm_import', 'hsm_import_pkcs8', 'hsm_token_iv', 'customer_material'];
 const token = (name) => import(join(root, 'dist/src/token', `${name}.js`));
 
 /** Runs a command to its end; its exit status. */

@@ -104,6 +104,7 @@ class Runner {
   bool object(const ObjectOperand& operand, CK_OBJECT_HANDLE& handle) const;
   bool octets(const BytesOperand& operand, Octets& octets) const;
   bool is_public_class(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, Status& status);
+  Status read_together(CK_OBJECT_HANDLE handle, const Step& step, Octets* values);
   Status attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, bool secret, AttributeState& state,
                          Octets& value);
   // Reads an attribute that a caller may know into locked memory.

@@ -163,7 +163,7 @@ export class Job {
     return this.encoder.copyObject(object, template);
   }
 
-  /** `C_GetAttributeValue`, one call an attribute, so that one that is missing does not hide the others. */
+  /** `C_GetAttributeValue`, in few calls; one attribute that is missing does not hide the others. */
   getAttributes(object: ObjectOperand, types: readonly number[]): Output<'attributes'> {
     return this.encoder.getAttributes(object, types);
   }

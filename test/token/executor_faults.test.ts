@@ -1,9 +1,17 @@
 import { expect } from 'chai';
 import {
+  CKA_CLASS,
   CKA_DERIVE,
   CKA_ENCRYPT,
   CKA_EXTRACTABLE,
+  CKA_ID,
+  CKA_KEY_TYPE,
+  CKA_LABEL,
+  CKA_MODULUS,
+  CKA_MODULUS_BITS,
+  CKA_SENSITIVE,
   CKA_TOKEN,
+  CKA_VALUE,
   CKA_VALUE_LEN,
   CKA_WRAP,
   CKM_AES_KEY_GEN,
@@ -59,6 +67,39 @@ for (const kind of tokenKinds()) {
       const failure = await rejection(TokenError, run(job));
       expect(failure.code).to.equal('ERR_TOKEN_NOT_DESTROYED');
       expect(failure.retryable).to.equal(false);
+    });
+
+    it('reads all attributes of a key with five calls, the secret one among them', async () => {
+      const key = await makeAesKey(token.executor, CKA_ENCRYPT);
+      const calls = scratch.callCount('C_GetAttributeValue');
+      const job = new Job('read', 'test');
+      const types = [CKA_CLASS, CKA_KEY_TYPE, CKA_TOKEN, CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_ENCRYPT, CKA_WRAP];
+      const read = job.getAttributes(key, [...types, CKA_LABEL, CKA_ID, CKA_VALUE]);
+      const attributes = (await token.executor.run(job)).attributes(read);
+      expect([...attributes.values()].map(({ state }) => state)).to.deep.equal([
+        ...Array.from({ length: 9 }, () => 'value'),
+        'sensitive',
+      ]);
+      expect(scratch.callCount('C_GetAttributeValue') - calls).to.equal(5);
+    });
+
+    it('takes nothing for a value that a module left as it was behind an attribute which it refuses', async () => {
+      const key = await makeAesKey(token.executor, CKA_ENCRYPT);
+      scratch.setFaults('C_GetAttributeValue * stop-early');
+      const job = new Job('read', 'test');
+      // A secret key has no modulus.
+      const simple = job.getAttributes(key, [CKA_CLASS, CKA_MODULUS_BITS, CKA_SENSITIVE, CKA_ENCRYPT]);
+      const octets = job.getAttributes(key, [CKA_LABEL, CKA_MODULUS, CKA_ID]);
+      const result = await token.executor.run(job);
+      const found = [simple, octets].map((output) =>
+        Array.from(result.attributes(output), ([type, { state, octets: value }]) => [type, state, [...value]]),
+      );
+      expect(found[0]?.slice(1)).to.deep.equal([
+        [CKA_MODULUS_BITS, 'unavailable', []],
+        [CKA_SENSITIVE, 'value', [1]],
+        [CKA_ENCRYPT, 'value', [1]],
+      ]);
+      expect(found[1]?.map(([, state]) => state)).to.deep.equal(['value', 'unavailable', 'value']);
     });
 
     it('fails a job whose keys cannot be destroyed, and says how many are left', async () => {

@@ -37,8 +37,8 @@ bool parse_action(const std::string& word, Action& action, bool& has_argument) {
       {"forget", Action::kForget, true},        {"any-point", Action::kAnyPoint, false},
       {"forbid", Action::kForbid, true},        {"need", Action::kNeed, true},
       {"list", Action::kList, true},            {"rsa-aes", Action::kRsaAes, true},
-      {"list", Action::kList, true},            {"iv-back", Action::kIvBack, false},
-      {"iv-front", Action::kIvFront, false},    {"iv-zero", Action::kIvZero, false},
+      {"iv-back", Action::kIvBack, false},      {"iv-front", Action::kIvFront, false},
+      {"iv-zero", Action::kIvZero, false},      {"stop-early", Action::kStopEarly, false},
   };
   for (const auto& known : kActions) {
     if (word != known.word) continue;
@@ -181,6 +181,9 @@ Faults Rules::apply(const char* function, CK_MECHANISM_TYPE mechanism) {
         case Action::kIvZero:
           faults.makes_iv = mechanism == CKM_AES_GCM;
           faults.own_iv = rule.action;
+          break;
+        case Action::kStopEarly:
+          faults.stops_early = true;
           break;
         case Action::kAnyPoint:
           faults.any_point = true;

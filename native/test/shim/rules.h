@@ -27,6 +27,7 @@
 //     iv-back, iv-front   encrypts under AES-GCM with a random IV of its own, whatever the caller gives, and tells it in
 //                         pIv or before the ciphertext (C_EncryptInit)
 //     iv-zero             the same as iv-back with an IV of zeros
+//     stop-early          C_GetAttributeValue stops at the first attribute that it refuses, and leaves those behind it as they were
 //     any-point           C_DeriveKey with ECDH takes every public point, as the base point of P-384
 //
 // Numbers are hexadecimal with or without 0x; milliseconds, octets and nth are decimal.
@@ -63,7 +64,8 @@ enum class Action {
   kRsaAes,
   kIvBack,
   kIvFront,
-  kIvZero
+  kIvZero,
+  kStopEarly
 };
 
 struct Rule {
@@ -95,6 +97,7 @@ struct Faults {
   std::vector<AttributeChange> attributes;
   std::vector<AttributeChange> refusals;  // attributes that a template must not have, or has to
   bool any_point = false;
+  bool stops_early = false;
   CK_MECHANISM_TYPE rsa_aes = ~CK_MECHANISM_TYPE{0};  // of RFC 5649; Rules::kNoMechanism where CKM_RSA_AES_KEY_WRAP is not lent
   bool makes_iv = false;  // of AES-GCM
   Action own_iv{};         // how, where it does

@@ -49,6 +49,16 @@ constexpr CK_BYTE kBasePoint[] = {
     0xf8, 0xf4, 0x1d, 0xbd, 0x28, 0x9a, 0x14, 0x7c, 0xe9, 0xda, 0x31, 0x13, 0xb5, 0xf0, 0xb8, 0xc0,
     0x0a, 0x60, 0xb1, 0xce, 0x1d, 0x7e, 0x81, 0x9d, 0x7a, 0x43, 0x1d, 0x7c, 0x90, 0xea, 0x0e, 0x5f};
 
+// Attribute by attribute, up to the first that the module refuses.
+CK_RV read_until_refused(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR attributes,
+                         CK_ULONG count) {
+  CK_RV rv = CKR_OK;
+  for (CK_ULONG i = 0; i < count && rv == CKR_OK; ++i) {
+    rv = module_functions->C_GetAttributeValue(session, object, attributes + i, 1);
+  }
+  return rv;
+}
+
 template <typename Function, Function CK_FUNCTION_LIST::*kMember, const char* kName>
 struct Passed;
 
@@ -125,6 +135,8 @@ struct Passed<CK_RV (*)(Arguments...), kMember, kName> {
     CK_RV rv;
     if constexpr (std::is_same_v<Function, CK_C_Encrypt>) {
       rv = std::apply(strcmp(kName, "C_Encrypt") == 0 ? encrypt_behind_iv : module_functions->*kMember, arguments);
+    } else if constexpr (std::is_same_v<Function, CK_C_GetAttributeValue>) {
+      rv = std::apply(faults.stops_early ? read_until_refused : module_functions->*kMember, arguments);
     } else {
       rv = std::apply(module_functions->*kMember, arguments);
     }
