@@ -39,6 +39,12 @@ export async function listenOn(server: NetServer, address: ListenAddress): Promi
   return { host: address.host, port: (server.address() as AddressInfo).port };
 }
 
+/** Whether {@link listenOn} was refused because another program has the port. */
+export function isTaken(error: unknown): boolean {
+  const cause = error instanceof ConfigError ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
+}
+
 /** The refusal of an address that cannot be listened on. */
 export function busy(address: ListenAddress, error: NodeJS.ErrnoException): ConfigError {
   const where = formatListenAddress(address);
