@@ -9,15 +9,12 @@ import type { KeySpec, MaterialBinding } from './material.js';
 import { messageKeySteps } from './message_key.js';
 import { narrowUses } from './narrow_uses.js';
 
-const NO_ID = new Uint8Array(16);
-
 /** What every object of material is, before its uses. The length of an HMAC secret is not always the same. */
-export function baseShape(keySpec: KeySpec): Pick<KeyShape, 'keyType' | 'lengthOctets' | 'label' | 'id'> {
+export function baseShape(keySpec: KeySpec): Pick<KeyShape, 'keyType' | 'lengthOctets' | 'label'> {
   const spec = specInToken(keySpec);
   return {
     keyType: spec.keyType,
     label: BACKING_KEY_LABEL,
-    id: NO_ID,
     ...(spec.keyType === CKK_AES ? { lengthOctets: 32 } : {}),
   };
 }

@@ -57,7 +57,6 @@ export interface StoredImportKey {
 
 /** Label of import keys while they are in the token. */
 const IMPORT_KEY_LABEL = 'keyferry:import-key';
-const NO_ID = new Uint8Array(16);
 const EXPONENT_65537 = Uint8Array.of(1, 0, 1);
 /** Octets of the plaintext that a new pair is tried with; no secret. */
 const TEST_OCTETS = 32;
@@ -208,7 +207,6 @@ export class ImportKeys {
     return {
       keyType: CKK_RSA,
       label: IMPORT_KEY_LABEL,
-      id: NO_ID,
       wrapWithTrusted: this.#parts.capabilities.enforcesWrapWithTrusted,
       ...form,
     };

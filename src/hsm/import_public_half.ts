@@ -138,7 +138,7 @@ async function curvePublicHalf(
 async function multiplyBasePoint(
   source: ImportedKeySource,
   curve: Curve,
-  { keyType, id }: Pick<KeyShape, 'keyType' | 'id'>,
+  { keyType, id }: { readonly keyType: number; readonly id: Uint8Array },
 ): Promise<Uint8Array> {
   if (curve.basePoint === null) throw new TypeError('a curve without key agreement');
   const { job, make, check } = source.begin();

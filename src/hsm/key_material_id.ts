@@ -10,13 +10,12 @@ const ZERO_IV = new Uint8Array(16);
 export const BACKING_KEY_LABEL = 'keyferry:backing-key';
 
 /** The shape of material that is loaded only to compute its id: it encrypts and nothing else. */
-export function identifiedKeyShape(id: Uint8Array): KeyShape {
+export function identifiedKeyShape(): KeyShape {
   return {
     keyType: CKK_AES,
     lengthOctets: 32,
     uses: ['encrypt'],
     label: BACKING_KEY_LABEL,
-    id,
     allowedMechanisms: [CKM_AES_CBC],
   };
 }

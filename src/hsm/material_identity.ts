@@ -12,7 +12,6 @@ import { parsePublicHalf, specInToken, type PrivateKeySpec } from './key_spec.js
 import type { MaterialBinding } from './material.js';
 import { isSignatureOf } from './signature.js';
 
-const NO_ID = new Uint8Array(16);
 const PAIRWISE_MESSAGE = utf8('keyferry pairwise consistency');
 
 /** Material by what it is: the part of a binding that its identity depends on. */
@@ -58,7 +57,7 @@ export function identificationOf(binding: IdentifiedBinding, publicKey: Uint8Arr
   switch (spec.kind) {
     case 'aes':
       return {
-        shape: identifiedKeyShape(NO_ID),
+        shape: identifiedKeyShape(),
         prove: (job, key) => {
           const answer = answerChallenge(job, key, binding.keyId);
           return async (result) => keyMaterialIdOf(result.bytes(answer));
@@ -115,7 +114,7 @@ function testSignature(spec: PrivateKeySpec): {
 }
 
 function signingShape(keyType: number, mechanism: number): KeyShape {
-  return { keyType, uses: ['sign'], label: BACKING_KEY_LABEL, id: NO_ID, allowedMechanisms: [mechanism] };
+  return { keyType, uses: ['sign'], label: BACKING_KEY_LABEL, allowedMechanisms: [mechanism] };
 }
 
 function plain(type: number): Mechanism {

@@ -221,8 +221,9 @@ async function copyClearDomainKey(
   shape: KeyShape,
   capabilities: HsmCapabilities,
 ): Promise<ObjectHandle> {
-  const [clear] = (await findTokenKeys(jobs, CKO_SECRET_KEY, CLEAR_LABEL)).filter((key) =>
-    equalOctets(key.id, shape.id),
+  const { id } = shape;
+  const [clear] = (await findTokenKeys(jobs, CKO_SECRET_KEY, CLEAR_LABEL)).filter(
+    (key) => id !== undefined && equalOctets(key.id, id),
   );
   if (clear === undefined) {
     throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the key that the security officer made is not in the token');

@@ -199,8 +199,8 @@ export class SelfTest {
     const mac = job.sign({ type: CKM_SHA384_HMAC, parameter: { kind: 'none' } }, confirming, MESSAGE);
     const foreign = createHash('sha256').update('keyferry self-test material').digest();
     const foreignBlob = keyWrapPad(known('unwrap', 32), foreign);
-    const [identified, target] = [identifiedKeyShape(key.label), { ...base, uses: [], extractable: true }].map(
-      (shape) => job.unwrapKey(wrapMechanism, unwrapping, foreignBlob, templateOf(shape, 'unwrap', this.#capabilities)),
+    const [identified, target] = [identifiedKeyShape(), { ...base, uses: [], extractable: true }].map((shape) =>
+      job.unwrapKey(wrapMechanism, unwrapping, foreignBlob, templateOf(shape, 'unwrap', this.#capabilities)),
     );
     if (identified === undefined || target === undefined) throw new TypeError('two keys were unwrapped');
     const answer = answerChallenge(job, identified, 'self-test');

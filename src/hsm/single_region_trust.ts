@@ -42,7 +42,6 @@ export async function singleRegionTrust(
     lengthOctets: 32,
     uses: [],
     label: BACKING_KEY_LABEL,
-    id: new Uint8Array(16),
     extractable: true,
   };
   const keyWrapPad = { type: capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
