@@ -105,6 +105,9 @@ class Runner {
   bool octets(const BytesOperand& operand, Octets& octets) const;
   bool is_public_class(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, Status& status);
   Status read_together(CK_OBJECT_HANDLE handle, const Step& step, Octets* values);
+  Status read_values(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE* attributes, CK_ULONG count, const uint32_t* places,
+                     Octets* values);
+  bool ask_for(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE* attributes, CK_ULONG count);
   Status attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, bool secret, AttributeState& state,
                          Octets& value);
   // Reads an attribute that a caller may know into locked memory.

@@ -70,6 +70,13 @@ bool is_octets(CK_ATTRIBUTE_TYPE type) {
   return !is_boolean_or_number(type) && !may_be_secret(type) && (type & CKF_ARRAY_ATTRIBUTE) == 0;
 }
 
+// Room for a value, and behind it; zero. Null where there is no memory.
+uint8_t* attribute_room(Arena& arena, CK_ULONG length) {
+  auto* octets = arena.take_array<uint8_t>(length + kAttributeSlack);
+  if (octets != nullptr) memset(octets, 0, length + kAttributeSlack);
+  return octets;
+}
+
 }  // namespace
 
 Status Runner::set_attributes(const Step& step) {
@@ -94,44 +101,47 @@ bool Runner::is_public_class(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, St
 // however many attributes it is for. Where a call fails no answer of it counts, and each attribute is asked for alone: some modules
 // stop at the first one that an object has not, and leave what looks like a value behind it.
 Status Runner::read_together(CK_OBJECT_HANDLE handle, const Step& step, Octets* values) {
-  CK_FUNCTION_LIST_PTR functions = module_->functions();
-  auto* attributes = arena_.take_array<CK_ATTRIBUTE>(step.count);
-  auto* places = arena_.take_array<uint32_t>(step.count);
-  auto* lengths = arena_.take_array<CK_ULONG>(step.count);
-  if (attributes == nullptr || places == nullptr || lengths == nullptr) return Status::kNoMemory;
-  for (bool (*const belongs)(CK_ATTRIBUTE_TYPE) : {is_boolean_or_number, is_octets}) {
+  for (const bool simple : {true, false}) {
+    auto* attributes = arena_.take_array<CK_ATTRIBUTE>(step.count);
+    auto* places = arena_.take_array<uint32_t>(step.count);
+    if (attributes == nullptr || places == nullptr) return Status::kNoMemory;
     CK_ULONG count = 0;
     for (uint32_t i = 0; i < step.count; ++i) {
       uint32_t type;
       memcpy(&type, step.types + i, sizeof type);
-      if (!belongs(type)) continue;
+      if (!(simple ? is_boolean_or_number(type) : is_octets(type))) continue;
       attributes[count] = CK_ATTRIBUTE{type, nullptr, kAttributeRoom};
       places[count++] = i;
     }
-    if (count < 2) continue;
-    if (belongs == is_octets) {
-      ++calls_;
-      if (functions->C_GetAttributeValue(session_, handle, attributes, count) != CKR_OK) continue;
-    }
-    bool fits = true;
-    for (CK_ULONG i = 0; i < count && fits; ++i) {
-      lengths[i] = attributes[i].ulValueLen;
-      fits = lengths[i] <= kRoomMax;
-      if (!fits) break;
-      auto* octets = arena_.take_array<uint8_t>(lengths[i] + kAttributeSlack);
-      if (octets == nullptr) return Status::kNoMemory;
-      memset(octets, 0, lengths[i] + kAttributeSlack);
-      attributes[i].pValue = octets;
-    }
-    if (!fits) continue;
-    ++calls_;
-    if (functions->C_GetAttributeValue(session_, handle, attributes, count) != CKR_OK) continue;
-    for (CK_ULONG i = 0; i < count; ++i) {
-      if (attributes[i].ulValueLen > lengths[i]) continue;
-      values[places[i]] = Octets{static_cast<uint8_t*>(attributes[i].pValue), attributes[i].ulValueLen};
-    }
+    if (count < 2 || (!simple && !ask_for(handle, attributes, count))) continue;
+    const Status status = read_values(handle, attributes, count, places, values);
+    if (status != Status::kOk) return status;
   }
   return Status::kOk;
+}
+
+// Reads attributes of known lengths in one call; those that were told go to their places among the values.
+Status Runner::read_values(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE* attributes, CK_ULONG count, const uint32_t* places,
+                           Octets* values) {
+  auto* lengths = arena_.take_array<CK_ULONG>(count);
+  if (lengths == nullptr) return Status::kNoMemory;
+  for (CK_ULONG i = 0; i < count; ++i) {
+    lengths[i] = attributes[i].ulValueLen;
+    if (lengths[i] > kRoomMax) return Status::kOk;
+    attributes[i].pValue = attribute_room(arena_, lengths[i]);
+    if (attributes[i].pValue == nullptr) return Status::kNoMemory;
+  }
+  if (!ask_for(handle, attributes, count)) return Status::kOk;
+  for (CK_ULONG i = 0; i < count; ++i) {
+    if (attributes[i].ulValueLen > lengths[i]) continue;
+    values[places[i]] = Octets{static_cast<uint8_t*>(attributes[i].pValue), attributes[i].ulValueLen};
+  }
+  return Status::kOk;
+}
+
+bool Runner::ask_for(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE* attributes, CK_ULONG count) {
+  ++calls_;
+  return module_->functions()->C_GetAttributeValue(session_, handle, attributes, count) == CKR_OK;
 }
 
 // Reads one attribute. The octets of a secret go to locked memory, where nothing but their presence is looked at.
@@ -145,9 +155,8 @@ Status Runner::attribute_state(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type, 
   uint8_t* octets = nullptr;
   const bool is_simple = is_boolean_or_number(type);
   if (is_simple) {
-    octets = arena_.take_array<uint8_t>(kAttributeRoom + kAttributeSlack);
+    octets = attribute_room(arena_, kAttributeRoom);
     if (octets == nullptr) return Status::kNoMemory;
-    memset(octets, 0, kAttributeRoom + kAttributeSlack);
     attribute.pValue = octets;
     attribute.ulValueLen = kAttributeRoom;
   }
