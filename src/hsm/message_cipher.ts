@@ -4,7 +4,6 @@ import { Job, type BytesOperand, type JobResult, type Output } from '../token/jo
 import {
   additionalData,
   encodeCiphertextHeader,
-  leavesIvToToken,
   parseCiphertextBlob,
   PLAINTEXT_OCTETS_MAX,
   type CiphertextBlob,
@@ -17,7 +16,7 @@ import type { HsmJobs } from './job_runner.js';
 import { openOaep, sealOaep } from './key_operations.js';
 import { withLoaded, type KeyStorage, type LoadedKey } from './key_storage.js';
 import type { KeySpec, StoredMaterial } from './material.js';
-import { gcm, gcmWithOwnIv, messageKey } from './message_key.js';
+import { gcm, messageKey, ownIvPlaceOf, sealingGcm } from './message_key.js';
 import { RandomPool } from './random_pool.js';
 
 /** Encryption context of a request: any order; authenticated, not secret. */
@@ -194,8 +193,7 @@ export class MessageCipher {
   ): Promise<(result: { bytes(output: Output<'bytes'>): Uint8Array }) => Uint8Array> {
     const { binding } = material;
     const suite = this.#suiteOf(material);
-    const { gcmIv } = this.#capabilities;
-    const told = gcmIv !== 'caller' && leavesIvToToken(suite) ? gcmIv : null;
+    const told = ownIvPlaceOf(suite, this.#capabilities);
     const taken = this.#random.take(told === null ? NONCE_OCTETS + IV_OCTETS : NONCE_OCTETS);
     const octets = taken instanceof Uint8Array ? taken : await taken;
     const nonce = octets.subarray(0, NONCE_OCTETS);
@@ -204,7 +202,7 @@ export class MessageCipher {
     const header = encodeCiphertextHeader(told === null ? { ...known, iv } : known);
     const aad = additionalData(header, binding.keyId, context);
     const sealingKey = messageKey(job, suite, key.handle, nonce, 'encrypt');
-    const sealed = job.encrypt(told === null ? gcm(iv, aad) : gcmWithOwnIv(told, aad), sealingKey, plaintext);
+    const sealed = job.encrypt(sealingGcm(told, iv, aad), sealingKey, plaintext);
     return (result) => {
       const ciphertext = result.bytes(sealed);
       if (told !== null) this.#assertTold(ciphertext);

@@ -25,7 +25,8 @@ import {
 import type { AttributeValue, Job, ObjectOperand, Output } from '../token/job.js';
 import type { Mechanism, OwnIvPlace } from '../token/mechanism.js';
 import { template, type Template } from '../token/template.js';
-import type { DataSuite } from '../wire/ciphertext_blob.js';
+import { leavesIvToToken, type DataSuite } from '../wire/ciphertext_blob.js';
+import type { HsmCapabilities } from './capability.js';
 import { assertAttributes, type KeyUse } from './key_shape.js';
 
 /** How one data suite makes a message key. */
@@ -133,8 +134,19 @@ export function messageKey(
   return derivation === null ? backingKey : job.deriveKey(derivation(nonce), backingKey, messageKeyTemplates[use]);
 }
 
-/** AES-256-GCM with a 96-bit IV that the token makes and a 128-bit tag. The IV comes before what is encrypted so. */
-export function gcmWithOwnIv(told: OwnIvPlace, aad: Uint8Array): Mechanism {
+/** How the token tells the IV that it makes for a message of a suite; null where the caller gives it one. */
+export function ownIvPlaceOf(suite: DataSuite, { gcmIv }: Pick<HsmCapabilities, 'gcmIv'>): OwnIvPlace | null {
+  return gcmIv !== 'caller' && leavesIvToToken(suite) ? gcmIv : null;
+}
+
+/**
+ * AES-256-GCM with a 96-bit IV and a 128-bit tag, for encryption. An IV that the token makes comes before what is encrypted so.
+ *
+ * @param told - {@link ownIvPlaceOf} the message's suite
+ * @param iv - of no use where the token makes it
+ */
+export function sealingGcm(told: OwnIvPlace | null, iv: Uint8Array, aad: Uint8Array): Mechanism {
+  if (told === null) return gcm(iv, aad);
   return { type: CKM_AES_GCM, parameter: { kind: 'gcm-own-iv', told, aad, tagBits: 128 } };
 }
 

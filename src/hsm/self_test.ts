@@ -3,7 +3,8 @@ import { concat, equalOctets, fromHex, toHex, u32be, utf8 } from '../bytes.js';
 import { CKK_AES, CKM_SHA384_HMAC } from '../token/cryptoki.js';
 import { Job } from '../token/job.js';
 import type { ObjectHandle } from '../token/object.js';
-import { DATA_SUITES, leavesIvToToken, type DataSuite } from '../wire/ciphertext_blob.js';
+import { aesCbc, aesKeyWrapPad } from '../token/probe/known_key.js';
+import { DATA_SUITES, type DataSuite } from '../wire/ciphertext_blob.js';
 import { refusalOfPoint, SCALAR_OCTETS } from '../wire/p384.js';
 import type { ReplicationSuite } from '../wire/suite.js';
 import { keyMaterialIdChallenge } from '../wire/key_material_id.js';
@@ -15,13 +16,14 @@ import { answerChallenge, identifiedKeyShape } from './key_material_id.js';
 import { assertShape, templateOf, type KeyShape } from './key_shape.js';
 import {
   gcm,
-  gcmWithOwnIv,
   messageKey,
   messageKeyBlocks,
   assertMessageKey,
   messageKeyFixedInput,
   messageKeySteps,
+  ownIvPlaceOf,
   readMessageKey,
+  sealingGcm,
 } from './message_key.js';
 import { jwkOf } from './signing_key.js';
 import { randomOctets } from './random_pool.js';
@@ -44,17 +46,6 @@ const MESSAGE = utf8('keyferry self-test');
 
 function hmac384(key: Uint8Array, octets: Uint8Array): Uint8Array {
   return createHmac('sha384', key).update(octets).digest();
-}
-
-/** RFC 5649 in software. */
-function keyWrapPad(wrappingKey: Uint8Array, key: Uint8Array): Uint8Array {
-  const cipher = createCipheriv('id-aes256-wrap-pad', wrappingKey, fromHex('a65959a6'));
-  return concat(cipher.update(key), cipher.final());
-}
-
-function aesCbc(key: Uint8Array, iv: Uint8Array, octets: Uint8Array): Uint8Array {
-  const cipher = createCipheriv('aes-256-cbc', key, iv).setAutoPadding(false);
-  return concat(cipher.update(octets), cipher.final());
 }
 
 function sp800108(key: Uint8Array, nonce: Uint8Array): Uint8Array {
@@ -198,7 +189,7 @@ export class SelfTest {
     const wrapMechanism = { type: this.#capabilities.keyWrapPad, parameter: { kind: 'none' } } as const;
     const mac = job.sign({ type: CKM_SHA384_HMAC, parameter: { kind: 'none' } }, confirming, MESSAGE);
     const foreign = createHash('sha256').update('keyferry self-test material').digest();
-    const foreignBlob = keyWrapPad(known('unwrap', 32), foreign);
+    const foreignBlob = aesKeyWrapPad(known('unwrap', 32), foreign);
     const [identified, target] = [identifiedKeyShape(), { ...base, uses: [], extractable: true }].map((shape) =>
       job.unwrapKey(wrapMechanism, unwrapping, foreignBlob, templateOf(shape, 'unwrap', this.#capabilities)),
     );
@@ -207,14 +198,12 @@ export class SelfTest {
     const wrapped = job.wrapKey(wrapMechanism, wrapping, target);
     const nonce = SALT.subarray(0, 16);
     const iv = SALT.subarray(16, 28);
-    const { gcmIv } = this.#capabilities;
     const checks = dataSuites.map((dataSuite, at) => {
       const backingKey = bases[at];
       if (backingKey === undefined) throw new TypeError('a key for each data suite was asked for');
       const encrypting = messageKey(job, dataSuite, backingKey, nonce, 'encrypt');
-      const told = gcmIv !== 'caller' && leavesIvToToken(dataSuite) ? gcmIv : null;
-      const sealing = told === null ? gcm(iv, MESSAGE) : gcmWithOwnIv(told, MESSAGE);
-      const sealed = job.encrypt(sealing, encrypting, foreign);
+      const told = ownIvPlaceOf(dataSuite, this.#capabilities);
+      const sealed = job.encrypt(sealingGcm(told, iv, MESSAGE), encrypting, foreign);
       const decrypting = messageKey(job, dataSuite, backingKey, nonce, 'decrypt');
       const derived =
         messageKeySteps[dataSuite].derivation === null
@@ -242,7 +231,7 @@ export class SelfTest {
       throw this.#jobs.health.stop(`the token’s answer is not the known answer: ${what}`, { suite });
     };
     if (!equalOctets(result.bytes(mac), hmac384(known('KCK', 48), MESSAGE))) fail('key derivation, or HMAC-SHA-384');
-    if (!equalOctets(result.bytes(wrapped), keyWrapPad(known('wrap', 32), foreign))) fail('RFC 5649 wrap');
+    if (!equalOctets(result.bytes(wrapped), aesKeyWrapPad(known('wrap', 32), foreign))) fail('RFC 5649 wrap');
     const expectedAnswer = aesCbc(foreign, new Uint8Array(16), keyMaterialIdChallenge('self-test'));
     if (!equalOctets(result.bytes(answer), expectedAnswer)) fail('RFC 5649 unwrap, or AES-CBC');
     for (const check of checks) {
