@@ -14,7 +14,11 @@ import type { KeyShape } from './key_shape.js';
 import { findForUse, findTokenKeys, KEY_LABELS, Remembered, type TokenKey } from './token_keys.js';
 
 /** The shape of a domain key: AES-256, wraps and unwraps, never leaves the token. */
-export function domainKeyShape(id: Uint8Array, label: string, capabilities: HsmCapabilities): KeyShape {
+export function domainKeyShape(
+  id: Uint8Array,
+  label: string,
+  capabilities: HsmCapabilities,
+): KeyShape & { readonly id: Uint8Array } {
   return {
     keyType: CKK_AES,
     lengthOctets: 32,

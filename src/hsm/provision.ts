@@ -218,12 +218,11 @@ async function makeClearDomainKey(jobs: HsmJobs, id: Uint8Array, capabilities: H
 
 async function copyClearDomainKey(
   jobs: HsmJobs,
-  shape: KeyShape,
+  shape: ReturnType<typeof domainKeyShape>,
   capabilities: HsmCapabilities,
 ): Promise<ObjectHandle> {
-  const { id } = shape;
-  const [clear] = (await findTokenKeys(jobs, CKO_SECRET_KEY, CLEAR_LABEL)).filter(
-    (key) => id !== undefined && equalOctets(key.id, id),
+  const [clear] = (await findTokenKeys(jobs, CKO_SECRET_KEY, CLEAR_LABEL)).filter((key) =>
+    equalOctets(key.id, shape.id),
   );
   if (clear === undefined) {
     throw new HsmError('ERR_HSM_KEY_NOT_FOUND', 'the key that the security officer made is not in the token');
