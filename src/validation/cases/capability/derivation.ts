@@ -13,7 +13,7 @@ import { ecdh, withAgreement } from '../../peer.js';
 import { expectNothingLeft } from '../../refusal_leftover.js';
 import { wrapPadded } from '../../software_wrap.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
+const common = { group: 'CAP', timeLimitMs: 20_000 } as const;
 const ECDH = mechanismName(CKM_ECDH1_DERIVE);
 const CKM_CONCATENATE_BASE_AND_KEY = 0x360;
 /** Lengths of shared data, octets: FixedInfo of the replication is 430. */
@@ -79,7 +79,7 @@ async function recordConcatenation(context: CheckContext): Promise<void> {
 /** What the token derives, and how it wants to be asked. */
 export const derivationCapability: readonly Check[] = [
   {
-    ...quick,
+    ...common,
     id: 'CAP-04',
     title: 'CKM_ECDH1_DERIVE with a key derivation function that a replication suite uses',
     severity: 'strategy',
@@ -113,7 +113,7 @@ export const derivationCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-05',
     title: 'Derivations from a secret that is in the token',
     severity: 'strategy',
@@ -144,7 +144,7 @@ export const derivationCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-10',
     title: 'A template may, must or must not tell the length of a key that is derived or unwrapped',
     severity: 'strategy',
@@ -215,7 +215,7 @@ export const derivationCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-17',
     title: 'Shared data of key derivation functions may be as long as the FixedInfo of a replication',
     severity: 'strategy',

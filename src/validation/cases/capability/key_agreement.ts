@@ -8,7 +8,7 @@ import { ecPairTemplates } from '../../key_template.js';
 import { ecdh, withAgreement } from '../../peer.js';
 import { expectFacts, expectOneOf, needProfile } from './fact.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
+const common = { group: 'CAP', timeLimitMs: 20_000 } as const;
 
 /** Bits in a mechanism's range where it is told in bits, or octets where a token means those. */
 function inRange(bits: number, range: { readonly keySizeMin: number; readonly keySizeMax: number }): boolean {
@@ -18,7 +18,7 @@ function inRange(bits: number, range: { readonly keySizeMin: number; readonly ke
 /** What agreement on P-384 and derivation the token has. */
 export const keyAgreementCapability: readonly Check[] = [
   {
-    ...quick,
+    ...common,
     id: 'CAP-02',
     title: 'P-384 key pairs are made in the token',
     severity: 'blocks',
@@ -58,7 +58,7 @@ export const keyAgreementCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-03',
     title: 'Signatures with P-384: over a digest from outside, or with the hash in the token',
     severity: 'blocks',
@@ -71,7 +71,7 @@ export const keyAgreementCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-12',
     title: 'A derived key wraps, unwraps and makes MACs',
     severity: 'blocks',
@@ -84,7 +84,7 @@ export const keyAgreementCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-18',
     title: 'CKA_EC_POINT is a DER OCTET STRING of the uncompressed point, and the bare point agrees',
     severity: 'information',

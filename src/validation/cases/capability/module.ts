@@ -4,7 +4,7 @@ import { CKR, returnValueName } from '../../../token/return_value.js';
 import type { Check } from '../../check.js';
 import type { CheckContext } from '../../check_context.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
+const common = { group: 'CAP', timeLimitMs: 20_000 } as const;
 
 /** From v3.0 on a module has the interface "PKCS 11" of the version that it tells; before there was none. */
 function expectInterfaces(context: CheckContext, cryptokiVersion: string): void {
@@ -56,7 +56,7 @@ function expectMechanisms(context: CheckContext): void {
 /** What the module and its sessions are. */
 export const moduleCapability: readonly Check[] = [
   {
-    ...quick,
+    ...common,
     id: 'CAP-01',
     title: 'The module tells a version of Cryptoki that there is, its interfaces and its mechanisms',
     severity: 'information',
@@ -78,7 +78,7 @@ export const moduleCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-16',
     title: 'Read-only sessions open, and as many sessions as the token tells',
     severity: 'strategy',

@@ -23,14 +23,14 @@ import { knownSecretTemplate, secretTemplate } from '../../key_template.js';
 import { VALIDATION_LABEL } from '../../object_watch.js';
 import { expectNothingLeft } from '../../refusal_leftover.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
+const common = { group: 'CAP', timeLimitMs: 20_000 } as const;
 /** Label of what was copied and renamed: it begins like that of every object of the suite, and the job destroys it. */
 const OTHER_LABEL = utf8(`${VALIDATION_LABEL}, renamed`);
 
 /** What attributes and copies the token has. */
 export const objectCapability: readonly Check[] = [
   {
-    ...quick,
+    ...common,
     id: 'CAP-14',
     title: 'Objects can be copied into the token and renamed, or are refused',
     severity: 'information',
@@ -90,7 +90,7 @@ export const objectCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-15',
     title: 'Attributes that bind what a key may be used for are taken and told again, or refused',
     severity: 'information',

@@ -13,7 +13,7 @@ import type { HashName } from '../../software_kdf.js';
 import { encryptOaep } from '../../software_oaep.js';
 import { expectOneOf, needProfile, recordFacts } from './fact.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
+const common = { group: 'CAP', timeLimitMs: 20_000 } as const;
 
 /** A secret that the token wraps under a public key and unwraps again, in words. */
 async function wrapAndUnwrapOaep(
@@ -44,7 +44,7 @@ async function wrapAndUnwrapOaep(
 /** What wrapping under public keys the token has. */
 export const publicKeyWrapCapability: readonly Check[] = [
   {
-    ...quick,
+    ...common,
     id: 'CAP-07',
     title: 'Wrapping under a public key in one call, where the token lists it',
     severity: 'information',
@@ -65,7 +65,7 @@ export const publicKeyWrapCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-08',
     title: 'Unwrapping with RSA-OAEP, with SHA-1 and with SHA-256',
     severity: 'strategy',

@@ -18,7 +18,7 @@ import { knownSecretTemplate, secretTemplate, type SecretShape } from '../../key
 import { padPkcs7, wrapPadded, wrapPlain } from '../../software_wrap.js';
 import { expectFacts, expectOneOf, needProfile } from './fact.js';
 
-const quick = { group: 'CAP', timeLimitMs: 20_000 } as const;
+const common = { group: 'CAP', timeLimitMs: 20_000 } as const;
 /** Numbers under which a key wrap has been seen; what each is here, the known answer tells. */
 const keyWrapNumbers = [
   CKM_AES_KEY_WRAP_KWP,
@@ -103,7 +103,7 @@ async function findIvRule(context: CheckContext): Promise<string> {
 /** What wrapping the token has. */
 export const wrappingCapability: readonly Check[] = [
   {
-    ...quick,
+    ...common,
     id: 'CAP-06',
     title: 'AES key wrap with padding (RFC 5649) under one of its numbers',
     severity: 'blocks',
@@ -151,7 +151,7 @@ export const wrappingCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-09',
     title: 'Whose IV AES-GCM encrypts with, and C_WrapKey under AES-GCM',
     severity: 'information',
@@ -182,7 +182,7 @@ export const wrappingCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-11',
     title: 'Keys of a session can be made, wrap and be wrapped',
     severity: 'blocks',
@@ -217,7 +217,7 @@ export const wrappingCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-13',
     title: 'Private keys that are sensitive and extractable can be wrapped and unwrapped',
     severity: 'strategy',
@@ -230,7 +230,7 @@ export const wrappingCapability: readonly Check[] = [
     },
   },
   {
-    ...quick,
+    ...common,
     id: 'CAP-19',
     title: 'A key for each message, under AES-256-GCM',
     severity: 'blocks',
