@@ -1,4 +1,5 @@
 import { fromHex } from '../bytes.js';
+
 /** Curves of AWS KMS key specs. */
 export const CURVE_NAMES = ['P-256', 'P-384', 'P-521', 'secp256k1', 'Ed25519'] as const;
 export type CurveName = (typeof CURVE_NAMES)[number];
